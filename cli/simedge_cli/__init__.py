@@ -1,0 +1,3 @@
+"""The command line: the only place with typer and rich."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""How a device learns: learners, readouts, modulation."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Reference learners that need torch (an extra)."""
+
+__all__: list[str] = []

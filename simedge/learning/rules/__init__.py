@@ -1,0 +1,3 @@
+"""Learning rules, one file each."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Event-driven spiking circuits: lazy neurons, traces, inhibition, native kernels."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""One run: scenario, build, drive, run directory."""
+
+__all__: list[str] = []

@@ -1,0 +1,3 @@
+"""Hypothesis strategies and invariants for users (rooms to come)."""
+
+__all__: list[str] = []
