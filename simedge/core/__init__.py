@@ -1,3 +1,6 @@
 """Units, named random streams, ids, records and the one error root."""
 
-__all__: list[str] = []
+from simedge.core.errors import SimedgeError
+from simedge.core.records import Due, Order
+
+__all__ = ["Due", "Order", "SimedgeError"]

@@ -1,3 +1,5 @@
 """Virtual time on SimPy: schedule a record, dispatch it, list and hash the future."""
 
-__all__: list[str] = []
+from simedge.kernel.kernel import Kernel, KernelError
+
+__all__ = ["Kernel", "KernelError"]

@@ -1,0 +1,115 @@
+"""Laws of the kernel: total order, slicing, refusal at the door."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simedge.core import Due, Order
+from simedge.kernel import Kernel, KernelError
+
+records = st.builds(
+    Due,
+    at=st.integers(0, 20),
+    order=st.sampled_from(Order),
+    target=st.integers(0, 3),
+    kind=st.sampled_from("abc"),
+    payload=st.integers(0, 9),
+)
+
+
+def kernel_with(log):
+    kernel = Kernel()
+    for target in range(4):
+        kernel.register(target, lambda record, now: log.append((now, record)))
+    return kernel
+
+
+@given(st.lists(records, max_size=40))
+def test_records_happen_in_order_of_time_class_target_and_posting(posted):
+    log = []
+    kernel = kernel_with(log)
+    for record in posted:
+        kernel.post(record)
+    expected = sorted(posted, key=lambda r: (r.at, r.order, r.target))
+    assert kernel.pending() == expected
+    assert kernel.run_slice(1000) == len(posted)
+    assert [record for _, record in log] == expected
+    assert all(now == record.at for now, record in log)
+    assert kernel.dispatched == len(posted)
+
+
+@given(st.lists(records, max_size=40), st.lists(st.integers(1, 7), min_size=1, max_size=9))
+def test_slicing_changes_nothing(posted, slices):
+    straight, sliced = [], []
+    one, other = kernel_with(straight), kernel_with(sliced)
+    for record in posted:
+        one.post(record)
+        other.post(record)
+    assert one.digest() == other.digest()
+    one.run_slice(1000)
+    step = 0
+    while other.has_before(10**6):
+        other.run_slice(slices[step % len(slices)])
+        step += 1
+    assert straight == sliced
+    assert one.digest() == other.digest()
+
+
+@given(st.lists(records, min_size=1, max_size=20), st.integers(0, 20))
+def test_a_slice_stops_at_its_horizon(posted, until):
+    log = []
+    kernel = kernel_with(log)
+    for record in posted:
+        kernel.post(record)
+    kernel.run_slice(1000, until)
+    assert len(log) == sum(record.at <= until for record in posted)
+    assert all(record.at > until for record in kernel.pending())
+    assert not kernel.has_before(until)
+
+
+def test_a_handler_may_schedule_at_its_own_instant():
+    log = []
+    kernel = Kernel()
+
+    def handler(record, now):
+        log.append((now, record.kind))
+        if record.kind == "first":
+            kernel.post(Due(at=now, order=Order.FAULT, target=0, kind="second"))
+
+    kernel.register(0, handler)
+    kernel.post(Due(at=3, order=Order.METRICS, target=0, kind="first"))
+    kernel.run_slice(10)
+    assert log == [(3, "first"), (3, "second")]
+    assert kernel.now_ns == 3
+
+
+@pytest.mark.parametrize("at", [-1, 1.0, np.int64(5), 2**63, True])
+def test_a_time_that_is_no_future_int_is_refused(at):
+    kernel = kernel_with([])
+    with pytest.raises(KernelError, match="time must be an int"):
+        kernel.post(Due(at=at, order=Order.FRAME, target=0, kind="x"))
+
+
+def test_the_past_and_unknown_targets_are_refused():
+    kernel = kernel_with([])
+    kernel.post(Due(at=7, order=Order.FRAME, target=0, kind="x"))
+    kernel.run_slice(1)
+    with pytest.raises(KernelError, match="at 7"):
+        kernel.post(Due(at=6, order=Order.FRAME, target=0, kind="x"))
+    with pytest.raises(KernelError, match="no target 9"):
+        kernel.post(Due(at=8, order=Order.FRAME, target=9, kind="x"))
+    with pytest.raises(KernelError, match="already"):
+        kernel.register(0, print)
+    with pytest.raises(KernelError, match=r"2\^40"):
+        kernel.register(2**40, print)
+
+
+@given(st.lists(records, min_size=1, max_size=10), records)
+def test_the_digest_tells_futures_apart(posted, extra):
+    one, other = kernel_with([]), kernel_with([])
+    for record in posted:
+        one.post(record)
+        other.post(record)
+    other.post(extra)
+    assert one.digest() != other.digest()
