@@ -7,6 +7,7 @@ the handler that its target registered, which may schedule more records.
 """
 
 import hashlib
+import itertools
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any, Final
@@ -14,11 +15,14 @@ from typing import Any, Final
 import simpy
 
 from simedge.core.errors import SimedgeError
-from simedge.core.records import Due
+from simedge.core.records import Due, Order
 
-__all__ = ["Handler", "Kernel", "KernelError"]
+__all__ = ["Handler", "Kernel", "KernelError", "Record"]
 
-Handler = Callable[[Due, int], None]
+Record = tuple[int, Order, int, str, object]
+"""(at, order, target, kind, payload): a `Due`, or a plain tuple of the same where speed matters."""
+
+Handler = Callable[[Record, int], None]
 """Takes (record, now)."""
 
 _NUMBER_BITS: Final = 40
@@ -36,7 +40,7 @@ class Kernel(simpy.Environment):
     --------
     >>> from simedge.core import Due, Order
     >>> kernel = Kernel()
-    >>> kernel.register(1, lambda record, now: print(now, record.kind))
+    >>> kernel.register(1, lambda record, now: print(now, record[3]))
     >>> kernel.post(Due(at=5, order=Order.FRAME, target=1, kind="frame"))
     >>> kernel.run_slice(10)
     5 frame
@@ -46,7 +50,7 @@ class Kernel(simpy.Environment):
     def __init__(self) -> None:
         super().__init__(0)
         self._heap: list[Any] = self._queue
-        self._sequence = 0
+        self._next_sequence = itertools.count(1).__next__
         self._handlers: dict[int, Handler] = {}
         self.dispatched = 0
 
@@ -58,7 +62,7 @@ class Kernel(simpy.Environment):
             raise KernelError(f"target numbers are in [0, 2^40), got {target}")
         self._handlers[target] = handler
 
-    def post(self, record: Due) -> None:
+    def post(self, record: Record) -> None:
         """Put a record into the queue.
 
         Raises
@@ -71,25 +75,28 @@ class Kernel(simpy.Environment):
         if type(at) is not int or not self._now <= at < _TIME_LIMIT:
             raise KernelError(
                 f"a record's time must be an int in [now, 2^63) ns, got {at!r} at {self._now} "
-                f"({record.kind} for {target})"
+                f"({record[3]} for {target})"
             )
-        if target not in self._handlers:
-            raise KernelError(f"no target {target} is registered (record {record.kind!r})")
-        self._sequence = sequence = self._sequence + 1
-        heappush(self._heap, (at, order << _NUMBER_BITS | target, sequence, record))
+        try:
+            handler = self._handlers[target]
+        except KeyError:
+            raise KernelError(f"no target {target} is registered (record {record[3]!r})") from None
+        priority = order << _NUMBER_BITS | target
+        heappush(self._heap, (at, priority, self._next_sequence(), handler, record))
 
     def run_slice(self, count: int, until: int = _TIME_LIMIT) -> int:
         """Dispatch at most `count` records whose time is at most `until`; return how many.
 
         A slice is counted in records, never in wall time, so that slicing cannot touch a result.
         """
-        heap, handlers = self._heap, self._handlers
+        heap = self._heap
         done = 0
-        while done < count and heap and heap[0][0] <= until:
-            at, _, _, record = heappop(heap)
-            self._now = at
+        for _ in range(count):
+            if not heap or heap[0][0] > until:
+                break
+            self._now, _, _, handler, record = heappop(heap)
             done += 1
-            handlers[record[2]](record, at)
+            handler(record, self._now)
         self.dispatched += done
         return done
 
@@ -104,7 +111,7 @@ class Kernel(simpy.Environment):
 
     def pending(self) -> list[Due]:
         """Return the whole future in the order in which it would happen."""
-        return [entry[3] for entry in sorted(self._heap)]
+        return [Due(*entry[4]) for entry in sorted(self._heap)]
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the future: equal futures of plain records have equal digests."""

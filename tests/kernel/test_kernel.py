@@ -73,8 +73,8 @@ def test_a_handler_may_schedule_at_its_own_instant():
     kernel = Kernel()
 
     def handler(record, now):
-        log.append((now, record.kind))
-        if record.kind == "first":
+        log.append((now, record[3]))
+        if record[3] == "first":
             kernel.post(Due(at=now, order=Order.FAULT, target=0, kind="second"))
 
     kernel.register(0, handler)
