@@ -1,0 +1,110 @@
+"""Figures as people read them: units, shares, small curves."""
+
+from collections.abc import Sequence
+
+__all__ = [
+    "bits",
+    "bytes_",
+    "curve",
+    "joules",
+    "number",
+    "percent",
+    "quantiles",
+    "seconds",
+    "times",
+]
+
+_BARS = "▁▂▃▄▅▆▇█"
+_NONE = "-"
+_SCALES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
+_BINARY = ((2.0**40, "Ti"), (2.0**30, "Gi"), (2.0**20, "Mi"), (2.0**10, "Ki"))
+
+
+def curve(shares: Sequence[float]) -> str:
+    """Draw shares in [0, 1] as a row of bars, with the ends in figures.
+
+    >>> curve([0.1, 0.5, 1.0])
+    '10.0 % ▁▅█ 100.0 %'
+    """
+    bars = "".join(_BARS[min(int(share * len(_BARS)), len(_BARS) - 1)] for share in shares)
+    return f"{percent(shares[0])} {bars} {percent(shares[-1])}"
+
+
+def bits(count: float | None) -> str:
+    """Write an amount of bits.
+
+    >>> bits(1_234_567), bits(None)
+    ('1.23 Mbit', '-')
+    """
+    return _scaled(count, "bit", _SCALES)
+
+
+def bytes_(count: float | None) -> str:
+    """Write an amount of memory.
+
+    >>> bytes_(3 * 2**20)
+    '3.00 MiB'
+    """
+    return _scaled(count, "B", _BINARY)
+
+
+def joules(amount: float | None) -> str:
+    """Write an energy.
+
+    >>> joules(1234.5), joules(0.0021)
+    ('1.23 kJ', '2.10 mJ')
+    """
+    if amount is not None and 0 < amount < 1:
+        small = next((s for s in ((1e-3, "m"), (1e-6, "u"), (1e-9, "n")) if amount >= s[0]), None)
+        return f"{amount:.2e} J" if small is None else f"{amount / small[0]:.2f} {small[1]}J"
+    return _scaled(amount, "J", _SCALES)
+
+
+def seconds(amount: float | None) -> str:
+    """Write a duration.
+
+    >>> seconds(3725.0), seconds(61), seconds(0.25), seconds(None)
+    ('1 h 02 min', '1 min 01 s', '250 ms', '-')
+    """
+    if amount is None:
+        return _NONE
+    if amount >= 3600:
+        return f"{amount // 3600:.0f} h {amount % 3600 // 60:02.0f} min"
+    if amount >= 60:
+        return f"{amount // 60:.0f} min {int(amount % 60):02d} s"
+    return f"{amount:.3g} s" if amount >= 1 or amount == 0 else f"{amount * 1e3:.3g} ms"
+
+
+def _scaled(amount: float | None, unit: str, scales: Sequence[tuple[float, str]]) -> str:
+    if amount is None:
+        return _NONE
+    for size, prefix in scales:
+        if amount >= size:
+            return f"{amount / size:.2f} {prefix}{unit}"
+    return f"{amount:.4g} {unit}"
+
+
+def quantiles(q: dict[str, float | None]) -> str:
+    """Write quantiles that come in milliseconds."""
+    return ", ".join(
+        f"{name} {seconds(None if ms is None else ms / 1e3)}" for name, ms in q.items()
+    )
+
+
+def percent(share: float | None) -> str:
+    """Write a share as a percentage."""
+    return _NONE if share is None else f"{share * 100:.1f} %"
+
+
+def number(value: float | None) -> str:
+    """Write a plain number with three digits."""
+    return _NONE if value is None else f"{value:.3g}"
+
+
+def times(factor: float) -> str:
+    """Write a factor.
+
+    >>> times(12345.6), times(0.4321)
+    ('12,346x', '0.43x')
+    """
+    return f"{factor:,.0f}x" if factor >= 100 else f"{factor:.2g}x"

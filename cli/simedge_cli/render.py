@@ -1,0 +1,126 @@
+"""What people see of a run: the one file with rich."""
+
+import shlex
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from simedge.run.result import Progress, Result
+from simedge_cli.figures import bits, percent, seconds, times
+from simedge_cli.table import sections
+
+__all__ = ["Screen", "progress_line", "result_table"]
+
+_REFRESH_S = 0.1
+_BAR_WIDTH = 24
+_PLAIN_WIDTH = 140
+
+
+class Screen:
+    """Progress on the standard error output, results on the standard output.
+
+    There are escape codes and progress only on a terminal.
+    """
+
+    def __init__(self, *, progress: bool = True, no_color: bool = False) -> None:
+        self._out = _console(stderr=False, no_color=no_color)
+        self._error = _console(stderr=True, no_color=no_color)
+        self._progress = progress
+
+    @contextmanager
+    def watching(self, name: str) -> Iterator[Callable[[Progress], None] | None]:
+        """Show a live line while a run goes on; yield what takes its progress."""
+        console = self._error
+        if not self._progress or not console.is_terminal or console.is_dumb_terminal:
+            yield None
+            return
+        with Live(
+            Text(f"{name}: loading"), console=console, auto_refresh=False, transient=True
+        ) as live:
+            shown_s = 0.0
+
+            def watch(progress: Progress) -> None:
+                nonlocal shown_s
+                now_s = time.monotonic()
+                if now_s - shown_s >= _REFRESH_S:
+                    shown_s = now_s
+                    live.update(progress_line(name, progress), refresh=True)
+
+            live.refresh()
+            yield watch
+
+    def show(self, result: Result, *, scenario: str) -> None:
+        """Print the table of a result, the run directory and what to do next."""
+        self._out.print(result_table(result))
+        for line in _next(result, scenario):
+            self._out.print(line, highlight=False, soft_wrap=True)
+
+
+def _console(*, stderr: bool, no_color: bool) -> Console:
+    console = Console(stderr=stderr, no_color=True if no_color else None, highlight=False)
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    return console
+
+
+def progress_line(name: str, progress: Progress) -> Text:
+    """Return virtual time, speed, time left, accuracy, traffic and devices up on one line."""
+    share = progress.now_ns / progress.duration_ns if progress.duration_ns else 1.0
+    speed = progress.now_ns / 1e9 / progress.wall_s if progress.wall_s > 0 else 0.0
+    left = (progress.duration_ns - progress.now_ns) / 1e9 / speed if speed > 0 else None
+    full = round(share * _BAR_WIDTH)
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{name} ", style="bold")
+    line.append("━" * full, style="green")
+    line.append("━" * (_BAR_WIDTH - full), style="dim")
+    now, end = seconds(progress.now_ns / 1e9), seconds(progress.duration_ns / 1e9)
+    line.append(f" {share:4.0%}  {now} of {end}")
+    line.append(f"  {times(speed)} real time  ETA {seconds(left)}", style="cyan")
+    line.append(f"  accuracy {percent(progress.accuracy)}", style="bold")
+    line.append(f"  up {bits(progress.bits_up)}  down {bits(progress.bits_down)}")
+    down = progress.devices_up < progress.devices
+    line.append(f"  {progress.devices_up}/{progress.devices} up", style="bold red" if down else "")
+    return line
+
+
+def result_table(result: Result) -> Table:
+    """Return everything that a person wants to know of a run."""
+    s = result.summary
+    state = " (interrupted)" if result.interrupted else ""
+    rule = f", {s['rule']}" if s["rule"] else ""
+    who = f"{s['devices']} devices, {s['protocol']}{rule}"
+    table = Table(
+        title=f"{s['scenario']}, seed {s['seed']}: {who}{state}",
+        title_justify="left",
+        show_header=False,
+        box=None,
+        pad_edge=False,
+    )
+    table.add_column(style="bold cyan", no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for title, rows in sections(s):
+        for index, (name, value) in enumerate(rows):
+            table.add_row(title if index == 0 else "", name, value)
+    return table
+
+
+def _next(result: Result, scenario: str) -> list[Text]:
+    lines = [Text()]
+    if result.path is not None:
+        lines.append(Text.assemble(("run directory  ", "bold"), f"{result.path}"))
+        again = shlex.join(["simedge", "run", str(result.path / "scenario.yaml")])
+        lines.append(Text.assemble(("the same again ", "bold"), again))
+    change = (
+        "protocol.kind=elal"
+        if result.summary["protocol"] == "isolated"
+        else ("protocol.kind=isolated")
+    )
+    other = shlex.join(["simedge", "run", scenario, "--set", change])
+    lines.append(Text.assemble(("change a line  ", "bold"), other))
+    return lines

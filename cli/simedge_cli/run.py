@@ -1,0 +1,127 @@
+"""``simedge run``: one run, watched, interruptible, finished."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from simedge_cli.exits import Exit, complain, told
+
+if TYPE_CHECKING:
+    from simedge.run.overrides import Override
+    from simedge.run.result import Result
+    from simedge.run.scenario import Scenario
+    from simedge_cli.render import Screen
+
+__all__ = ["run"]
+
+_ROOT = Path("runs")
+
+
+class Record(StrEnum):
+    """What is kept of a run."""
+
+    EVENTS = "events"
+    SUMMARY = "summary"
+
+
+def run(  # noqa: PLR0913 -- one parameter an option
+    scenario: Annotated[str, typer.Argument(help="A YAML file or a bundled name (k20_lossy).")],
+    *,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="The run directory itself: absent or empty."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a value; repeatable."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, in place of the file's.")] = None,
+    duration: Annotated[str | None, typer.Option(help='Virtual time, as "2 min".')] = None,
+    record: Annotated[
+        Record | None, typer.Option(help="Keep the event log, or its hash alone.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print summary.json and no table.")] = (
+        False
+    ),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
+    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+) -> None:
+    """Run a scenario and write its run directory."""
+    with told():
+        from simedge.run.scenario import read
+        from simedge_cli.render import Screen
+
+        asked = _overrides(changes or [], seed=seed, duration=duration, record=record)
+        loaded = read(scenario, overrides=asked)
+        for note in loaded.notes:
+            complain(note)
+        screen = Screen(progress=not quiet, no_color=no_color)
+        result = _run(loaded.scenario, out, screen=screen)
+        if as_json:
+            print(json.dumps(result.summary, allow_nan=False))
+        elif not quiet:
+            screen.show(result, scenario=scenario)
+    raise typer.Exit(_exit_code(result))
+
+
+def _overrides(
+    texts: list[str], *, seed: int | None, duration: str | None, record: Record | None
+) -> list["Override"]:
+    from simedge.run.overrides import Override, from_text
+
+    asked = [from_text(text) for text in texts]
+    if seed is not None:
+        asked.append(Override(path="seed", value=seed, label="--seed"))
+    if duration is not None:
+        asked.append(Override(path="duration", value=duration, label="--duration"))
+    if record is not None:
+        events = record is Record.EVENTS
+        asked.append(Override(path="record.events", value=events, label="--record"))
+    return asked
+
+
+def _run(scenario: "Scenario", out: Path | None, *, screen: "Screen") -> "Result":
+    from simedge.run.simulate import run_async
+
+    root = _ROOT if out is None else None
+    with _interrupts() as came, screen.watching(scenario.name) as watch:
+        return asyncio.run(
+            run_async(scenario, out=out, root=root, watch=watch, stop=lambda: bool(came))
+        )
+
+
+@contextmanager
+def _interrupts() -> Iterator[list[int]]:
+    """Collect interrupts: the first ends the run between two records, a second one aborts.
+
+    A request to terminate counts as a first, however often it comes.
+    """
+    came: list[int] = []
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if came and number == signal.SIGINT:
+            os._exit(Exit.INTERRUPTED)
+        came.append(number)
+        os.write(2, b"\nstopping; once more to abort\n")
+
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _exit_code(result: "Result") -> Exit:
+    if result.interrupted:
+        return Exit.INTERRUPTED
+    return Exit.FAILED if result.summary["invariants"]["broken"] else Exit.OK

@@ -1,0 +1,143 @@
+"""A summary as rows of text, in the order in which people ask."""
+
+from typing import Any
+
+from simedge_cli.figures import (
+    bits,
+    bytes_,
+    curve,
+    joules,
+    number,
+    percent,
+    quantiles,
+    seconds,
+    times,
+)
+
+__all__ = ["Rows", "sections"]
+
+Rows = list[tuple[str, str]]
+
+
+def sections(s: dict[str, Any]) -> list[tuple[str, Rows]]:
+    """Return the titles of a summary's parts, each with rows of a name and its figures."""
+    return [
+        ("accuracy", _accuracy(s)),
+        ("traffic", _traffic(s)),
+        ("latency", _latency(s)),
+        ("energy", _energy(s)),
+        ("dropouts", _dropouts(s)),
+        ("convergence", _convergence(s)),
+        ("work", _work(s)),
+        ("checks", _checks(s)),
+    ]
+
+
+def _accuracy(s: dict[str, Any]) -> Rows:
+    a = s["accuracy"]
+    shares = list(a["per_device"].values())
+    spread = f"   devices {percent(min(shares))} to {percent(max(shares))}" if shares else ""
+    rows = [("final", f"{percent(a['final'])}   (chance {percent(a['chance'])}){spread}")]
+    if a["before_shift"] is not None:
+        rows.append(("before the shift", percent(a["before_shift"])))
+    if a["curve"]:
+        rows.append(("over time", curve([share for _, share in a["curve"]])))
+    return rows
+
+
+def _traffic(s: dict[str, Any]) -> Rows:
+    c = s["communication"]
+    d = c["datagrams"]
+    lost = f" ({d['lost'] / d['sent']:.1%})" if d["sent"] else ""
+    return [
+        ("up, down", f"{bits(c['bits_up'])}, {bits(c['bits_down'])}"),
+        ("sent again", bits(c["bits_retransmitted"])),
+        (
+            "datagrams",
+            (
+                f"{d['sent']:,} sent, {d['delivered']:,} delivered, {d['lost']:,} lost{lost}, "
+                f"{d['duplicated']:,} duplicated, {d['in_flight']:,} in flight"
+            ),
+        ),
+        ("to the target", bits(c["bits_to_target"])),
+    ]
+
+
+def _latency(s: dict[str, Any]) -> Rows:
+    age, stale = s["information_age_s"], s["staleness"]
+    return [
+        ("update", quantiles(s["latency_ms"]["update"])),
+        ("token", quantiles(s["latency_ms"]["token"])),
+        ("age of priors", f"mean {seconds(age['mean'])}, p99 {seconds(age['p99'])}"),
+        ("versions behind", f"mean {number(stale['mean'])}, p99 {number(stale['p99'])}"),
+    ]
+
+
+def _energy(s: dict[str, Any]) -> Rows:
+    e = s["energy_j"]
+    memory = list(s["memory_bytes"]["peak_per_device"].values())
+    return [
+        (
+            "boards",
+            (
+                f"{joules(e['total'])} = compute {joules(e['compute'])} + "
+                f"radio {joules(e['radio'])} + idle {joules(e['idle'])}"
+            ),
+        ),
+        ("operations", joules(s["energy_ops_j"])),
+        ("memory", f"at most {bytes_(max(memory))} a device" if memory else "-"),
+    ]
+
+
+def _dropouts(s: dict[str, Any]) -> Rows:
+    r, c = s["robustness"], s["counts"]
+    dropped = c["frames_dropped"]
+    share = f" ({dropped / c['frames_arrived']:.1%})" if c["frames_arrived"] else ""
+    return [
+        (
+            "devices",
+            f"{r['devices_up_final']} of {s['devices']} up at the end, {r['crashes']} crashes",
+        ),
+        ("frames", f"{c['frames_learned']:,} learned, {dropped:,} dropped{share}"),
+    ]
+
+
+def _convergence(s: dict[str, Any]) -> Rows:
+    v = s["convergence"]
+    frames = v["frames_to_90"]
+    after = "-" if frames is None else f"{frames:,.0f} frames a device"
+    return [
+        ("to 90 %", f"{seconds(v['t90_s'])}, {after}"),
+        ("after the shift", seconds(v["recovery_s"])),
+    ]
+
+
+def _work(s: dict[str, Any]) -> Rows:
+    c = s["counts"]
+    speed = f", {times(s['virtual_s'] / s['wall_s'])} real time" if s["wall_s"] > 0 else ""
+    return [
+        ("time", f"{seconds(s['virtual_s'])} in {s['wall_s']:.2f} s{speed}"),
+        ("events", f"{c['kernel_events']:,} kernel, {c['jobs']:,} jobs, {c['volleys']:,} volleys"),
+        (
+            "spikes",
+            (
+                f"{c['spikes']:,} spikes, {c['synaptic_events']:,} synaptic events, "
+                f"{c['plasticity_updates']:,} weight updates"
+            ),
+        ),
+        (
+            "tokens",
+            (
+                f"{c['tokens_sent']:,} sent, {c['tokens_accepted']:,} accepted, "
+                f"{c['priors_applied']:,} priors applied"
+            ),
+        ),
+    ]
+
+
+def _checks(s: dict[str, Any]) -> Rows:
+    broken = s["invariants"]["broken"]
+    rows = [("invariants", f"{s['invariants']['checked']:,} checked, {len(broken)} broken")]
+    rows += [("broken", text) for text in broken[:10]]
+    rows.append(("log", s["log_sha256"]))
+    return rows

@@ -1,0 +1,125 @@
+"""One decorator for native kernels: compiled by numba, without the interpreter lock, kept on disk.
+
+Numba notices an edit in the file of a kernel, but not one in another file whose kernel it has
+compiled in. So compiled code is kept in a directory of the user whose name is a hash of every
+native file of this package and of the versions that took part. It is never inside the package,
+which may be installed where nobody can write. ``NUMBA_CACHE_DIR`` is respected.
+"""
+
+import functools
+import hashlib
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+
+__all__ = ["native", "native_cache_dir", "native_leaf", "unlocked", "unlocked_leaf"]
+
+_Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
+
+_MARK = b"simedge.core.native_cache import"
+_PACKAGE = Path(__file__).resolve().parents[1]
+_CONFIG: Any = numba.config  # its attributes are set at run time
+
+
+def native(function: _Kernel) -> _Kernel:
+    """Compile a kernel at its first call for the types it meets; later processes load it.
+
+    It divides as numpy does (no exception for zero). Floating-point arithmetic is left in the
+    order written (no fast mode). It keeps the interpreter lock: to let go of it and to wait for it
+    again costs more than a short kernel takes.
+    """
+    return _compiled(function, {})
+
+
+def native_leaf(function: _Kernel) -> _Kernel:
+    """Compile a kernel that makes no array and calls none that does.
+
+    Its arrays belong to the caller, so no references are counted: in small kernels that are called
+    by the thousand, counting costs as much as the work. An array made inside would be a compile
+    error.
+    """
+    return _compiled(function, {"_nrt": False})
+
+
+def unlocked(function: _Kernel) -> _Kernel:
+    """Compile a kernel like `native`, to run long and without the interpreter lock."""
+    return _compiled(function, {"nogil": True})
+
+
+def unlocked_leaf(function: _Kernel) -> _Kernel:
+    """Compile a kernel like `native_leaf`, to run long and without the interpreter lock."""
+    return _compiled(function, {"_nrt": False, "nogil": True})
+
+
+def _compiled(function: _Kernel, options: dict[str, bool]) -> _Kernel:
+    compiler: Any = numba.njit
+    with _cache_directory() as kept:
+        cache = kept and Path(function.__code__.co_filename).is_file()
+        compiled = compiler(cache=cache, error_model="numpy", **options)(function)
+    return cast("_Kernel", compiled)
+
+
+@functools.cache
+def native_cache_dir() -> Path | None:
+    """Give the directory of compiled kernels, made for the user alone, or None."""
+    names = Path("simedge") / f"native-{cache_key(native_files(_PACKAGE))}"
+    roots = (user_cache(os.environ), Path(tempfile.gettempdir()) / f"simedge-{_user()}")
+    return next((root / names for root in roots if make_private(root / names)), None)
+
+
+@contextmanager
+def _cache_directory() -> Iterator[bool]:
+    """Point numba at our directory while a kernel is declared; other packages keep their own."""
+    before = _CONFIG.CACHE_DIR
+    directory = before or str(native_cache_dir() or "")
+    _CONFIG.CACHE_DIR = directory
+    try:
+        yield bool(directory)
+    finally:
+        _CONFIG.CACHE_DIR = before
+
+
+def native_files(package: Path) -> list[Path]:
+    """List the files that declare kernels: those that import this module."""
+    return [path for path in sorted(package.rglob("*.py")) if _MARK in path.read_bytes()]
+
+
+def cache_key(files: Iterable[Path]) -> str:
+    """Hash what compiled code depends on; numba itself keys it by processor."""
+    sha = hashlib.sha256()
+    versions = (numba.__version__, np.__version__, sys.version)
+    sha.update("|".join((*versions, platform.machine())).encode())
+    for path in files:
+        sha.update(hashlib.sha256(path.read_bytes()).digest())
+    return sha.hexdigest()[:16]
+
+
+def user_cache(environ: Mapping[str, str], system: str = sys.platform) -> Path:
+    """Give the directory where programs of this user keep what they can make again."""
+    if system == "win32":
+        return Path(environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    if system == "darwin":
+        return Path.home() / "Library" / "Caches"
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
+def _user() -> int:
+    return os.getuid() if hasattr(os, "getuid") else 0
+
+
+def make_private(directory: Path) -> bool:
+    """Make the directory; True if it is ours and writable (compiled code is run as it is read)."""
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=directory).close()
+        return not hasattr(os, "getuid") or directory.stat().st_uid == os.getuid()
+    except OSError:
+        return False

@@ -1,0 +1,144 @@
+"""The carrier: takes messages from machines, moves them over the network, logs and bills them."""
+
+from collections.abc import Callable
+from types import MappingProxyType
+from typing import Final
+
+from simedge.core.records import Order
+from simedge.drivers.journal import Journal
+from simedge.kernel.kernel import Record
+from simedge.protocol.machine import Send
+from simedge.world.datagrams import Datagram, Fate, Flight, RouteChange, Step, Uid
+from simedge.world.network import Network
+
+__all__ = ["HEADER_BYTES", "Carrier", "uid_text"]
+
+SERVER: Final = 0
+HEADER_BYTES: Final = 28
+"""IPv4 and UDP."""
+_CAUSES: Final = MappingProxyType({"report": "ack", "have": "ack", "join": "join", "reply": "join"})
+
+
+def uid_text(uid: Uid) -> str:
+    """Write the name of a datagram as the event log has it."""
+    return "/".join(map(str, uid))
+
+
+class Carrier:
+    """Moves datagrams and keeps the bill.
+
+    Parameters
+    ----------
+    network
+        Links and routes.
+    post
+        Puts a record into the kernel's queue.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        post: Callable[[Record], None],
+        journal: Journal,
+    ) -> None:
+        self.network = network
+        self._post = post
+        self._journal = journal
+
+    def send(self, message: Send, source: int, now: int) -> None:
+        """Send one message of a machine as a datagram."""
+        names = self._journal.names
+        uid = Uid(
+            names[source],
+            names[message.dst],
+            message.cls,
+            message.boot,
+            message.seq,
+            0,
+            message.resend,
+        )
+        cause = "retransmission" if message.resend else _CAUSES.get(message.cls, "payload")
+        datagram = Datagram(
+            uid=uid,
+            data=message.data,
+            wire_bytes=len(message.data) + HEADER_BYTES,
+            path=(message.dst,),
+            cause=cause,
+            sent_ns=now,
+        )
+        if message.cls == "token" and not message.resend:
+            self._journal.tally.counts.tokens_sent += 1
+        self._take(self.network.send(datagram, source, now), now, Order.RECEIVED)
+
+    def handle(self, record: Record, now: int) -> None:
+        """Take a record of a link or of the routes."""
+        _, order, target, kind, payload = record
+        self._take(self.network.handle(target, kind, payload, now=now), now, order)
+
+    def arrive(self, record: Record, now: int) -> Datagram | None:
+        """Take an arrival; return the datagram if it is for the device here."""
+        _, order, target, _, payload = record
+        assert isinstance(payload, Flight)
+        datagram, step = self.network.arrive(payload, now)
+        self._take(step, now, order)
+        if datagram is not None:
+            self._journal.log(
+                now,
+                order,
+                target,
+                kind="received",
+                subject=uid_text(datagram.uid),
+                detail=(len(datagram.data),),
+            )
+        return datagram
+
+    def set_device_up(self, number: int, now: int, *, up: bool) -> None:
+        """Take the links of a device down, or bring them back."""
+        change = self.network.device_up if up else self.network.device_down
+        self._take(change(number, now), now, Order.FAULT)
+
+    def _take(self, step: Step, now: int, order: Order) -> None:
+        for due in step.dues:
+            self._post(due)
+        for fate in step.fates:
+            self._log(fate, now, order)
+        for change in step.changes:
+            self._log_route(change, now, order)
+
+    def _log(self, fate: Fate, now: int, order: Order) -> None:
+        detail: tuple[int | str, ...]
+        if fate.kind == "sent":
+            detail = self._bill(fate)
+        elif fate.kind == "lost":
+            detail = (fate.cause,)
+        elif fate.kind == "duplicated":
+            detail = (fate.copies,)
+        else:
+            return
+        subject = uid_text(fate.datagram.uid)
+        self._journal.log(now, order, fate.target, kind=fate.kind, subject=subject, detail=detail)
+
+    def _bill(self, fate: Fate) -> tuple[int | str, ...]:
+        """Count the bits of a datagram that enters a link, on the wire, once a hop."""
+        datagram, tally = fate.datagram, self._journal.tally
+        downwards = datagram.uid.source == self._journal.names[SERVER]
+        bits = 8 * datagram.wire_bytes
+        if downwards:
+            tally.bits_down += bits
+        else:
+            tally.bits_up += bits
+        if datagram.cause == "retransmission":
+            tally.bits_retransmitted += bits
+        return int(downwards), datagram.cause, len(datagram.data), datagram.wire_bytes
+
+    def _log_route(self, change: RouteChange, now: int, order: Order) -> None:
+        names = self._journal.names
+        self._journal.log(
+            now,
+            order,
+            change.source,
+            kind="route-changed",
+            subject=names[change.destination],
+            detail=tuple(names[number] for number in change.path),
+        )

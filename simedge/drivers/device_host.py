@@ -1,0 +1,236 @@
+"""A device as the driver sees it: machine, processor, learner and camera together."""
+
+import numpy as np
+from typing_extensions import override
+
+from simedge.core.records import Order
+from simedge.drivers.feed import Feed
+from simedge.drivers.host import Host, Place, Saved, digest_of
+from simedge.drivers.lookahead import LearnerDoor
+from simedge.drivers.tally import DeviceTally
+from simedge.kernel.kernel import Record
+from simedge.learning.ports import DeviceLearner, Learned
+from simedge.protocol.machine import (
+    FrameLearned,
+    LearnerCall,
+    LearnerDone,
+    ProxyPass,
+)
+from simedge.sensors.frames import Frame
+from simedge.world.device import Device, Done, Dropped, Job
+from simedge.world.energy import PRICES, Meter, operations_fj
+
+__all__ = ["DeviceHost"]
+
+LEDGER = "neuromorphic"
+"""Prices of the ledger of operations: those of event-driven hardware."""
+
+
+class DeviceHost(Host):
+    """One device in virtual time.
+
+    Parameters
+    ----------
+    device
+        Its processor, whose `door` leads to `learner`.
+    feed
+        Its camera.
+    meter
+        Reads its energy.
+    account
+        Where its totals go.
+    checkpoints
+        Whether local checkpoints are taken: only a fault can ask for one.
+    """
+
+    def __init__(  # noqa: PLR0913 -- the parts of a device
+        self,
+        place: Place,
+        *,
+        device: Device,
+        door: LearnerDoor,
+        learner: DeviceLearner,
+        feed: Feed,
+        meter: Meter,
+        account: DeviceTally,
+        checkpoints: bool,
+    ) -> None:
+        super().__init__(place)
+        self.device = device
+        self.learner = learner
+        self.account = account
+        self._meter = meter
+        self._checkpoints = checkpoints
+        self._feed = feed
+        self._door = door
+        self._newborn = learner.dump()
+        self._priced = dict.fromkeys(PRICES[LEDGER], 0)
+        self.uncounted = 0
+        """Records of single volleys, and of jobs that a crash discarded: `stepped` and `fused`
+        differ in them, so kernel events are counted without, and volleys of ended jobs as one."""
+
+    def first_frame(self) -> None:
+        """Schedule the arrival of the first frame, if the sensor delivers any."""
+        if self._feed.flows:
+            self._schedule_frame(0)
+
+    def close(self, now: int) -> None:
+        """Write the totals at the end of the run."""
+        account = self.account
+        account.up = self.up
+        account.busy_ns = self.device.busy_ns(now)
+        account.on_ns = self.device.on_ns(now)
+        energy = self._meter.read(now, on_ns=account.on_ns, busy_ns=account.busy_ns)
+        account.idle_fj, account.compute_fj, account.radio_fj = energy
+        account.ops_fj = operations_fj(self._priced, LEDGER)
+        account.frames_waiting = self.device.frames_held()
+
+    @override
+    def crash(self, now: int, *, state: str) -> None:
+        """Stop at once: jobs, queues and timers are gone."""
+        self._door.forget()
+        for dropped in self.device.crash(now):
+            self._drop(dropped, now, lost=True)
+        self.account.crashes += 1
+        super().crash(now, state=state)
+
+    @override
+    def restart(self, now: int) -> None:
+        """Come back with the next boot."""
+        self.device.restart(now)
+        super().restart(now)
+
+    @override
+    def _own_record(self, record: Record, now: int) -> None:
+        _, _, _, kind, payload = record
+        if kind == "frame":
+            self._frame(now)
+            return
+        dues, done = self.device.handle(kind, payload, now)
+        for due in dues:
+            self._post(due)
+        if done is None:
+            self.uncounted += 1
+        else:
+            self._finish(done, now)
+
+    @override
+    def _settle(self, now: int) -> None:
+        for due in self.device.start(now):
+            self._post(due)
+        if self.device.idle and self._feed.flows and not self._door.busy:
+            self._door.anticipate(self._feed.peek())
+
+    def _schedule_frame(self, index: int) -> None:
+        at = self._feed.arrival_ns()
+        self._post((at, Order.FRAME, self.number, "frame", index))
+
+    def _frame(self, now: int) -> None:
+        frame = self._feed.pop()
+        self._schedule_frame(frame.index + 1)
+        self.account.frames_arrived += 1
+        self._journal.tally.counts.frames_arrived += 1
+        detail = (len(frame.t_us),)
+        self._journal.log(
+            now, Order.FRAME, self.number, kind="frame-arrived", subject=frame.index, detail=detail
+        )
+        for dropped in self.device.frame(frame, now):
+            self._drop(dropped, now, lost=False)
+
+    def _drop(self, dropped: Dropped, now: int, *, lost: bool) -> None:
+        assert isinstance(dropped.frame, Frame)
+        if lost:
+            self.account.frames_lost += 1
+        else:
+            self.account.frames_dropped += 1
+            self._journal.tally.counts.frames_dropped += 1
+        self._journal.log(
+            now,
+            self._order,
+            self.number,
+            kind="frame-dropped",
+            subject=dropped.frame.index,
+            detail=(dropped.cause,),
+        )
+
+    def _finish(self, done: Done, now: int) -> None:
+        """Count a job, and tell the machine when it was a frame or the last row of a call."""
+        counts, spent = self._journal.tally.counts, done.work.counts
+        counts.jobs += 1
+        counts.volleys += spent.volleys
+        counts.spikes += spent.spikes
+        counts.synaptic_events += spent.synaptic_events
+        counts.plasticity_updates += spent.plasticity_updates
+        priced = self._priced
+        priced["synaptic_events"] += spent.synaptic_events
+        priced["neuron_updates"] += spent.neuron_updates
+        priced["plasticity_updates"] += spent.plasticity_updates
+        priced["macs"] += spent.macs
+        if done.job.kind == "frame":
+            self._learned(done, now)
+        elif done.whole:
+            self._answer(done, now)
+
+    def _learned(self, done: Done, now: int) -> None:
+        learned, frame = done.value, done.job.subject
+        assert isinstance(learned, Learned)
+        assert isinstance(frame, Frame)
+        self.account.frames_learned += 1
+        tally = self._journal.tally
+        tally.counts.frames_learned += 1
+        tally.update_latencies_ns.append(now - done.job.since_ns)
+        self._journal.log(
+            now,
+            Order.LEARNED,
+            self.number,
+            kind="frame-learned",
+            subject=frame.index,
+            detail=(
+                int(learned.correct),
+                learned.spikes,
+                learned.spike_digest,
+                learned.weight_digest,
+            ),
+        )
+        self._tell(FrameLearned(n=1, loss=learned.loss, correct=learned.correct), now)
+
+    def _answer(self, done: Done, now: int) -> None:
+        value = None
+        if done.job.rows:
+            assert isinstance(done.value, tuple)
+            value = np.stack(done.value).astype(np.float32, copy=False)
+        self._journal.log(
+            now,
+            Order.LEARNED,
+            self.number,
+            kind="learner-done",
+            subject=done.job.kind,
+            detail=(digest_of(value),),
+        )
+        self._tell(LearnerDone(call=done.job.call, value=value), now)
+
+    @override
+    def _call(self, effect: LearnerCall, now: int) -> None:
+        rows = effect.args.count if isinstance(effect.args, ProxyPass) else 0
+        self.device.request(
+            Job(kind=effect.op, subject=effect.args, since_ns=now, call=effect.call, rows=rows)
+        )
+
+    @override
+    def _checkpoint(self, effect: object, now: int) -> None:
+        del effect, now
+        if self._checkpoints:
+            self._saved = self._dump()
+
+    @override
+    def _dump(self) -> Saved:
+        return Saved(
+            machine=self.machine.dump(),
+            learner=self.learner.dump(),
+            priors=self._knowledge.held(self.number),
+        )
+
+    @override
+    def _restore(self, saved: Saved | None, now: int) -> None:
+        self.learner.load(self._newborn if saved is None else saved.learner)
+        self._knowledge.put_back(self.number, {} if saved is None else saved.priors, now)

@@ -1,0 +1,54 @@
+"""The camera of one device, rendered a batch at a time and one batch ahead."""
+
+from collections import deque
+from concurrent.futures import Executor, Future
+
+from simedge.sensors.frames import Frame, Sensor
+
+__all__ = ["Feed"]
+
+_BATCH = 48
+
+
+class Feed:
+    """Frames of one device in order; the next batch is rendered while the present one is used.
+
+    Parameters
+    ----------
+    executor
+        Renders ahead; frames are pure functions of (seed, device, index), so nothing else changes.
+    """
+
+    def __init__(self, sensor: Sensor, device: str, executor: Executor) -> None:
+        self._sensor = sensor
+        self._device = device
+        self._executor = executor
+        self._frames: deque[Frame] = deque()
+        self._next = 0
+        self._coming: Future[list[Frame]] | None = None
+
+    @property
+    def flows(self) -> bool:
+        """Whether the sensor delivers frames at all."""
+        return self._sensor.frames_due
+
+    def peek(self) -> Frame:
+        """Return the frame that arrives next."""
+        if not self._frames:
+            self._frames.extend(self._batch() if self._coming is None else self._coming.result())
+            self._coming = self._executor.submit(self._batch)
+        return self._frames[0]
+
+    def pop(self) -> Frame:
+        """Return the frame that arrives now."""
+        frame = self.peek()
+        self._frames.popleft()
+        return frame
+
+    def arrival_ns(self) -> int:
+        """Return when the next frame arrives."""
+        return self._sensor.arrival_ns(self.peek())
+
+    def _batch(self) -> list[Frame]:
+        first, self._next = self._next, self._next + _BATCH
+        return self._sensor.frames(self._device, first, _BATCH)

@@ -1,0 +1,233 @@
+"""Hosts: what stands around a machine and carries out its effects.
+
+A host hands events to its machine and does what the machine answers: it sends, sets timers, logs,
+keeps samples. `DeviceHost` adds the device's processor, learner and camera.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+import numpy as np
+from typing_extensions import override
+
+from simedge.core.records import Order
+from simedge.drivers.carrier import Carrier, uid_text
+from simedge.drivers.journal import Journal
+from simedge.drivers.knowledge import Knowledge
+from simedge.kernel.kernel import Record
+from simedge.protocol.machine import (
+    CancelTimer,
+    Checkpoint,
+    Effect,
+    Event,
+    LearnerCall,
+    Machine,
+    Note,
+    Plain,
+    Received,
+    Restarted,
+    Sample,
+    Send,
+    SetTimer,
+    Started,
+    TimerFired,
+)
+from simedge.world.datagrams import Datagram
+
+__all__ = ["Host", "Place", "Saved", "ServerHost", "digest_of"]
+
+_NO_VALUE: Final = sha256(b"").digest()
+
+
+def digest_of(value: object) -> bytes:
+    """Return the SHA-256 of a learner's value: floats enter the log in no other form."""
+    if value is None:
+        return _NO_VALUE
+    return sha256(np.ascontiguousarray(value).tobytes()).digest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """What survives a crash: states as plain data, and the priors that were held."""
+
+    machine: Plain
+    learner: dict[str, Any] = field(default_factory=dict)
+    priors: dict[int, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a host stands: its number and machine, and the run around it.
+
+    Parameters
+    ----------
+    number
+        Number of the target: 0 server, devices from 1.
+    machine
+        The protocol's state machine.
+    post
+        Puts a record into the kernel's queue.
+    """
+
+    number: int
+    machine: Machine
+    carrier: Carrier
+    post: Callable[[Record], None]
+    journal: Journal
+    knowledge: Knowledge
+
+
+class Host:
+    """Runs one machine in virtual time."""
+
+    def __init__(self, place: Place) -> None:
+        self.number = place.number
+        self.name = place.journal.names[place.number]
+        self.machine = place.machine
+        self.up = True
+        self.boot = 1
+        self._carrier = place.carrier
+        self._post = place.post
+        self._journal = place.journal
+        self._knowledge = place.knowledge
+        self._timers: dict[str, int] = {}
+        self._timer_count = 0
+        self._reading: Datagram | None = None
+        self._saved: Saved | None = None
+        self._order = Order.STARTED
+        self._ways: dict[type, Callable[..., None]] = {
+            Send: self._send,
+            SetTimer: self._set_timer,
+            CancelTimer: self._cancel_timer,
+            LearnerCall: self._call,
+            Sample: self._sample,
+            Checkpoint: self._checkpoint,
+            Note: self._note,
+        }
+
+    def handle(self, record: Record, now: int) -> None:
+        """Take a record of this target."""
+        _, self._order, _, kind, payload = record
+        if kind == "timer":
+            self._fire(payload, now)
+        elif kind == "start":
+            if not self.up:
+                return  # a fault came first; it will be restarted, or never
+            self._tell(Started(boot=self.boot), now)
+        else:
+            self._own_record(record, now)
+        self._settle(now)
+
+    def receive(self, datagram: Datagram, now: int) -> None:
+        """Hand a datagram that has arrived to the machine."""
+        self._order = Order.RECEIVED
+        self._reading = datagram
+        source = self._journal.numbers.get(datagram.uid.source, 0)
+        self._tell(Received(data=datagram.data, src=source), now)
+        self._reading = None
+        self._settle(now)
+
+    def crash(self, now: int, *, state: str) -> None:
+        """Stop at once; what `state` names survives: kept, checkpoint or wiped."""
+        self._order = Order.FAULT
+        self.up = False
+        self._timers.clear()
+        if state == "kept":
+            self._saved = self._dump()
+        elif state == "wiped":
+            self._saved = None
+        self._journal.log(
+            now, Order.FAULT, self.number, kind="crashed", subject=self.boot, detail=(state,)
+        )
+        self._carrier.set_device_up(self.number, now, up=False)
+
+    def restart(self, now: int) -> None:
+        """Come back with the next boot and what survived."""
+        self._order = Order.FAULT
+        self.up = True
+        self.boot += 1
+        self._journal.log(
+            now, Order.FAULT, self.number, kind="restarted", subject=self.boot, detail=()
+        )
+        self._carrier.set_device_up(self.number, now, up=True)
+        self._restore(self._saved, now)
+        checkpoint = None if self._saved is None else self._saved.machine
+        self._tell(Restarted(boot=self.boot, checkpoint=checkpoint), now)
+        self._settle(now)
+
+    def _own_record(self, record: Record, now: int) -> None:
+        raise NotImplementedError(f"{self.name} knows no record {record[3]!r} at {now}")
+
+    def _settle(self, now: int) -> None:
+        """Do what comes after every record."""
+
+    def _dump(self) -> Saved:
+        return Saved(machine=self.machine.dump())
+
+    def _restore(self, saved: Saved | None, now: int) -> None:
+        """Take over what survived, apart from the machine's own state."""
+
+    def _tell(self, event: Event, now: int) -> None:
+        self._carry_out(self.machine.handle(event, now), now)
+
+    def _carry_out(self, effects: list[Effect], now: int) -> None:
+        for effect in effects:
+            self._ways[type(effect)](effect, now)
+
+    def _send(self, effect: Send, now: int) -> None:
+        self._carrier.send(effect, self.number, now)
+
+    def _set_timer(self, effect: SetTimer, now: int) -> None:
+        assert effect.at > now, f"{self.name} sets timer {effect.id} at {effect.at}, now is {now}"
+        self._timer_count += 1
+        self._timers[effect.id] = self._timer_count
+        payload = (effect.id, self._timer_count)
+        self._post((effect.at, Order.TIMER, self.number, "timer", payload))
+
+    def _cancel_timer(self, effect: CancelTimer, now: int) -> None:
+        del now
+        self._timers.pop(effect.id, None)
+
+    def _fire(self, payload: object, now: int) -> None:
+        """Raise a timer, unless it was set anew or cancelled, or a crash took it."""
+        assert isinstance(payload, tuple)
+        name, count = payload
+        if self._timers.get(name) == count:
+            del self._timers[name]
+            self._tell(TimerFired(id=name), now)
+
+    def _call(self, effect: LearnerCall, now: int) -> None:
+        raise NotImplementedError(f"{self.name} has no learner for {effect.op} at {now}")
+
+    def _sample(self, effect: Sample, now: int) -> None:
+        self._journal.sample(now, self.number, metric=effect.metric, value=effect.value)
+        self._knowledge.sampled(self.number, effect, now)
+
+    def _checkpoint(self, effect: Checkpoint, now: int) -> None:
+        del effect, now
+        self._saved = self._dump()
+
+    def _note(self, effect: Note, now: int) -> None:
+        subject: int | str = effect.subject
+        counts = self._journal.tally.counts
+        if effect.kind in {"merged", "refused"} and self._reading is not None:
+            subject = uid_text(self._reading.uid)
+        if effect.kind == "merged":
+            counts.tokens_accepted += 1
+        elif effect.kind == "applied":
+            counts.priors_applied += 1
+        self._journal.log(
+            now, self._order, self.number, kind=effect.kind, subject=subject, detail=effect.detail
+        )
+
+
+class ServerHost(Host):
+    """The aggregator: a machine without a learner."""
+
+    @override
+    def crash(self, now: int, *, state: str) -> None:
+        """Stop at once."""
+        self._journal.tally.server_crashes += 1
+        super().crash(now, state=state)

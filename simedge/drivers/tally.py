@@ -1,0 +1,147 @@
+"""What a driver counts while a run goes on: plain numbers, in base units, no arithmetic."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from simedge.drivers.ages import Segment
+
+__all__ = ["Counts", "DeviceTally", "Evaluation", "Flow", "LinkTally", "Sample", "Tally"]
+
+
+class Sample(NamedTuple):
+    """One measurement: at which virtual time, of what, how much; goes to the metrics only."""
+
+    at_ns: int
+    entity: str
+    metric: str
+    value: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """Events of a run, under the names that the summary gives them."""
+
+    kernel_events: int = 0
+    jobs: int = 0
+    volleys: int = 0
+    spikes: int = 0
+    synaptic_events: int = 0
+    plasticity_updates: int = 0
+    frames_arrived: int = 0
+    frames_learned: int = 0
+    frames_dropped: int = 0
+    tokens_sent: int = 0
+    tokens_accepted: int = 0
+    priors_applied: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class DeviceTally:
+    """One device: energies in femtojoules (1 uW for 1 ns), in both ledgers.
+
+    ``compute_fj`` is what computing drew above idle; ``ops_fj`` is the ledger of operations.
+    """
+
+    name: str
+    up: bool = True
+    crashes: int = 0
+    compute_fj: int = 0
+    radio_fj: int = 0
+    idle_fj: int = 0
+    ops_fj: int = 0
+    memory_peak_bytes: int = 0
+    memory_limit_bytes: int = 0
+    busy_ns: int = 0
+    on_ns: int = 0
+    frames_arrived: int = 0
+    frames_learned: int = 0
+    frames_dropped: int = 0
+    frames_lost: int = 0
+    """Frames that a crash took from the queue or from a running job."""
+    frames_waiting: int = 0
+    """Frames in the queue or in a running job at the end."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Flow:
+    """What became of everything offered to a link, in one unit (fragments, bytes, datagrams)."""
+
+    offered: int = 0
+    duplicated: int = 0
+    delivered: int = 0
+    queue_drop: int = 0
+    lost: int = 0
+    down: int = 0
+    mtu: int = 0
+    queued: int = 0
+    in_service: int = 0
+    in_flight: int = 0
+    reassembly: int = 0
+    """Datagrams that lacked a fragment; counted apart from fragments and bytes."""
+
+
+@dataclass(slots=True, kw_only=True)
+class LinkTally:
+    """One direction of one link."""
+
+    name: str
+    fragments: Flow = field(default_factory=Flow)
+    octets: Flow = field(default_factory=Flow)
+    datagrams: Flow = field(default_factory=Flow)
+
+
+@dataclass(slots=True, kw_only=True)
+class Evaluation:
+    """One held-out evaluation: right answers of each device that is up, of ``items`` each.
+
+    ``bits`` and ``frames_learned`` are the run's totals at that time; ``before_shift`` marks the
+    evaluation 1 ns before the first shift.
+    """
+
+    at_ns: int
+    items: int
+    correct: dict[str, int]
+    bits: int = 0
+    frames_learned: int = 0
+    before_shift: bool = False
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """Everything that a run's summary is made of."""
+
+    scenario: str
+    seed: int
+    protocol: str
+    rule: str | None
+    classes: int
+    duration_ns: int = 0
+    """Virtual time reached."""
+    wall_s: float = 0.0
+    log_sha256: str = ""
+    target: float | None = None
+    shift_ns: int | None = None
+    counts: Counts = field(default_factory=Counts)
+    devices: list[DeviceTally] = field(default_factory=list)
+    links: list[LinkTally] = field(default_factory=list)
+    evaluations: list[Evaluation] = field(default_factory=list)
+    bits_up: int = 0
+    bits_down: int = 0
+    bits_preinstalled: int = 0
+    """Bits within ``bits_down`` that entered no link: the proxy set that devices came with."""
+    bits_retransmitted: int = 0
+    update_latencies_ns: list[int] = field(default_factory=list)
+    token_latencies_ns: list[int] = field(default_factory=list)
+    prior_ages: list[Segment] = field(default_factory=list)
+    """Stretches of the ages of the priors that devices hold (see `ages`)."""
+    staleness: list[int] = field(default_factory=list)
+    """Versions behind, at each merge."""
+    invariants_checked: int = 0
+    breaches: list[str] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
+    """What machines and observers measured, in the order in which they did."""
+    no_route: int = 0
+    """Datagrams that no link took, for want of a path; they are on no link's account."""
+    server_crashes: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+    """Messages that receivers did not take, by cause."""

@@ -1,0 +1,161 @@
+"""The driver of virtual time: turns machines, devices and links by the kernel's clock.
+
+It is the only place where records enter the queue. A slice is a number of records, so that
+progress, interrupts and writers may come between two slices without touching the result.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from simedge.core.records import Due, Order
+from simedge.drivers.carrier import Carrier
+from simedge.drivers.device_host import DeviceHost
+from simedge.drivers.faults import Faults
+from simedge.drivers.host import ServerHost
+from simedge.drivers.journal import Journal
+from simedge.drivers.knowledge import Knowledge
+from simedge.drivers.observer import EVALUATE, Observer
+from simedge.drivers.tally import Flow, LinkTally
+from simedge.kernel import Kernel
+from simedge.kernel.kernel import Record
+from simedge.world.links import Link
+
+__all__ = ["VirtualDriver"]
+
+_NETWORK_KINDS = frozenset({"edges-lost", "edges-back"})
+
+
+class VirtualDriver:
+    """One run in virtual time.
+
+    Parameters
+    ----------
+    kernel
+        Empty, at time 0.
+    server, devices
+        Hosts of the machines; the server has number 0.
+    carrier
+        Moves messages.
+    observer
+        Evaluates.
+    faults
+        Crashes and restarts.
+    duration_ns
+        End of the run, included.
+    """
+
+    def __init__(  # noqa: PLR0913 -- the parts of a world
+        self,
+        kernel: Kernel,
+        *,
+        server: ServerHost | None,
+        devices: Sequence[DeviceHost],
+        carrier: Carrier,
+        observer: Observer,
+        faults: Faults,
+        journal: Journal,
+        knowledge: Knowledge,
+        duration_ns: int,
+    ) -> None:
+        self.kernel = kernel
+        self.devices = tuple(devices)
+        self.server = server
+        self.carrier = carrier
+        self.journal = journal
+        self.duration_ns = duration_ns
+        self._observer = observer
+        self._faults = faults
+        self._knowledge = knowledge
+        self._hosts: Mapping[int, DeviceHost | ServerHost] = {
+            host.number: host for host in ([server] if server else []) + list(devices)
+        }
+        self._register()
+
+    def _register(self) -> None:
+        for number in self._hosts:
+            self.kernel.register(number, self._host_record)
+        for number in self.carrier.network.by_number:
+            self.kernel.register(number, self.carrier.handle)
+        self._observer_number = len(self.journal.names)
+        self.kernel.register(self._observer_number, self._evaluate)
+
+    def start(self) -> None:
+        """Put the beginning of everything into the queue."""
+        for host in self._hosts.values():
+            self.kernel.post((0, Order.STARTED, host.number, "start", None))
+        for due in self._faults.dues():
+            self.kernel.post(due)
+        self._schedule_evaluation(0)
+        for device in self.devices:
+            device.first_frame()
+
+    def run_slice(self, count: int) -> int:
+        """Dispatch at most `count` records up to the end of the run; return how many."""
+        return self.kernel.run_slice(count, self.duration_ns)
+
+    @property
+    def done(self) -> bool:
+        """Return whether nothing is left before the end of the run."""
+        return not self.kernel.has_before(self.duration_ns)
+
+    def close(self, now: int) -> None:
+        """Write the totals of the run as it stands at `now`."""
+        tally = self.journal.tally
+        tally.duration_ns = now
+        for device in self.devices:
+            device.close(now)
+        uncounted = sum(device.uncounted for device in self.devices)
+        tally.counts.kernel_events = self.kernel.dispatched - uncounted + tally.counts.volleys
+        tally.links = [_link_tally(link) for link in self.carrier.network.links]
+        tally.refused = self._refused()
+        tally.no_route = self.carrier.network.no_route
+        self._knowledge.close(now)
+
+    def _refused(self) -> dict[str, int]:
+        causes: dict[str, int] = {}
+        for host in self._hosts.values():
+            for cause, count in host.machine.counters.items():
+                causes[cause] = causes.get(cause, 0) + count
+        return dict(sorted(causes.items()))
+
+    def pending(self) -> list[Due]:
+        """Return the whole future as data."""
+        return self.kernel.pending()
+
+    def _evaluate(self, record: Record, now: int) -> None:
+        assert record[3] == EVALUATE
+        self._observer.evaluate(now)
+        self._schedule_evaluation(now + 1)
+
+    def _schedule_evaluation(self, now: int) -> None:
+        due = self._observer.next_due(self._observer_number, now)
+        if due is not None:
+            self.kernel.post(due)
+
+    def _host_record(self, record: Record, now: int) -> None:
+        kind = record[3]
+        host = self._hosts[record[2]]
+        if kind == "arrive":
+            datagram = self.carrier.arrive(record, now)
+            if datagram is not None:
+                host.receive(datagram, now)
+        elif kind in _NETWORK_KINDS:
+            self.carrier.handle(record, now)
+        elif record[1] is Order.FAULT:
+            self._faults.handle(record, now, host=host)
+        else:
+            host.handle(record, now)
+
+
+def _link_tally(link: Link) -> LinkTally:
+    """Return what became of everything offered to a link; no datagram is cut into fragments."""
+    ends = link.tally()
+    counts = {each.name: getattr(ends, each.name) for each in fields(ends)}
+    datagrams = {name: count.datagrams for name, count in counts.items()}
+    octets = {name: count.bytes for name, count in counts.items()}
+    return LinkTally(
+        name=link.name,
+        fragments=Flow(**datagrams),
+        octets=Flow(**octets),
+        datagrams=Flow(**datagrams),
+    )

@@ -1,0 +1,176 @@
+"""What a readout sees: spike counts, pooled over columns and gathered into bins of time.
+
+Each *source* (the pixel events, a hidden layer) fills its own part of the feature vector. Counts
+go through a transform (square root by default, which evens out their variance); then what is
+common to all presentations, a running mean, is taken away and each part is scaled on its own, so
+that a busy source does not drown a quiet one.
+"""
+# ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simedge.core.native_cache import native_leaf
+from simedge.neurons.geometry import Convolution
+from simedge.neurons.kinds import Ints, Reals, Span, Whole
+
+__all__ = [
+    "NORMS",
+    "TRANSFORMS",
+    "Binning",
+    "Grid",
+    "binning_of",
+    "count_spikes",
+    "levels",
+    "shape",
+]
+
+TRANSFORMS = ("none", "sqrt", "log")
+NORMS = ("none", "unit", "share", "root-mean")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """One source: how its lines are laid out, and how they are gathered."""
+
+    width: int
+    height: int
+    channels: int
+    pool: int
+    bins: int
+    gain: float = 1.0
+
+    @property
+    def slots(self) -> int:
+        """Features of one bin of time."""
+        return -(-self.width // self.pool) * -(-self.height // self.pool) * self.channels
+
+    def slot_of_line(self) -> Ints:
+        """Return the feature of each line within one bin, int32 (height·width·channels,)."""
+        y, x, channel = np.indices((self.height, self.width, self.channels)).reshape(3, -1)
+        across = -(-self.width // self.pool)
+        place = y // self.pool * across + x // self.pool
+        return (place * self.channels + channel).astype(np.int32)
+
+    @staticmethod
+    def of_layer(shape: Convolution, *, pool: int, bins: int, gain: float = 1.0) -> "Grid":
+        """Return the grid of a layer's neurons."""
+        return Grid(
+            width=shape.across,
+            height=shape.down,
+            channels=shape.maps,
+            pool=pool,
+            bins=bins,
+            gain=gain,
+        )
+
+
+class Binning(NamedTuple):
+    """Where a spike of each source is counted; sources are the input and every layer."""
+
+    slot: Ints
+    """Feature of each line within a bin, sources end to end."""
+    rows: NDArray[np.int64]
+    """(first line, first feature, slots a bin, bins) a source; 0 bins if it is not read."""
+    ticks: int
+    """Device ticks of a presentation."""
+    gain: Reals
+    modes: NDArray[np.int64]
+    """(transform, norm) as places in TRANSFORMS and NORMS."""
+    spikes: Ints
+    """Spikes of each feature."""
+
+
+def binning_of(
+    grids: Sequence[Grid | None], *, lines: Sequence[int], ticks: int, modes: tuple[str, str]
+) -> Binning:
+    """Lay out the features of all sources, input first; None for a source that is not read."""
+    rows, slots, first_line, first = [], [], 0, 0
+    for grid, count in zip(grids, lines, strict=True):
+        slots.append(np.zeros(count, np.int32) if grid is None else grid.slot_of_line())
+        row = (0, 0) if grid is None else (grid.slots, grid.bins)
+        rows.append((first_line, first, *row))
+        first_line, first = first_line + count, first + row[0] * row[1]
+    return Binning(
+        slot=np.concatenate(slots),
+        rows=np.array(rows, np.int64),
+        ticks=ticks,
+        gain=np.array([grid.gain if grid else 0.0 for grid in grids], np.float32),
+        modes=np.array((TRANSFORMS.index(modes[0]), NORMS.index(modes[1])), np.int64),
+        spikes=np.zeros(first, np.int32),
+    )
+
+
+@native_leaf
+def count_spikes(binning: Binning, source: Whole, tick: Whole, line: Ints, span: Span) -> None:
+    """Count the spikes line[span[0]:span[1]] of one source at one tick."""
+    row = binning.rows[source]
+    bins = row[3]
+    if bins == 0:
+        return
+    base = row[1] + min(bins - 1, tick * bins // binning.ticks) * row[2]
+    for i in range(span[0], span[1]):
+        binning.spikes[base + binning.slot[row[0] + line[i]]] += 1
+
+
+@native_leaf
+def levels(binning: Binning, raw: Reals) -> None:
+    """Turn counts into levels by the transform."""
+    if binning.modes[0] == 1:
+        for i in range(raw.size):
+            raw[i] = math.sqrt(binning.spikes[i])
+    elif binning.modes[0] == 2:
+        for i in range(raw.size):
+            raw[i] = math.log1p(binning.spikes[i])
+    else:
+        for i in range(raw.size):
+            raw[i] = binning.spikes[i]
+
+
+@native_leaf
+def shape(binning: Binning, raw: Reals, mean: Reals, out: Reals) -> None:
+    """Set `out` to the features r: levels less their running mean, each source scaled.
+
+    Nothing seen is nothing learned: without a spike all features are 0.
+    """
+    read = 0.0
+    seen = np.int32(0)
+    for i in range(raw.size):
+        seen += np.int32(raw[i] != 0.0)
+    if seen == 0:
+        for i in range(out.size):
+            out[i] = 0.0
+        return
+    for source in range(binning.gain.size):
+        read += binning.gain[source] ** 2
+    for source in range(binning.gain.size):
+        row = binning.rows[source]
+        first, size = row[1], row[2] * row[3]
+        square, total = 0.0, 0.0
+        for i in range(first, first + size):
+            out[i] = raw[i] - mean[i]
+            square += out[i] * out[i]
+            total += abs(out[i])
+        scale = scale_of(binning.modes[1], square, total, size)
+        factor = np.float32(scale * binning.gain[source] / math.sqrt(read))
+        for i in range(first, first + size):
+            out[i] *= factor
+
+
+@native_leaf
+def scale_of(mode: Whole, square: float, total: float, size: Whole) -> float:
+    """Return the factor that gives one source unit length, unit sum, or unit mean square."""
+    if square == 0.0:
+        return 0.0
+    if mode == 1:
+        return 1.0 / math.sqrt(square)
+    if mode == 2:
+        return 1.0 / total
+    if mode == 3:
+        return math.sqrt(size / square)
+    return 1.0

@@ -1,0 +1,205 @@
+"""What learning needs from other rooms, by shape, and what it offers to them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simedge.core.streams import Streams
+
+__all__ = ["Counts", "DeviceLearner", "FrameLike", "Learned", "LearnerFactory", "PullWork", "Work"]
+
+
+class FrameLike(Protocol):
+    """One presentation to a camera: its pixel events in order of time."""
+
+    @property
+    def label(self) -> int:
+        """Class shown."""
+        ...
+
+    @property
+    def x(self) -> NDArray[np.uint16]:
+        """Column of each pixel event."""
+        ...
+
+    @property
+    def y(self) -> NDArray[np.uint16]:
+        """Row of each pixel event."""
+        ...
+
+    @property
+    def t_us(self) -> NDArray[np.int64]:
+        """Microseconds since the presentation began, ascending."""
+        ...
+
+    @property
+    def p(self) -> NDArray[np.uint8]:
+        """Polarity of each pixel event, 0 or 1."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What a job did, in operations; all 0 in silence."""
+
+    volleys: int = 0
+    spikes: int = 0
+    synaptic_events: int = 0
+    """Weights added to a potential."""
+    neuron_updates: int = 0
+    trace_touches: int = 0
+    plasticity_updates: int = 0
+    """Contributions to a weight change, one a synapse and spike."""
+    macs: int = 0
+    """Multiply-accumulates of dense mathematics: readout, scaling."""
+    weight_writes: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """What came of learning one frame."""
+
+    loss: float
+    """Cross entropy of the prediction made before learning."""
+    correct: bool
+    spikes: int
+    spike_digest: bytes
+    """SHA-256 of the (tick, neuron) pairs, little-endian int32, layer by layer."""
+    weight_digest: bytes
+    """SHA-256 of what changed: hidden weights and thresholds (where, to what), then the factors r
+    and η·ε of the readout's change."""
+
+
+class Work(Protocol):
+    """One job of a device: computed in steps, seen by nobody until it is committed."""
+
+    @property
+    def volleys(self) -> int:
+        """How many volleys the job has; 0 for dense jobs."""
+        ...
+
+    def advance(self, count: int | None = None) -> NDArray[np.int64]:
+        """Run the next `count` volleys (None: all left); return the operations of each, int64."""
+        ...
+
+    @property
+    def macs(self) -> dict[str, int]:
+        """Dense work by kind of layer; known when all volleys are done."""
+        ...
+
+    @property
+    def counts(self) -> Counts:
+        """What the job has done so far."""
+        ...
+
+    def commit(self) -> object:
+        """Finish what is left, let the effect take place now and return the value."""
+        ...
+
+    def discard(self) -> None:
+        """Leave the learner as if the job had never begun."""
+        ...
+
+
+class PullWork(Work, Protocol):
+    """Work whose time is known before it is computed."""
+
+    def compute(self) -> None:
+        """Compute what can be computed ahead of the commit; other threads may call."""
+        ...
+
+
+class DeviceLearner(Protocol):
+    """What a device needs of its learner: the whole port.
+
+    Whoever writes a rule of one's own takes `simedge.OwnLearner`, which has all of this. Learners
+    of one run are built alike: what one prepares, another can predict.
+    """
+
+    @property
+    def rule(self) -> str:
+        """Name, for the summary."""
+        ...
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        ...
+
+    @property
+    def hidden_layers(self) -> int:
+        """How many layers learn by a share λ; 0 if none do."""
+        ...
+
+    def learn(self, frame: FrameLike) -> Work:
+        """Predict the frame's class, then learn from it; value `Learned`."""
+        ...
+
+    def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Work:
+        """Forward one proxy item and keep it; value: softmax, float32 (classes,)."""
+        ...
+
+    def pass_rows(
+        self,
+        prepared: Any,  # noqa: ANN401 -- each learner's own form
+        *,
+        address: int,
+        first: int = 0,
+        stop: int | None = None,
+    ) -> Sequence[Work]:
+        """Return what `proxy_row` gives for the prepared items first .. stop - 1."""
+        ...
+
+    def kl_step(
+        self, *, address: int, target: ArrayLike, mask: ArrayLike, alpha: float, steps: int = 1
+    ) -> PullWork:
+        """Pull what is predicted towards a prior on kept rows; value: how many took part."""
+        ...
+
+    def set_lambda(self, values: Sequence[float]) -> Work:
+        """Set λ of the hidden layers; value None."""
+        ...
+
+    def prepare(self, frames: Sequence[FrameLike]) -> Any:  # noqa: ANN401
+        """Bring frames into one's own form, once for all devices."""
+        ...
+
+    def predict(self, prepared: Any) -> NDArray[np.int64]:  # noqa: ANN401
+        """Return the class of each presentation; changes nothing, and other threads may call."""
+        ...
+
+    def memory(self, kept_rows: int | None = None) -> dict[str, int]:
+        """Return the bytes that a device needs, by term."""
+        ...
+
+    def dump(self) -> dict[str, Any]:
+        """Return all that the learner knows; copies."""
+        ...
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over a dump of an equal learner."""
+        ...
+
+    def digest(self) -> bytes:
+        """Return the SHA-256 of all that it knows."""
+        ...
+
+
+class LearnerFactory(Protocol):
+    """Makes the learner of one device, from its sensor and its named streams."""
+
+    def __call__(
+        self,
+        *,
+        classes: int,
+        width: int,
+        height: int,
+        streams: Streams,
+        device: str,
+        span_ns: int,
+    ) -> DeviceLearner:
+        """Return a learner that has learned nothing."""
+        ...

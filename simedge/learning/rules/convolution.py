@@ -1,0 +1,217 @@
+"""The hybrid Hebbian-STDP law on shared weights, compiled.
+
+A weight of a convolution layer is one synapse at every column: its change is the sum over columns,
+with amplitudes divided by their number. All changes of a volley are computed from the weights
+held when it began, added once, clipped once. Only taps and maps that took part are touched.
+"""
+# ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
+
+import math
+
+import numpy as np
+
+from simedge.core.native_cache import native_leaf
+from simedge.learning.rules.hebbian_stdp import Bounds, HebbianStdp
+from simedge.neurons.circuit import Circuit
+from simedge.neurons.decay import decay_factor
+from simedge.neurons.kinds import Index, Ints, Real, Reals, Run, Span, Whole
+from simedge.neurons.layout import (
+    ACTED,
+    ACTING,
+    ARRIVED,
+    CHANGE,
+    CHANGED,
+    DECAY,
+    IN_START,
+    MAPS,
+    OUT_START,
+    PLACE,
+    POST,
+    POST_TICK,
+    PRE,
+    PRE_TICK,
+    SPIKES,
+    TAP_TICK,
+    TAPS,
+    WEIGHT,
+    Now,
+)
+from simedge.neurons.traces import POST_TABLE, PRE_TABLE
+
+__all__ = ["SCALINGS", "apply", "at_post", "at_pre", "coefficients", "rescale", "scale_map"]
+
+SCALINGS = ("none", "sum", "centred")
+"""How weights are scaled after learning, see `rescale`."""
+
+
+def coefficients(
+    rule: HebbianStdp, share: float, bounds: Bounds, *, columns: int
+) -> tuple[float, ...]:
+    """Return (pre, post, both, Oja, w_min, w_max, μ₊, μ₋) of one layer at Hebbian share λ."""
+    amplitudes = (
+        rule.at_pre(share),
+        rule.at_post(share),
+        rule.at_both(share),
+        rule.towards_trace(share),
+    )
+    shares = tuple(amplitude / columns for amplitude in amplitudes)
+    return (*shares, bounds.low, bounds.high, bounds.mu_plus, bounds.mu_minus)
+
+
+@native_leaf
+def slowed(law: Reals, base: Whole, change: Real, weight: Real) -> Real:
+    """Return a change slowed towards the bound it moves to."""
+    mu = law[base + 6] if change > 0.0 else law[base + 7]
+    if mu == 0.0:
+        return change
+    part = weight / law[base + 5]
+    room = max(np.float32(0.0), np.float32(1.0) - part if change > 0.0 else part)
+    if mu == 1.0:
+        return change * room
+    return change * np.float32(room**mu)
+
+
+@native_leaf
+def at_pre(
+    circuit: Circuit,
+    law: Reals,
+    layer: Whole,
+    now: Now,
+    source: Ints,
+    span: Span,
+) -> None:
+    """Let the spikes source[span[0]:span[1]] meet the post traces of the columns they reach."""
+    held, real, ints = circuit.held, circuit.real, circuit.ints
+    base = 8 * ints[layer + PLACE]
+    coefficient, met, table = law[base], 0, ints[layer + DECAY] + POST_TABLE
+    starts, stamps = Index(ints[layer + OUT_START]), Index(ints[layer + POST_TICK])
+    posts, maps = Index(ints[layer + POST]), Index(ints[layer + MAPS])
+    changes, weights = Index(ints[layer + CHANGE]), Index(ints[layer + WEIGHT])
+    soft = law[base + 6] != 0.0 or law[base + 7] != 0.0
+    if coefficient == 0.0 or ints[ints[layer + SPIKES] + 1] == 0:
+        return
+    for i in range(span[0], span[1]):
+        at = starts + Index(source[i])
+        for e in range(Index(ints[at]), Index(ints[at + Index(1)]), Index(2)):
+            last = ints[stamps + Index(ints[e])]
+            if last < now.start:
+                continue
+            met += 1
+            factor = coefficient * decay_factor(real, table, now.tick - last)
+            tap = ints[e + Index(1)]
+            note(ints, layer, now, tap)
+            post, change = posts + Index(ints[e]) * maps, changes + Index(tap) * maps
+            weight = weights + Index(tap) * maps
+            if soft:
+                for m in range(maps):
+                    full = factor * real[post + m]
+                    real[change + m] += slowed(law, base, full, held[weight + m])
+            else:
+                for m in range(maps):
+                    real[change + m] += factor * real[post + m]
+    ints[4] += met * ints[layer + MAPS] + span[1] - span[0]
+    ints[5] += met * ints[layer + MAPS]
+
+
+@native_leaf
+def note(ints: Ints, layer: Whole, now: Now, tap: Whole) -> None:
+    """List a tap whose weights are to change, once a volley."""
+    stamp = Index(ints[layer + TAP_TICK]) + Index(tap)
+    if ints[stamp] != now.tick:
+        ints[stamp] = now.tick
+        at = ints[layer + SPIKES] + 3
+        ints[ints[layer + CHANGED] + ints[at]] = tap
+        ints[at] += 1
+
+
+@native_leaf
+def at_post(circuit: Circuit, law: Reals, layer: Whole, now: Now, neuron: Whole) -> None:
+    """Let one post spike meet the pre traces of all inputs of its column."""
+    real, ints, maps = circuit.real, circuit.ints, circuit.ints[layer + MAPS]
+    base = 8 * ints[layer + PLACE]
+    pair, both, oja, soft = law[base + 1], law[base + 2], law[base + 3], law[base + 6] != 0.0
+    table, pre, stamps = ints[layer + DECAY] + PRE_TABLE, ints[layer + PRE], ints[layer + PRE_TICK]
+    at = ints[layer + IN_START] + neuron // maps
+    for e in range(ints[at], ints[at + 1], 2):
+        line, tap = ints[e], ints[e + 1] * maps + neuron % maps
+        last, trace = ints[stamps + line], np.float32(0.0)
+        if last >= now.start:
+            trace = real[pre + line] * decay_factor(real, table, now.tick - last)
+        held = circuit.held[ints[layer + WEIGHT] + tap]
+        change = pair * trace
+        if both != 0.0 and ints[ints[layer + ARRIVED] + line] == now.tick:
+            change += both
+        if soft:
+            change = slowed(law, base, change, held)
+        real[ints[layer + CHANGE] + tap] += change + oja * (trace - held)
+    sources = (ints[at + 1] - ints[at]) // 2
+    ints[4] += sources + 1
+    ints[5] += sources
+
+
+@native_leaf
+def take_in(circuit: Circuit, layer: Whole, bounds: tuple[Real, Real], run: Run) -> None:
+    """Add the changes of a run of weights to them, clip them, and clear the changes."""
+    held, real, low, high = circuit.held, circuit.real, bounds[0], bounds[1]
+    weight, change = circuit.ints[layer + WEIGHT] + 0, circuit.ints[layer + CHANGE] + 0
+    for i in range(run[0], run[1], run[2]):
+        held[weight + i] = min(high, max(low, held[weight + i] + real[change + i]))
+        real[change + i] = np.float32(0.0)
+
+
+@native_leaf
+def apply(circuit: Circuit, law: Reals, layer: Whole, acting: Whole) -> None:
+    """Add the volley's changes to the weights, once each, and clip.
+
+    `acting` is the number of post spikes in the volley.
+    """
+    ints, maps = circuit.ints, circuit.ints[layer + MAPS] + 0
+    taps, size = ints[ints[layer + SPIKES] + 3] + 0, ints[layer + TAPS] * maps
+    base = 8 * ints[layer + PLACE]
+    bounds = (law[base + 4], law[base + 5])
+    for i in range(taps):
+        first = ints[ints[layer + CHANGED] + i] * maps
+        take_in(circuit, layer, bounds, (first, first + maps, np.int64(1)))
+    for i in range(acting):
+        map_ = ints[ints[layer + ACTING] + i] % maps
+        take_in(circuit, layer, bounds, (map_, size, maps))
+    ints[ints[layer + SPIKES] + 3] = 0
+    ints[7] += taps * maps + acting * ints[layer + TAPS]
+
+
+@native_leaf
+def rescale(circuit: Circuit, layer: Whole, wish: Reals) -> None:
+    """Scale the weights of each map that has learned, as `wish` = (mode, size, low, high) says.
+
+    Mode 1: sum of magnitudes. Mode 2: mean 0 and length `size`, which keeps maps apart that see
+    the same overall rate. Then they are clipped, so that bounds hold at all times.
+    """
+    ints, maps = circuit.ints, circuit.ints[layer + MAPS]
+    if wish[0] == 0.0:
+        return
+    size = ints[layer + TAPS] * maps
+    weights = circuit.held[ints[layer + WEIGHT] : ints[layer + WEIGHT] + size]
+    for m in range(maps):
+        if ints[ints[layer + ACTED] + m]:
+            scale_map(weights[m::maps], wish)
+            ints[6] += ints[layer + TAPS]
+            ints[7] += ints[layer + TAPS]
+
+
+@native_leaf
+def scale_map(weights: Reals, wish: Reals) -> None:
+    """Scale the weights of one map in place."""
+    shift, length = 0.0, 0.0
+    if wish[0] == 2.0:
+        for i in range(weights.size):
+            shift += weights[i]
+        shift /= weights.size
+    for i in range(weights.size):
+        weights[i] -= shift
+        length += weights[i] * weights[i] if wish[0] == 2.0 else abs(weights[i])
+    if wish[0] == 2.0:
+        length = math.sqrt(length)
+    for i in range(weights.size):
+        if length > 0.0:
+            weights[i] *= wish[1] / length
+        weights[i] = min(wish[3], max(wish[2], weights[i]))

@@ -1,0 +1,372 @@
+"""The server of edge-localised asynchronous learning.
+
+It keeps the newest rows of every device in a register, publishes priors read from it, tells
+devices what arrived, and sends again what a device's have vector lacks. It waits for nobody.
+"""
+
+import hashlib
+from typing import cast
+
+from simedge.protocol.bookkeeping import Refusals, Timers
+from simedge.protocol.errors import WireError
+from simedge.protocol.machine import (
+    Checkpoint,
+    Effect,
+    Event,
+    FrameLearned,
+    Handler,
+    LearnerDone,
+    LinkStatus,
+    Note,
+    Plain,
+    Received,
+    Restarted,
+    Sample,
+    SendOutcome,
+    Started,
+    TimerFired,
+)
+from simedge.protocol.members import Member, Members
+from simedge.protocol.post import Post
+from simedge.protocol.publication import Kept, Shelf
+from simedge.protocol.quantiser import Codes, pack_rows, quantise
+from simedge.protocol.register import Register, Token, Weights, stamp_of
+from simedge.protocol.settings import ElalSettings
+from simedge.protocol.shape import LEVEL_MAX, Ground, address_of
+from simedge.protocol.wire import (
+    Join,
+    Kind,
+    Message,
+    Reply,
+    Report,
+    Status,
+    decode,
+    encode,
+)
+
+__all__ = ["ElalServer", "weights_of"]
+
+
+def weights_of(settings: ElalSettings, ground: Ground) -> Weights:
+    """Return how the server weighs rows under some settings."""
+    return Weights(
+        age=settings.age_weight,
+        half_life_ns=settings.half_life_ns(ground),
+        age_max_ns=settings.age_max_ns(ground),
+        confidence=settings.confidence,
+        samples=settings.samples,
+        sharpen=settings.sharpen,
+        quorum=settings.quorum,
+        floor=settings.floor,
+    )
+
+
+class ElalServer:
+    """The machine of the server.
+
+    Parameters
+    ----------
+    settings
+        The protocol's settings.
+    ground
+        What the machines of the run share.
+    devices
+        Greatest device number that may join.
+    """
+
+    def __init__(self, settings: ElalSettings, ground: Ground, *, devices: int) -> None:
+        self._settings = settings
+        self._ground = ground
+        self._devices = devices
+        self._shape = settings.shape(classes=ground.classes, blocks=ground.blocks, rows=ground.rows)
+        self._weights = weights_of(settings, ground)
+        self._refusals = Refusals()
+        self.counters = self._refusals.counters
+        self._forget()
+        self._handlers: dict[type, Handler] = {
+            Started: self._on_started,
+            Restarted: self._on_restarted,
+            Received: self._on_received,
+            TimerFired: self._on_timer,
+            LinkStatus: self._on_nothing,
+            FrameLearned: self._on_late,
+            LearnerDone: self._on_late,
+            SendOutcome: self._on_late,
+        }
+        self._readers: dict[int, Handler] = {
+            Kind.TOKEN: self._read_token,
+            Kind.REPORT: self._read_have,
+            Kind.JOIN: self._read_join,
+        }
+        self._timer_handlers: dict[str, Handler] = {
+            "publish": self._publish,
+            "report": self._report,
+        }
+
+    @property
+    def register(self) -> Register:
+        """The register of rows, to look at."""
+        return self._register
+
+    def handle(self, event: Event, now: int) -> list[Effect]:
+        """Return the effects of one event at `now`."""
+        return self._handlers[type(event)](event, now)
+
+    def dump(self) -> Plain:
+        """Return the whole state as plain data."""
+        return {
+            "counters": dict(self.counters),
+            "post": self._post.dump(),
+            "timers": self._timers.dump(),
+            "register": self._register.dump(),
+            "members": self._members.dump(),
+            "shelf": self._shelf.dump(),
+            "tick": self._tick,
+        }
+
+    def load(self, state: Plain) -> None:
+        """Take over a state that ``dump`` returned."""
+        self.counters.clear()
+        self.counters.update(cast("dict[str, int]", state["counters"]))
+        self._remember(state)
+
+    # ----------------------------------------------------------------------------------- memory
+    def _forget(self) -> None:
+        self._post = Post(0)
+        self._timers = Timers()
+        self._register = Register(self._shape, self._devices)
+        self._members = Members()
+        self._shelf = Shelf(self._shape.blocks)
+        self._tick = 0
+
+    def _remember(self, state: Plain) -> None:
+        self._post.load(state["post"])
+        self._timers.load(state["timers"])
+        self._register.load(state["register"])
+        self._members.load(state["members"])
+        self._shelf.load(state["shelf"])
+        self._tick = cast("int", state["tick"])
+
+    # ------------------------------------------------------------------------ start and restart
+    def _on_started(self, event: Started, now: int) -> list[Effect]:
+        self._post.sender.reboot(event.boot)
+        return [
+            self._timers.set("publish", now + self._settings.prior_period),
+            self._timers.set("report", now + self._settings.report_period),
+        ]
+
+    def _on_restarted(self, event: Restarted, now: int) -> list[Effect]:
+        boot = event.boot
+        self._forget()
+        if event.checkpoint is not None:
+            self._remember(event.checkpoint)
+            boot = max(boot, self._post.sender.boot + 1)
+        self._timers.clear()
+        self._shelf.restart(self._register.filled_blocks())
+        return self._on_started(Started(boot=boot), now)
+
+    def _on_nothing(self, event: Event, now: int) -> list[Effect]:
+        del event, now
+        return []
+
+    def _on_late(self, event: Event, now: int) -> list[Effect]:
+        del event, now
+        return self._refusals.late()
+
+    def _on_timer(self, event: TimerFired, now: int) -> list[Effect]:
+        if not self._timers.fire(event.id, now):
+            return self._refusals.late()
+        return self._timer_handlers[event.id](now)
+
+    # --------------------------------------------------------------------------------- messages
+    def _on_received(self, event: Received, now: int) -> list[Effect]:
+        try:
+            message = decode(event.data, self._shape, self._shape.message_limit)
+        except WireError as error:
+            effects = self._refusals.refuse(error.cause, event.src)
+            if error.cause == "bad_version":
+                effects += self._rebuff(Status.VERSION, event.src, now)
+            return effects
+        cause = self._objection(event.src, message, now)
+        if cause is not None:
+            effects = self._refusals.refuse(cause, event.src)
+            if cause == "stranger" and message.dev == event.src:
+                effects += self._rebuff(Status.JOIN_FIRST, event.src, now, boot=message.boot)
+            return effects
+        return self._readers[message.kind](message, now)
+
+    def _objection(self, src: int, message: Message, now: int) -> str | None:
+        """Return why a message is not read, if it is not."""
+        dev = message.dev
+        member = self._members.get(dev)
+        if dev != src or dev == 0 or (member is None and message.kind != Kind.JOIN):
+            return "stranger"
+        if message.t_us * 1_000 > now + self._ground.ahead_ns_max:
+            return "future"
+        if message.kind not in self._readers:
+            return "refused"
+        if message.kind != Kind.JOIN and member is not None and message.boot < member.window.boot:
+            return "stale_boot"
+        return None
+
+    def _rebuff(self, status: Status, dev: int, now: int, *, boot: int = 0) -> list[Effect]:
+        """Tell a sender what is wrong, at most once a second and status."""
+        if not 1 <= dev <= self._devices or not self._members.may_rebuff(status, dev, now):
+            return []
+        return [self._reply(dev, now, boot=boot, reply=Reply(status=status, lowest_boot=1))]
+
+    def _reply(self, dev: int, now: int, *, boot: int, reply: Reply) -> Effect:
+        message = self._post.write(Kind.JOIN, now, payload=reply.pack(), g=boot)
+        return self._post.send(message, dst=dev, cls="reply")
+
+    def _read_join(self, message: Message, now: int) -> list[Effect]:
+        dev, boot = message.dev, message.boot
+        join = Join.unpack(message.payload)
+        member = self._members.get(dev)
+        lowest = member.window.boot if member else 1
+        status = self._status_of(join, dev, boot=boot, lowest=lowest)
+        if status == Status.ACCEPTED:
+            lowest = boot
+            if self._members.admit(dev, boot, part_level=join.part_level):
+                self._refusals.count("joins")
+        elif status == Status.BOOT_TOO_LOW:
+            lowest += 1  # numbers of the lowest boot itself are used up
+        reply = Reply(status=status, lowest_boot=lowest)
+        return [self._reply(dev, now, boot=boot, reply=reply)]
+
+    def _status_of(self, join: Join, dev: int, *, boot: int, lowest: int) -> Status:
+        ground, level = self._ground, join.part_level
+        same = (join.pset, join.classes, join.rows, join.blocks, join.x_mode) == (
+            ground.pset,
+            ground.classes,
+            ground.rows,
+            ground.blocks,
+            0,
+        )
+        if not same or level > LEVEL_MAX or ground.rows % (1 << level):
+            return Status.MISMATCH
+        if dev > self._devices:
+            return Status.FULL
+        return Status.BOOT_TOO_LOW if boot < lowest else Status.ACCEPTED
+
+    def _read_token(self, message: Message, now: int) -> list[Effect]:
+        dev, member = message.dev, self._member(message)
+        known = member.window.take(message.boot, message.seq, now)
+        assert message.rows is not None
+        captured_ns = message.t_us * 1_000 if self._ground.shared_clock else now
+        token = Token(
+            dev=dev,
+            stamp=stamp_of(message.boot, message.seq),
+            captured_ns=captured_ns,
+            n=message.n,
+            g=message.g,
+            codes=message.rows,
+        )
+        merged = self._register.merge(token, message.blk)
+        if merged.conflict:
+            self._refusals.count("conflict")
+        if not merged.changed:
+            return self._refusals.refuse("duplicate" if known else "stale", dev)
+        block = self._shape.span(message.blk)[0]
+        self._shelf.changed[block] = True
+        behind = max(0, int(self._shelf.versions[block]) - message.g)
+        age_s = (now - captured_ns) / 1e9
+        labels = (("device", dev), ("block", message.blk))
+        return [
+            Note(kind="merged", subject=dev, detail=(message.g,)),
+            Sample(metric="token_latency_s", value=age_s, labels=labels),
+            Sample(metric="staleness_versions", value=behind, labels=labels),
+        ]
+
+    def _read_have(self, message: Message, now: int) -> list[Effect]:
+        del now
+        member = self._member(message)
+        stamp = stamp_of(message.boot, message.seq)
+        if stamp <= member.have_stamp:
+            cause = "duplicate" if stamp == member.have_stamp else "stale"
+            return self._refusals.refuse(cause, message.dev)
+        member.have_stamp = stamp
+        kept = self._shelf.differing(
+            message.payload, level=member.part_level, limit=self._settings.repair_max
+        )
+        if kept:
+            self._refusals.count("repairs", len(kept))
+        return [each.send(message.dev) for each in kept]
+
+    def _member(self, message: Message) -> Member:
+        """Return the sender, which has been found to be joined."""
+        member = self._members.get(message.dev)
+        assert member is not None
+        return member
+
+    # -------------------------------------------------------------------------------- publishing
+    def _publish(self, now: int) -> list[Effect]:
+        """Publish changed blocks, each encoded once, to every joined device."""
+        effects: list[Effect] = [
+            Checkpoint(),
+            self._timers.set("publish", now + self._settings.prior_period),
+        ]
+        tick = self._tick
+        self._tick += 1
+        blocks = self._shelf.choose(self._settings.prior_budget)
+        if not len(blocks):
+            return effects
+        reading = self._register.read(
+            blocks, now, weights=self._weights, versions=self._shelf.versions[blocks] - 1
+        )
+        flat = quantise(reading.rows.reshape(-1, self._shape.classes), self._shape)
+        codes = flat.reshape(len(blocks), self._shape.rows, -1)
+        for index, block in enumerate(blocks.tolist()):
+            effects += self._publish_block(
+                block, codes[index], now, tick=tick, devices=int(reading.devices[index])
+            )
+            newest_ns = int(reading.newest_ns[index])
+            if newest_ns >= 0:
+                labels = (("block", block), ("version", int(self._shelf.versions[block])))
+                age_s = (now - newest_ns) / 1e9
+                effects.append(Sample(metric="published_age_s", value=age_s, labels=labels))
+        return effects
+
+    def _publish_block(
+        self, block: int, codes: Codes, now: int, *, tick: int, devices: int
+    ) -> list[Effect]:
+        """Write one block, whole or the part of this tick, once for each part level in use."""
+        effects: list[Effect] = []
+        for level, members in self._members.by_level().items():
+            part = tick % (1 << level)
+            address = address_of(block, level=level, part=part)
+            _, first, count = self._shape.span(address)
+            seq = self._post.sender.number(Kind.PRIOR)
+            message = Message(
+                kind=Kind.PRIOR,
+                dev=0,
+                boot=self._post.sender.boot,
+                seq=seq,
+                blk=address,
+                g=int(self._shelf.versions[block]),
+                t_us=now // 1_000,
+                n=devices,
+                enc=self._shape.coding.enc,
+                payload=pack_rows(codes[first : first + count], self._shape),
+            )
+            data = encode(message)
+            kept = Kept(version=message.g, boot=message.boot, seq=seq, data=data)
+            self._shelf.keep(block, kept, level=level, part=part)
+            digest = hashlib.sha256(data).digest()
+            effects.append(Note(kind="published", subject=address, detail=(message.g, digest)))
+            effects += [kept.send(dev) for dev in members]
+        return effects
+
+    def _report(self, now: int) -> list[Effect]:
+        effects: list[Effect] = [self._timers.set("report", now + self._settings.report_period)]
+        for dev, member in self._members.ascending():
+            window = member.window
+            report = Report(
+                boot=window.boot,
+                max_seq=window.highest,
+                received=window.received,
+                hold_us=(now - window.arrived_ns) // 1_000,
+            )
+            message = self._post.write(Kind.REPORT, now, payload=report.pack())
+            effects.append(self._post.send(message, dst=dev, cls="report"))
+        return effects

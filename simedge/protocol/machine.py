@@ -1,0 +1,262 @@
+"""The sans-I/O port between machines and drivers: what a machine is told, what it answers.
+
+A machine is handed one event and the present time and returns effects, in the order in which they
+take place. It has no clock, no socket, no timer and no entropy of its own. Its state is plain
+data: ``dump`` and ``load`` are exact inverses and survive msgpack.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = [
+    "CancelTimer",
+    "Checkpoint",
+    "Effect",
+    "Event",
+    "Floats",
+    "FrameLearned",
+    "Handler",
+    "KlStep",
+    "LearnerCall",
+    "LearnerDone",
+    "LinkStatus",
+    "Machine",
+    "Note",
+    "NoteKind",
+    "Plain",
+    "ProxyPass",
+    "Received",
+    "Restarted",
+    "Sample",
+    "Send",
+    "SendOutcome",
+    "SetLambda",
+    "SetTimer",
+    "Started",
+    "TimerFired",
+]
+
+Plain = dict[str, object]
+"""State as plain data: numbers, text, bytes, nil, lists and dictionaries with text keys."""
+
+Floats = NDArray[np.float64]
+
+
+# ---------------------------------------------------------------------------------------- events
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """The machine starts for the first time; `boot` is 1."""
+
+    boot: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restarted:
+    """The machine is back after a crash, with what the fault left of its state."""
+
+    boot: int
+    """The stored boot number plus one."""
+    checkpoint: Plain | None
+    """A ``dump``: of the crash, of the last local checkpoint, or nothing at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameLearned:
+    """The learner finished frames."""
+
+    n: int
+    """How many, at least 1."""
+    loss: float
+    """Their mean task loss in nats; NaN is skipped and counted."""
+    correct: bool
+    """Whether the (last) frame was predicted right before it was learned."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerDone:
+    """A learner call took effect."""
+
+    call: int
+    value: NDArray[np.float32] | None
+    """float32 [rows, classes] of a proxy pass, else nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One whole message arrived; its contents may be anything."""
+
+    data: bytes
+    src: int
+    """Number of the device that sent it, as the driver knows it; 0 is the server."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOutcome:
+    """A reliable send ended; never raised for datagrams."""
+
+    tag: int
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFired:
+    """A timer that was set earlier is due."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkStatus:
+    """The driver knows that the way to `other` is up or down."""
+
+    other: int
+    up: bool
+
+
+Event = (
+    Started
+    | Restarted
+    | FrameLearned
+    | LearnerDone
+    | Received
+    | SendOutcome
+    | TimerFired
+    | LinkStatus
+)
+
+
+# --------------------------------------------------------------------------------------- effects
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Send:
+    """Send one message; (cls, boot, seq, resend) name it among all messages of its sender."""
+
+    dst: int
+    data: bytes
+    cls: str
+    """Class of its flow: token, prior, report, have, join, reply."""
+    boot: int
+    seq: int
+    resend: int = 0
+    """How often these bytes went to this destination before."""
+    reliability: Literal["datagram", "reliable"] = "datagram"
+    tag: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetTimer:
+    """Wake the machine at an absolute time, later than now; an existing id is replaced."""
+
+    id: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelTimer:
+    """Forget a timer."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetLambda:
+    """Set the Hebbian share of each hidden plastic layer, each in [0, 1]."""
+
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyPass:
+    """Run the learner on proxy items `first` .. `first + count - 1` without changing it."""
+
+    address: int
+    """Block address under which the learner keeps the features of these rows."""
+    first: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KlStep:
+    """Pull the readout towards a prior on the rows of the last pass of an address."""
+
+    address: int
+    target: Floats
+    """float64 [rows, classes]; rows outside `mask` are zero."""
+    mask: NDArray[np.bool_]
+    alpha: float
+    steps: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LearnerCall:
+    """Ask the learner; the driver makes it a job and answers with ``LearnerDone(call, value)``."""
+
+    call: int
+    op: Literal["set_lambda", "proxy_pass", "kl_step"]
+    args: SetLambda | ProxyPass | KlStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A measurement for the metrics, never for the event log."""
+
+    metric: str
+    value: float
+    labels: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checkpoint:
+    """Take the local checkpoint now: learner and machine, as they are after this event."""
+
+
+NoteKind = Literal["merged", "published", "applied", "joined", "refused", "action"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Something for the event log, which the driver writes.
+
+    ========= ============================= =======================================
+    kind      subject                       detail
+    ========= ============================= =======================================
+    merged    number of the sending device  base version of the token
+    published block address                 version, SHA-256 of the message
+    applied   block address                 KL steps
+    joined    boot                          status of the reply (0 accepted)
+    refused   number of the sender, or 0    counter that was raised
+    action    number of the decision        SHA-256 of the Hebbian shares (float64)
+    ========= ============================= =======================================
+    """
+
+    kind: NoteKind
+    subject: int
+    detail: tuple[int | str | bytes, ...]
+
+
+Effect = Send | SetTimer | CancelTimer | LearnerCall | Sample | Checkpoint | Note
+
+Handler = Callable[..., list[Effect]]
+"""A method of a machine that takes something and the present time."""
+
+
+class Machine(Protocol):
+    """What every driver turns: a pure state machine."""
+
+    counters: dict[str, int]
+    """Refusals by cause and other tallies; they survive restarts, as they are the observer's."""
+
+    def handle(self, event: Event, now: int) -> list[Effect]:
+        """Return the effects of one event at `now`, nanoseconds of virtual time.
+
+        Never raises on what a ``Received`` contains.
+        """
+
+    def dump(self) -> Plain:
+        """Return the whole state as plain data."""
+
+    def load(self, state: Plain) -> None:
+        """Take over a state that ``dump`` returned; the inverse of it."""

@@ -1,0 +1,55 @@
+"""From settings to machines: the one place that knows every protocol."""
+
+from simedge.core.streams import Stream
+from simedge.protocol.elal_device import ElalDevice
+from simedge.protocol.elal_server import ElalServer
+from simedge.protocol.isolated import IsolatedDevice, IsolatedServer
+from simedge.protocol.machine import Machine
+from simedge.protocol.policy import open_policy
+from simedge.protocol.settings import ElalSettings, IsolatedSettings
+from simedge.protocol.shape import Ground
+
+__all__ = ["open_device", "open_server"]
+
+
+def open_device(
+    settings: ElalSettings | IsolatedSettings,
+    ground: Ground,
+    *,
+    dev: int,
+    layers: int,
+    stream: Stream,
+) -> Machine:
+    """Return the machine of a device.
+
+    Parameters
+    ----------
+    settings
+        The protocol's settings.
+    ground
+        What the machines of the run share.
+    dev
+        The device's number, from 1.
+    layers
+        Number of hidden plastic layers of its learner.
+    stream
+        Draws of its policy.
+
+    Raises
+    ------
+    ProtocolError
+        If the settings do not fit the ground or the learner.
+    """
+    policy = open_policy(settings.policy, layers, classes=ground.classes, stream=stream)
+    if isinstance(settings, ElalSettings):
+        return ElalDevice(settings, ground, dev=dev, policy=policy)
+    return IsolatedDevice(settings, policy)
+
+
+def open_server(
+    settings: ElalSettings | IsolatedSettings, ground: Ground, *, devices: int
+) -> Machine:
+    """Return the machine of the server, for device numbers 1 to `devices`."""
+    if isinstance(settings, ElalSettings):
+        return ElalServer(settings, ground, devices=devices)
+    return IsolatedServer()

@@ -1,0 +1,116 @@
+"""Which blocks a server publishes, and the bytes that it keeps of each to send again."""
+
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simedge.protocol.arrays import array_of, plain_of
+from simedge.protocol.machine import Plain, Send
+from simedge.protocol.wire import have_code
+
+__all__ = ["Kept", "Shelf"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Kept:
+    """The last message of one block, or of one part of it."""
+
+    version: int
+    boot: int
+    seq: int
+    data: bytes
+    sends: dict[int, int] = field(default_factory=dict)
+    """How often it went to each device."""
+
+    def send(self, dev: int) -> Send:
+        """Return the next sending of these bytes to a device."""
+        before = self.sends.get(dev, 0)
+        self.sends[dev] = before + 1
+        return Send(
+            dst=dev, data=self.data, cls="prior", boot=self.boot, seq=self.seq, resend=before
+        )
+
+
+class Shelf:
+    """Versions, publication order and kept messages of all blocks."""
+
+    def __init__(self, blocks: int) -> None:
+        self.versions = np.zeros(blocks, np.int64)
+        """g of each block; 0 was never published."""
+        self.changed = np.zeros(blocks, np.bool_)
+        """Whether its register changed since."""
+        self._turns = np.zeros(blocks, np.int64)
+        self._turn = 0
+        self._kept: dict[tuple[int, int, int], Kept] = {}
+
+    def choose(self, budget: int) -> NDArray[np.int64]:
+        """Return the changed blocks to publish now, those published longest ago first.
+
+        They count as published and unchanged from here on.
+        """
+        due = np.flatnonzero(self.changed)
+        chosen = due[np.argsort(self._turns[due], kind="stable")][:budget]
+        self._turns[chosen] = self._turn + 1 + np.arange(len(chosen))
+        self._turn += len(chosen)
+        self.changed[chosen] = False
+        self.versions[chosen] += 1
+        return chosen
+
+    def keep(self, block: int, kept: Kept, *, level: int, part: int) -> None:
+        """Keep a message in place of the one before."""
+        self._kept[block, level, part] = kept
+
+    def differing(self, have: bytes, *, level: int, limit: int) -> list[Kept]:
+        """Return the kept messages of the first blocks that a have vector lacks.
+
+        With parts, a block's lowest version is compared with the lowest among its kept parts.
+        """
+        found: list[Kept] = []
+        for block, code in enumerate(have):
+            parts = [self._kept.get((block, level, part)) for part in range(1 << level)]
+            kept = [part for part in parts if part is not None]
+            lowest = 0 if len(kept) < len(parts) else min(part.version for part in kept)
+            if code != have_code(lowest):
+                found += kept
+                limit -= bool(kept)
+            if limit == 0:
+                break
+        return found
+
+    def restart(self, filled: NDArray[np.bool_]) -> None:
+        """Forget what was kept: it bears an older boot. What the register holds is news again."""
+        self._kept.clear()
+        self.changed = filled.copy()
+
+    def dump(self) -> Plain:
+        """Return the state as plain data."""
+        return {
+            "versions": plain_of(self.versions),
+            "changed": plain_of(self.changed),
+            "turns": plain_of(self._turns),
+            "turn": self._turn,
+            "kept": [
+                [*key, k.version, k.boot, k.seq, k.data, [[d, n] for d, n in k.sends.items()]]
+                for key, k in self._kept.items()
+            ],
+        }
+
+    def load(self, state: object) -> None:
+        """Take over a state that ``dump`` returned."""
+        plain = cast("Plain", state)
+        self.versions = cast("NDArray[np.int64]", array_of(plain["versions"]))
+        self.changed = cast("NDArray[np.bool_]", array_of(plain["changed"]))
+        self._turns = cast("NDArray[np.int64]", array_of(plain["turns"]))
+        self._turn = cast("int", plain["turn"])
+        rows = cast(
+            "list[tuple[int, int, int, int, int, int, bytes, list[tuple[int, int]]]]",
+            plain["kept"],
+        )
+        self._kept = {
+            (block, level, part): Kept(
+                version=version, boot=boot, seq=seq, data=data, sends=dict(sends)
+            )
+            for block, level, part, version, boot, seq, data, sends in rows
+        }

@@ -1,0 +1,260 @@
+"""From a scenario to a world that is ready to run: plain objects, joined here and nowhere else."""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from functools import partial
+
+from simedge.core.errors import SimedgeError
+from simedge.core.records import SECOND_NS, LogSink
+from simedge.core.streams import Streams
+from simedge.drivers.carrier import Carrier
+from simedge.drivers.device_host import DeviceHost
+from simedge.drivers.faults import Faults
+from simedge.drivers.feed import Feed
+from simedge.drivers.host import Place, ServerHost
+from simedge.drivers.journal import Journal
+from simedge.drivers.knowledge import Knowledge
+from simedge.drivers.lookahead import LearnerDoor, ProxyItems
+from simedge.drivers.observer import Observer
+from simedge.drivers.tally import DeviceTally, Tally
+from simedge.drivers.virtual import VirtualDriver
+from simedge.kernel import Kernel
+from simedge.learning.learner import open_learner
+from simedge.learning.ports import DeviceLearner, LearnerFactory
+from simedge.protocol.machine import Machine
+from simedge.protocol.opening import open_device, open_server
+from simedge.protocol.settings import ElalSettings
+from simedge.protocol.shape import Ground
+from simedge.run.settings import ScenarioSettings
+from simedge.sensors.registry import open_sensor
+from simedge.world.compute import board
+from simedge.world.device import Device
+from simedge.world.energy import Meter
+from simedge.world.faults import plan_faults
+from simedge.world.memory import check_memory, limit_bytes
+from simedge.world.plan import plan_world
+from simedge.world.settings import DeviceSettings
+from simedge.world.topology import Member
+
+__all__ = ["build", "check_fit", "memory_terms"]
+
+_VALUE_BYTES = 4
+_EVENT_BYTES = 13
+"""x, y, polarity and time of a pixel event in a frame that waits."""
+
+
+def build(
+    scenario: ScenarioSettings,
+    sink: LogSink,
+    *,
+    executor: Executor,
+    learner: LearnerFactory | None = None,
+) -> tuple[VirtualDriver, Tally]:
+    """Join devices, links, learners, machines and faults into a driver at time 0.
+
+    Parameters
+    ----------
+    sink
+        Takes the lines of the event log.
+    executor
+        Runs evaluations side by side.
+    learner
+        Makes the learner of each device, in place of the scenario's.
+
+    Raises
+    ------
+    SimedgeError
+        If a part cannot be built; nothing has started then.
+    """
+    return _Builder(scenario, sink, executor, learner=learner).build()
+
+
+def memory_terms(
+    settings: DeviceSettings, learner: DeviceLearner, scenario: ScenarioSettings
+) -> dict[str, int]:
+    """Return the bytes that a device must hold, by term."""
+    proxy, classes = scenario.sensors.proxy, learner.classes
+    talks = isinstance(scenario.protocol, ElalSettings)
+    rows = proxy.blocks * proxy.rows if talks else 0
+    pixels = scenario.sensors.size**2
+    return {
+        "runtime": settings.runtime,
+        **learner.memory(kept_rows=rows),
+        "priors": _VALUE_BYTES * rows * classes,
+        "tokens": _VALUE_BYTES * (proxy.rows * classes if talks else 0),
+        "queue": settings.queue * _EVENT_BYTES * 8 * pixels,
+    }
+
+
+def check_fit(scenario: ScenarioSettings) -> list[tuple[int, str]]:
+    """Return the device groups (position in the file) whose learner does not fit, and why."""
+    sensor_side = scenario.sensors.size
+    streams = Streams(scenario.seed)
+    learner = open_learner(
+        scenario.learner,
+        classes=10,
+        width=sensor_side,
+        height=sensor_side,
+        streams=streams,
+        device="probe",
+    )
+    found = []
+    for place, settings in enumerate(scenario.devices):
+        try:
+            terms = memory_terms(settings, learner, scenario)
+            check_memory(terms, settings.memory, device=f"each {settings.id}")
+        except SimedgeError as error:
+            found.append((place, str(error)))
+    return found
+
+
+class _Builder:
+    """What all parts of one run share while they are joined."""
+
+    def __init__(
+        self,
+        scenario: ScenarioSettings,
+        sink: LogSink,
+        executor: Executor,
+        *,
+        learner: LearnerFactory | None,
+    ) -> None:
+        self.scenario = scenario
+        self.factory = learner or partial(open_learner, scenario.learner)
+        self.executor = executor
+        self.streams = Streams(scenario.seed)
+        self.sensor = open_sensor(scenario.sensors, scenario.seed)
+        self.world = plan_world(
+            scenario.devices, scenario.topology, scenario.links, streams=self.streams
+        )
+        names = [self.world.names[number] for number in range(len(self.world.names))]
+        self.tally = self._tally()
+        self.journal = Journal(sink, names, self.tally)
+        self.kernel = Kernel()
+        self.knowledge = Knowledge(self.tally)
+        self.carrier = Carrier(self.world.network, post=self.kernel.post, journal=self.journal)
+        self.ground = self._ground()
+        self.items: ProxyItems | None = None
+
+    def build(self) -> tuple[VirtualDriver, Tally]:
+        scenario, members = self.scenario, self.world.members
+        machine = open_server(scenario.protocol, self.ground, devices=len(members) - 1)
+        devices = [self._device(member) for member in members[1:]]
+        self.tally.devices = [device.account for device in devices]
+        self.tally.rule = devices[0].learner.rule
+        plan = plan_faults(
+            scenario.faults, members, streams=self.streams, duration_ns=scenario.duration
+        )
+        driver = VirtualDriver(
+            self.kernel,
+            server=ServerHost(self._place(0, machine)),
+            devices=devices,
+            carrier=self.carrier,
+            observer=self._observer(devices),
+            faults=Faults(plan, self.journal),
+            journal=self.journal,
+            knowledge=self.knowledge,
+            duration_ns=scenario.duration,
+        )
+        return driver, self.tally
+
+    def _place(self, number: int, machine: Machine) -> Place:
+        return Place(
+            number=number,
+            machine=machine,
+            carrier=self.carrier,
+            post=self.kernel.post,
+            journal=self.journal,
+            knowledge=self.knowledge,
+        )
+
+    def _observer(self, devices: Sequence[DeviceHost]) -> Observer:
+        return Observer(
+            devices,
+            self.sensor,
+            items=self.scenario.evaluate.items,
+            every_ns=self.scenario.evaluate.every,
+            duration_ns=self.scenario.duration,
+            journal=self.journal,
+            executor=self.executor,
+        )
+
+    def _tally(self) -> Tally:
+        scenario, sensor = self.scenario, self.sensor
+        shifts = [at for at in sensor.shifts_ns if 0 < at <= scenario.duration]
+        return Tally(
+            scenario=scenario.name,
+            seed=scenario.seed,
+            protocol=scenario.protocol.kind,
+            rule=None,
+            classes=sensor.classes,
+            target=None if scenario.target is None else float(scenario.target),
+            shift_ns=min(shifts, default=None),
+        )
+
+    def _ground(self) -> Ground:
+        """Return what the machines agree on; the token period is the same for all devices."""
+        scenario = self.scenario
+        period = scenario.protocol.interval * SECOND_NS / scenario.sensors.rate
+        return Ground(
+            classes=self.sensor.classes,
+            blocks=scenario.sensors.proxy.blocks,
+            rows=scenario.sensors.proxy.rows,
+            pset=self.sensor.pset,
+            tau_ns=int(period),
+        )
+
+    def _device(self, member: Member) -> DeviceHost:
+        scenario, settings = self.scenario, self.world.devices[member.number]
+        learner = self._learner(member.name)
+        machine = open_device(
+            scenario.protocol,
+            self.ground,
+            dev=member.number,
+            layers=learner.hidden_layers,
+            stream=self.streams.stream("policy", member.name, "noise"),
+        )
+        speeds = board(settings.compute)
+        stepped = scenario.kernel.volleys == "stepped"
+        if self.items is None:
+            self.items = ProxyItems(learner, self.sensor)
+        executor = None if stepped else self.executor
+        door = LearnerDoor(learner, self.sensor, items=self.items, executor=executor)
+        device = Device(
+            speeds,
+            door,
+            number=member.number,
+            queue=settings.queue,
+            drop=settings.drop,
+            stepped=stepped,
+        )
+        links = self.world.network.links_of(member.number)
+        return DeviceHost(
+            self._place(member.number, machine),
+            device=device,
+            door=door,
+            learner=learner,
+            feed=Feed(self.sensor, member.name, self.executor),
+            meter=Meter(settings, speeds, number=member.number, links=links),
+            account=self._account(member.name, settings, learner),
+            checkpoints=any(fault.state == "checkpoint" for fault in scenario.faults),
+        )
+
+    def _learner(self, device: str) -> DeviceLearner:
+        return self.factory(
+            classes=self.sensor.classes,
+            width=self.sensor.width,
+            height=self.sensor.height,
+            streams=self.streams,
+            device=device,
+            span_ns=self.sensor.span_ns,
+        )
+
+    def _account(self, name: str, settings: DeviceSettings, learner: DeviceLearner) -> DeviceTally:
+        terms: Mapping[str, int] = memory_terms(settings, learner, self.scenario)
+        peak = check_memory(terms, settings.memory, device=name)
+        return DeviceTally(
+            name=name,
+            memory_peak_bytes=peak,
+            memory_limit_bytes=limit_bytes(settings.memory),
+        )

@@ -1,0 +1,48 @@
+"""Scenarios that come with the package, found by name from anywhere."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import simedge
+from simedge.run.problems import Place, Problem, ScenarioError, did_you_mean
+
+__all__ = ["find", "names"]
+
+_PACKAGE = Path(simedge.__file__).parent
+# Inside an installed wheel, or beside the package in a source tree.
+_FOLDERS = (_PACKAGE / "_data" / "topologies", _PACKAGE.parent / "topologies")
+
+
+def names() -> list[str]:
+    """Return the names of the bundled scenarios."""
+    return sorted(_bundled())
+
+
+def find(source: str | Path) -> Path:
+    """Return the file that a path or a bundled name stands for.
+
+    Raises
+    ------
+    ScenarioError
+        If there is neither such a file nor such a name.
+    """
+    path = Path(source)
+    if path.exists():
+        return path
+    bundled = _bundled()
+    # A bundled file's usual path works from anywhere too, as it stands in documents.
+    name = path.stem if path.parent.name in {"", "topologies"} else ""
+    if name in bundled and path.suffix in {"", ".yaml"}:
+        return bundled[name]
+    message = f"no such file or bundled scenario{did_you_mean(path.stem, bundled) or _all(bundled)}"
+    place = Place(line=1, column=1)
+    raise ScenarioError([Problem(source=str(path), place=place, path="", message=message)])
+
+
+def _bundled() -> dict[str, Path]:
+    folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
+    return {} if folder is None else {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _all(bundled: Iterable[str]) -> str:
+    return f" (bundled: {', '.join(bundled)})"

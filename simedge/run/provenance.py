@@ -1,0 +1,106 @@
+"""Where a run came from: versions, commit, machine, seed, start and end.
+
+Together with ``wall_s`` of the summary this is the only place where two equal runs may differ.
+"""
+
+import platform
+import re
+import sys
+import time
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import simedge
+from simedge.core.tables import TABLE_SHA256
+
+__all__ = ["commit", "processor_features", "provenance", "versions"]
+
+_PACKAGES = (
+    "simpy",
+    "numpy",
+    "numba",
+    "llvmlite",
+    "networkx",
+    "msgpack",
+    "pydantic",
+    "ruamel.yaml",
+    "typer",
+    "rich",
+    "torch",
+)
+_CPU_INFO = Path("/proc/cpuinfo")
+_NOTABLE = re.compile(r"sse4_2|avx2?|avx512[a-z]+|fma|f16c|neon|asimd|sve2?")
+_SHA1 = re.compile(r"[0-9a-f]{40}")
+
+
+def provenance(*, seed: int, started_s: float, ended_s: float) -> dict[str, object]:
+    """Return the content of ``provenance.json``; times are seconds since 1970."""
+    return {
+        "schema": 1,
+        "versions": versions(),
+        "commit": commit(Path(simedge.__file__).parent.parent),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "processor_features": processor_features(_CPU_INFO),
+        "tables": dict(TABLE_SHA256),
+        "seed": seed,
+        "started": _utc(started_s),
+        "ended": _utc(ended_s),
+        "total_wall_s": ended_s - started_s,
+    }
+
+
+def versions() -> dict[str, str | None]:
+    """Return the versions of Python, of this package and of what it stands on; None if absent."""
+    found: dict[str, str | None] = {
+        "python": sys.version.split()[0],
+        "simedge": simedge.__version__,
+    }
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = None
+    return found
+
+
+def commit(root: Path) -> str | None:
+    """Return the commit of a source tree, if it is one; reads two small files, starts nothing."""
+    try:
+        git = root / ".git"
+        if git.is_file():  # a worktree: a pointer to its own directory
+            git = root / git.read_text().removeprefix("gitdir:").strip()
+        head = (git / "HEAD").read_text().strip()
+        if head.startswith("ref:"):
+            head = _reference(git, head.removeprefix("ref:").strip())
+    except OSError:
+        return None
+    return head if _SHA1.fullmatch(head) else None
+
+
+def _reference(git: Path, name: str) -> str:
+    common = git / "commondir"
+    roots = [git, git / common.read_text().strip()] if common.exists() else [git]
+    for root in roots:
+        if (root / name).exists():
+            return (root / name).read_text().strip()
+        packed = root / "packed-refs"
+        lines = packed.read_text().splitlines() if packed.exists() else []
+        for line in lines:
+            if line.endswith(f" {name}"):
+                return line.split()[0]
+    return ""
+
+
+def processor_features(cpu_info: Path) -> list[str]:
+    """Return the vector features that the system reports, where it does."""
+    try:
+        text = cpu_info.read_text(errors="replace")
+    except OSError:
+        return []
+    line = re.search(r"^(?:flags|Features)\s*:(.*)$", text, re.MULTILINE)
+    return sorted(filter(_NOTABLE.fullmatch, line[1].split())) if line else []
+
+
+def _utc(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

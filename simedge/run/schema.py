@@ -1,0 +1,56 @@
+"""The JSON Schema of a scenario: for editors, and for telling which keys are known where."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from simedge.run.problems import Path
+from simedge.run.settings import ScenarioSettings
+
+__all__ = ["keys_at", "scenario_schema", "schema_text"]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+@cache
+def scenario_schema() -> Mapping[str, Any]:
+    """Return the JSON Schema of a scenario file."""
+    schema = ScenarioSettings.model_json_schema(by_alias=True, mode="validation")
+    return {"$schema": _DIALECT, **schema, "title": "simedge scenario"}
+
+
+def schema_text() -> str:
+    """Return the schema as it is committed."""
+    return json.dumps(scenario_schema(), indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+
+
+def keys_at(schema: Mapping[str, Any], data: object, path: Path) -> frozenset[str]:
+    """Return the keys that a schema knows for the mapping at a path of some data."""
+    nodes = _members(schema, schema, data)
+    for step in path:
+        if isinstance(data, dict):
+            data = data.get(step)
+            below = [n["properties"][step] for n in nodes if step in n.get("properties", {})]
+        else:
+            data = data[step] if isinstance(data, list | tuple) and isinstance(step, int) else None
+            below = [n["items"] for n in nodes if "items" in n]
+        nodes = [member for node in below for member in _members(schema, node, data)]
+    return frozenset(key for node in nodes for key in node.get("properties", {}))
+
+
+def _members(
+    schema: Mapping[str, Any], node: Mapping[str, Any], data: object
+) -> list[Mapping[str, Any]]:
+    """Return the plain schemas that a node stands for: references and unions resolved."""
+    if "$ref" in node:
+        name = str(node["$ref"]).rsplit("/", 1)[-1]
+        return _members(schema, schema["$defs"][name], data)
+    mapping = node.get("discriminator", {}).get("mapping", {})
+    if mapping:
+        kind = data.get("kind") if isinstance(data, dict) else None
+        refs = [mapping[kind]] if isinstance(kind, str) and kind in mapping else mapping.values()
+        return [member for ref in refs for member in _members(schema, {"$ref": ref}, data)]
+    choices = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
+    below = [member for choice in choices for member in _members(schema, choice, data)]
+    return [node, *below] if "properties" in node or "items" in node else below or [node]

@@ -1,0 +1,182 @@
+"""Does the scenario make sense: what no single setting can tell.
+
+Each finding is (path, kind, sentence), as validation's own.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from simedge.core.errors import SimedgeError
+from simedge.learning.settings import SpikingSettings
+from simedge.protocol.errors import ProtocolError
+from simedge.protocol.settings import ElalSettings, FixedSettings
+from simedge.run.findings import Finding
+from simedge.run.problems import Path, did_you_mean
+from simedge.run.settings import ScenarioSettings
+from simedge.world.settings import SmallWorldSettings
+
+_EVALUATIONS_MAX = 100_000
+
+__all__ = ["device_names", "sense"]
+
+_CLASSES = 10  # of every sensor that there is
+_USABLE_PERCENT = 70
+_FRAME_BYTES = 256  # more than the events of one pixel take in a frame that waits
+
+
+def sense(scenario: ScenarioSettings) -> list[Finding]:
+    """Return what is wrong between the parts of a scenario."""
+    found = [
+        *_ids(scenario),
+        *_evaluations(scenario),
+        *_fault_names(scenario),
+        *_references(scenario),
+        *_datagrams(scenario),
+        *_shares(scenario),
+        *_memory(scenario),
+    ]
+    return found or [*_reach(scenario)]
+
+
+def device_names(scenario: ScenarioSettings) -> list[str]:
+    """Return the names of all devices, ``<id>-<i>``, in the order of their numbers."""
+    return [f"{group.id}-{i}" for group in scenario.devices for i in range(1, group.count + 1)]
+
+
+def _evaluations(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """More evaluations than anyone can look at are a slip of the unit."""
+    count = scenario.duration // scenario.evaluate.every
+    if count > _EVALUATIONS_MAX:
+        text = f"{count:,} evaluations in one run, at most {_EVALUATIONS_MAX:,}"
+        yield ("evaluate", "every"), "sense", text
+
+
+def _ids(scenario: ScenarioSettings) -> Iterator[Finding]:
+    counts = Counter(group.id for group in scenario.devices)
+    names = frozenset(device_names(scenario))
+    for index, group in enumerate(scenario.devices):
+        if counts[group.id] > 1:
+            yield ("devices", index, "id"), "sense", f"the id {group.id!r} is used twice"
+        if group.id in names:
+            yield ("devices", index, "id"), "sense", f"a device is called {group.id!r} already"
+
+
+def _fault_names(scenario: ScenarioSettings) -> Iterator[Finding]:
+    counts = Counter(fault.name for fault in scenario.faults)
+    for index, fault in enumerate(scenario.faults):
+        if counts[fault.name] > 1:
+            text = f"two faults are called {fault.name!r}; names key their draws: give each its own"
+            yield ("faults", index, "name"), "sense", text
+
+
+def _references(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that every device named in an override or a fault exists."""
+    known = [group.id for group in scenario.devices] + device_names(scenario)
+    named: list[tuple[Path, tuple[str, ...]]] = [
+        (("links", "overrides", i, "devices"), override.devices)
+        for i, override in enumerate(scenario.links.overrides)
+    ]
+    named += [
+        (("faults", i, "devices"), fault.devices)
+        for i, fault in enumerate(scenario.faults)
+        if isinstance(fault.devices, tuple)
+    ]
+    known_set = frozenset(known)
+    for path, names in named:
+        for i, name in enumerate(names):
+            if name not in known_set:
+                groups = [group.id for group in scenario.devices]
+                hint = did_you_mean(name, known) or f" (known: {', '.join(groups)})"
+                yield (*path, i), "sense", f"no device or group {name!r}{hint}"
+
+
+def _datagrams(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that a token fits one datagram."""
+    protocol, proxy = scenario.protocol, scenario.sensors.proxy
+    if isinstance(protocol, ElalSettings):
+        try:
+            protocol.shape(classes=_CLASSES, blocks=proxy.blocks, rows=proxy.rows)
+        except ProtocolError as error:
+            yield ("sensors", "proxy", "rows"), "sense", str(error)
+
+
+def _shares(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that a list of Hebbian shares has one for each hidden layer."""
+    policy, learner = scenario.protocol.policy, scenario.learner
+    layers = len(learner.layers) if isinstance(learner, SpikingSettings) else 0
+    given = policy.lambda_ if isinstance(policy, FixedSettings) else None
+    if isinstance(given, tuple) and len(given) != layers:
+        text = f"{len(given)} shares for {layers} hidden layers"
+        yield ("protocol", "policy", "lambda"), "sense", text
+
+
+def _memory(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that what a device must hold fits; only if that is in doubt the learner is built."""
+    most = _most_bytes(scenario)
+    limits = [(group.memory * _USABLE_PERCENT // 100) - group.runtime for group in scenario.devices]
+    if most is not None and most <= min(limits):
+        return
+    # Building takes numpy and numba, which checking most scenarios does without.
+    from simedge.run.build import check_fit  # noqa: PLC0415
+
+    try:
+        for index, text in check_fit(scenario):
+            yield ("devices", index, "memory"), "sense", text
+    except SimedgeError as error:
+        yield ("learner",), "sense", str(error)
+
+
+def _most_bytes(scenario: ScenarioSettings) -> int | None:
+    """Return more than a device's learner, buffers and queues take, or None if unknown."""
+    learner, size, proxy = scenario.learner, scenario.sensors.size, scenario.sensors.proxy
+    side, channels, weights, neurons = size, 2, 0, 0
+    for layer in learner.layers if isinstance(learner, SpikingSettings) else ():
+        side = (side + 2 * layer.padding - layer.kernel) // layer.stride + 1
+        if side < 1:
+            return None
+        weights += layer.maps * channels * layer.kernel**2
+        neurons += layer.maps * side**2
+        channels = layer.maps
+    bins = learner.readout.bins if isinstance(learner, SpikingSettings) else 0
+    inputs = channels * size**2
+    features = bins * neurons + learner.readout.input_bins * 2 * size**2
+    rows = proxy.blocks * proxy.rows
+    numbers = weights + 8 * (neurons + inputs) + features * (rows + _CLASSES + 1)
+    numbers += 2 * rows * _CLASSES
+    queue = max(group.queue for group in scenario.devices) * _FRAME_BYTES * size**2
+    return 8 * numbers + queue
+
+
+def _reach(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that every device has a path to the server."""
+    topology, devices = scenario.topology, len(device_names(scenario))
+    if not isinstance(topology, SmallWorldSettings):
+        return
+    if devices <= topology.neighbours:
+        text = f"{topology.neighbours} neighbours need more than {devices} devices"
+        yield ("topology", "neighbours"), "sense", text
+    elif topology.uplinks != "all" and topology.uplinks > devices:
+        text = f"{topology.uplinks} uplinks for {devices} devices"
+        yield ("topology", "uplinks"), "sense", text
+    elif topology.uplinks != "all":
+        yield from _cut_off(scenario)
+
+
+def _cut_off(scenario: ScenarioSettings) -> Iterator[Finding]:
+    # The draws need numpy, which checking most scenarios does without.
+    from simedge.core.streams import Streams  # noqa: PLC0415
+    from simedge.world.topology import edges, roster  # noqa: PLC0415
+
+    members = roster(scenario.devices)
+    near: dict[int, list[int]] = {member.number: [] for member in members}
+    for u, v in edges(scenario.topology, members, Streams(scenario.seed)):
+        near[u].append(v)
+        near[v].append(u)
+    reached, front = {0}, [0]
+    while front:
+        front = [v for u in front for v in near[u] if v not in reached]
+        reached.update(front)
+    lost = [member.name for member in members if member.number not in reached]
+    if lost:
+        text = f"no path from {', '.join(lost[:5])} to the server"
+        yield ("topology", "uplinks"), "sense", f"{text} ({len(lost)} unreachable)"

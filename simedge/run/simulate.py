@@ -1,0 +1,257 @@
+"""One run from start to end: `simulate` steps its slices, `run_async` does so on an event loop.
+
+Both step the very same slices, counted in records. What comes between two slices (progress,
+interrupts, writers) cannot touch the result.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from simedge.core.errors import SimedgeError
+from simedge.drivers.tally import Tally
+from simedge.learning.ports import LearnerFactory
+from simedge.run.build import build
+from simedge.run.errors import BuildError
+from simedge.run.eventlog import Atom, EventLog, LogRecord
+from simedge.run.invariants import Audit, check_bill, check_tally
+from simedge.run.metrics import csv_text
+from simedge.run.provenance import provenance
+from simedge.run.result import Progress, Result
+from simedge.run.rundir import RunDirectory
+from simedge.run.scenario import Scenario
+from simedge.run.summary import mean_accuracy, summarise
+
+__all__ = ["Run", "run_async", "simulate"]
+
+SLICE_RECORDS: Final = 256
+_THREADS: Final = 2
+
+Watch = Callable[[Progress], None]
+Stop = Callable[[], bool]
+
+
+def simulate(  # noqa: PLR0913 -- all but the scenario go by name
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    root: Path | None = None,
+    watch: Watch | None = None,
+    stop: Stop | None = None,
+    learner: LearnerFactory | None = None,
+) -> Result:
+    """Run a scenario to its end; works inside a running event loop too.
+
+    Parameters
+    ----------
+    scenario
+        What to run.
+    seed
+        In place of the scenario's own.
+    out
+        Run directory, absent or empty.
+    root
+        Without `out`: make a directory there that is named after the run. Without either nothing
+        is written.
+    watch
+        Told how the run stands, between slices.
+    stop
+        Asked between slices; true ends the run early, with everything written.
+    learner
+        Makes the learner of each device, in place of the scenario's: a subclass of
+        `simedge.OwnLearner`, or whatever returns an object with that port. The scenario's memory
+        and processors judge it like any other.
+
+    Raises
+    ------
+    SimedgeError
+        If the scenario cannot be built or the directory cannot be written.
+    """
+    with Run(scenario, seed=seed, out=out, root=root, learner=learner) as run:
+        for progress in run.slices():
+            if watch is not None:
+                watch(progress)
+            if stop is not None and stop():
+                return run.finish(interrupted=not run.done)
+        return run.finish()
+
+
+async def run_async(  # noqa: PLR0913 -- what `simulate` takes
+    scenario: Scenario,
+    *,
+    seed: int | None = None,
+    out: str | Path | None = None,
+    root: Path | None = None,
+    watch: Watch | None = None,
+    stop: Stop | None = None,
+    learner: LearnerFactory | None = None,
+) -> Result:
+    """Run a scenario as an asyncio task: other tasks go on between its slices.
+
+    Takes what `simulate` takes and gives the same result. Cancelling the task finishes the run
+    directory as interrupted and then raises `asyncio.CancelledError`.
+    """
+    with Run(scenario, seed=seed, out=out, root=root, learner=learner) as run:
+        try:
+            for progress in run.slices():
+                if watch is not None:
+                    watch(progress)
+                await asyncio.sleep(0)
+                if stop is not None and stop():
+                    return run.finish(interrupted=not run.done)
+        except asyncio.CancelledError:
+            run.finish(interrupted=not run.done)
+            raise
+        return run.finish()
+
+
+class Run:
+    """One run, stepped in slices by whoever holds it; `tap` is told every record of the log."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        *,
+        seed: int | None = None,
+        out: str | Path | None = None,
+        root: Path | None = None,
+        learner: LearnerFactory | None = None,
+        tap: Callable[[LogRecord], object] | None = None,
+    ) -> None:
+        if seed is not None:
+            scenario = scenario.vary({"seed": seed})
+        self.scenario = scenario
+        self._began_s = time.time()
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="simedge-evaluate")
+        self._wall_s = 0.0
+        self._records = 0
+        self._directory: RunDirectory | None = None
+        self._audit = Audit()
+        self._tap = tap
+        self._learner = learner
+        # The world stands before anything is written: a scenario that cannot leaves nothing.
+        try:
+            self.driver, self.tally = build(
+                scenario, self._log_line, executor=self._executor, learner=learner
+            )
+        except SimedgeError as error:
+            self._executor.shutdown()
+            raise BuildError(f"{scenario.name} cannot be built: {error}") from error
+        own = None if learner is None else _name_of(learner)
+        if out is not None:
+            self._directory = RunDirectory(Path(out), scenario=scenario.dump(), learner=own)
+        elif root is not None:
+            name, text = scenario.run_name, scenario.dump()
+            self._directory = RunDirectory.create(name, scenario=text, root=root, learner=own)
+        path = None if self._directory is None else self._directory.log_path
+        self._log = EventLog(path, events=scenario.record.events)
+
+    def __enter__(self) -> Self:
+        """Return the run itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of files and threads; a run that an error ended is marked as failed."""
+        self._executor.shutdown()
+        self._log.close()
+        if self._directory is not None:
+            self._directory.__exit__(kind, error, trace)
+
+    @property
+    def done(self) -> bool:
+        """Return whether the end of the run is reached."""
+        return self.driver.done
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of the log so far."""
+        return self._log.sha256()
+
+    def slices(self) -> Iterator[Progress]:
+        """Run slice by slice; each yields how the run stands."""
+        driver = self.driver
+        began = time.perf_counter()
+        driver.start()
+        while not driver.done:
+            self._records += driver.run_slice(SLICE_RECORDS)
+            self._wall_s = time.perf_counter() - began
+            yield self.progress()
+
+    def progress(self) -> Progress:
+        """Return how the run stands."""
+        tally, driver = self.tally, self.driver
+        newest = tally.evaluations[-1] if tally.evaluations else None
+        accuracy = None if newest is None else mean_accuracy(newest)
+        return Progress(
+            now_ns=driver.kernel.now_ns,
+            duration_ns=driver.duration_ns,
+            wall_s=self._wall_s,
+            records=self._records,
+            accuracy=None if accuracy is None else float(accuracy),
+            bits_up=tally.bits_up,
+            bits_down=tally.bits_down,
+            devices_up=sum(device.up for device in driver.devices),
+            devices=len(driver.devices),
+        )
+
+    def finish(self, *, interrupted: bool = False) -> Result:
+        """Close the books, check them, and write every part of the run directory."""
+        tally, driver = self.tally, self.driver
+        reached = driver.kernel.now_ns if interrupted else driver.duration_ns
+        driver.close(reached)
+        tally.wall_s = self._wall_s
+        checked, breaches = check_tally(tally)
+        breaches += [*self._audit.breaches, *filter(None, [check_bill(tally, self._audit)])]
+        tally.invariants_checked = checked + self._audit.checked + 1
+        tally.breaches = [breach.line() for breach in breaches]
+        tally.log_sha256 = self._log.close()
+        summary = summarise(tally)
+        result = self._result(summary, interrupted=interrupted)
+        self._write(summary, tally, interrupted=interrupted)
+        return result
+
+    def _result(self, summary: Mapping[str, Any], *, interrupted: bool) -> Result:
+        path = None if self._directory is None else self._directory.path
+        records = self._log.reader() if self.scenario.record.events else ()
+        return Result(
+            summary=dict(summary),
+            path=path,
+            interrupted=interrupted,
+            records=records,
+            samples=tuple(self.tally.samples),
+        )
+
+    def _write(self, summary: Mapping[str, Any], tally: Tally, *, interrupted: bool) -> None:
+        directory = self._directory
+        if directory is None:
+            return
+        directory.write("metrics.csv", csv_text(tally.samples))
+        directory.write_json(
+            "provenance.json",
+            provenance(seed=self.scenario.seed, started_s=self._began_s, ended_s=time.time()),
+        )
+        directory.write_json("summary.json", summary)
+        directory.set_status("interrupted" if interrupted else "done")
+
+    def _log_line(  # noqa: PLR0917 -- the fields of a LogSink
+        self, at: int, order: int, target: str, kind: str, subject: Atom, detail: tuple[Atom, ...]
+    ) -> None:
+        self._log.append(at, order, target, kind, subject, detail)
+        self._audit.take(at, target, kind, subject=subject, detail=detail)
+        if self._tap is not None:
+            value = detail[0] if len(detail) == 1 else detail  # as the log has it
+            self._tap(LogRecord(at, order, target, kind, subject, value))
+
+
+def _name_of(learner: LearnerFactory) -> str:
+    return f"{learner.__module__}:{getattr(learner, '__qualname__', type(learner).__qualname__)}"

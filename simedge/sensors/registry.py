@@ -1,0 +1,27 @@
+"""Which sensor stands behind which settings."""
+
+from simedge.sensors.digits import DigitsSensor
+from simedge.sensors.frames import Sensor
+from simedge.sensors.poisson import PoissonSensor
+from simedge.sensors.settings import DigitsSettings, PoissonSettings, SilentSettings
+from simedge.sensors.silent import SilentSensor
+
+__all__ = ["open_sensor"]
+
+
+def open_sensor(settings: DigitsSettings | SilentSettings | PoissonSettings, seed: int) -> Sensor:
+    """Return the sensor of these settings; two of one seed deliver the same frames.
+
+    >>> from simedge.sensors.settings import DigitsSettings
+    >>> sensor = open_sensor(DigitsSettings(), seed=1)
+    >>> frame = sensor.frame("cam-1", 0)
+    >>> frame.index, len(frame.t_us) > 100
+    (0, True)
+    """
+    match settings:
+        case DigitsSettings():
+            return DigitsSensor(settings, seed)
+        case SilentSettings():
+            return SilentSensor(settings)
+        case _:
+            return PoissonSensor(settings, seed)

@@ -1,0 +1,201 @@
+"""The network: every link and route behind one door, as a pure object.
+
+What a driver needs::
+
+    step = network.send(datagram, source, now)  # first hop; path[-1] is the receiver
+    step = network.handle(due.target, due.kind, due.payload, now=due.at)  # "served", "edges-*"
+    datagram, step = network.arrive(flight, now)  # at kind "arrive": here, or passed on
+    step = network.set_device_up(number, up, now)  # crash, restart: links, routes, holds
+
+Each step has `dues` to schedule, `fates` to log (sent, lost, duplicated, corrupted) and `changes`
+of paths in use. Kinds whose target is a link's number: ``served``; a device's number:
+``edges-lost``, ``edges-back`` (both for the network), ``arrive`` (for `arrive`).
+
+A link is up while both its ends are. When a device dies, what is in flight around it is lost and
+its own queues go with it; others still send there (``down``) until `misses` hellos are missed.
+Then its edges leave the graph; they return one hello after it is back. A device without a path
+holds `hold_datagrams`, then drops (``no_route``).
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from simedge.core.records import Due, Order
+from simedge.world.datagrams import (
+    NOTHING,
+    Datagram,
+    Fate,
+    Flight,
+    LinkError,
+    RouteChange,
+    Step,
+)
+from simedge.world.links import Link
+from simedge.world.routing import Routes
+
+__all__ = ["Network"]
+
+_KINDS: Final = frozenset({"edges-lost", "edges-back"})
+
+
+class Network:
+    """All links, and the routes over them.
+
+    Parameters
+    ----------
+    links
+        Every direction, ascending by number.
+    routes
+        Paths over them.
+    detect_ns
+        From the death of a device until its edges leave the graph.
+    hello_ns
+        From its return until they are back.
+    hold_datagrams
+        How many datagrams a device keeps while it has no path.
+    """
+
+    __slots__ = (
+        "_around",
+        "_between",
+        "_dead",
+        "_detect_ns",
+        "_held",
+        "_hello_ns",
+        "_hold",
+        "_lives",
+        "by_number",
+        "links",
+        "no_route",
+        "routes",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        links: Sequence[Link],
+        *,
+        routes: Routes,
+        detect_ns: int,
+        hello_ns: int,
+        hold_datagrams: int,
+    ) -> None:
+        self.links = tuple(links)
+        self.routes = routes
+        self.no_route = 0
+        self.by_number: Mapping[int, Link] = {link.number: link for link in links}
+        self._between = {(link.src, link.dst): link for link in links}
+        self._around: dict[int, list[Link]] = {}
+        for link in links:
+            self._around.setdefault(link.src, []).append(link)
+            self._around.setdefault(link.dst, []).append(link)
+        self._detect_ns = detect_ns
+        self._hello_ns = hello_ns
+        self._hold = hold_datagrams
+        self._held: dict[int, list[Datagram]] = {}
+        self._dead: set[int] = set()
+        self._lives: dict[int, int] = {}
+
+    def send(self, datagram: Datagram, source: int, now: int) -> Step:
+        """Put a datagram on the first link of the way from `source` to ``path[-1]``."""
+        path = self.routes.path(source, datagram.path[-1])
+        if path:
+            return self._between[source, path[0]].offer(datagram, now)
+        held = self._held.setdefault(source, [])
+        if len(held) < self._hold:
+            held.append(datagram)
+            return NOTHING
+        self.no_route += 1
+        return Step((), (Fate("lost", source, datagram, "no_route"),))
+
+    def arrive(self, flight: Flight, now: int) -> tuple[Datagram | None, Step]:
+        """Take an arrival: the datagram if it is for the device here, else what becomes of it."""
+        link = self.by_number[flight.link]
+        datagram = link.land(flight, now)
+        if datagram is None:
+            return None, NOTHING
+        if datagram.path[-1] == link.dst:
+            return datagram, NOTHING
+        return None, self.send(datagram, link.dst, now)
+
+    def handle(self, target: int, kind: str, payload: object, *, now: int) -> Step:
+        """Take a record of a link or of the routes."""
+        link = self.by_number.get(target)
+        if link is not None:
+            return link.handle(kind, payload, now)
+        if kind not in _KINDS:
+            raise LinkError(f"the network knows no record {kind!r} for number {target}")
+        if payload != self._lives.get(target, 0):
+            return NOTHING  # it came back, or died again, in between
+        edges = [(link.src, link.dst) for link in self._around.get(target, ())]
+        if kind == "edges-lost":
+            return Step(changes=self.routes.remove(edges))
+        # An edge to another dead device returns with that one.
+        alive = [edge for edge in edges if self._dead.isdisjoint(edge)]
+        return self._release(now, self.routes.restore(alive))
+
+    def device_down(self, number: int, now: int) -> Step:
+        """Take the links of a device down, with what is on them and what it holds."""
+        if number in self._dead:
+            return NOTHING
+        self._dead.add(number)
+        fates = self._forget(number)
+        for link in self._around.get(number, ()):
+            fates += link.go_down(now, flush=link.src == number).fates
+        return Step((self._watch(number, now + self._detect_ns, "edges-lost"),), tuple(fates))
+
+    def device_up(self, number: int, now: int) -> Step:
+        """Bring the links of a device back, but for those to another dead one."""
+        if number not in self._dead:
+            return NOTHING
+        self._dead.remove(number)
+        dues = [self._watch(number, now + self._hello_ns, "edges-back")]
+        for link in self._around.get(number, ()):
+            if self._dead.isdisjoint((link.src, link.dst)):
+                dues += link.come_back(now).dues
+        return Step(tuple(dues))
+
+    def links_of(self, number: int) -> tuple[Link, ...]:
+        """Return the links that start or end at a device, ascending by number."""
+        return tuple(self._around.get(number, ()))
+
+    def totals(self) -> dict[str, int]:
+        """Return datagrams over all links: sent, delivered, lost, duplicated, in_flight."""
+        tallies = [link.tally() for link in self.links]
+
+        def count(*names: str) -> int:
+            counts = (getattr(tally, name) for tally in tallies for name in names)
+            return sum(c.datagrams for c in counts)
+
+        return {
+            "sent": count("offered"),
+            "delivered": count("delivered"),
+            "lost": count("lost", "queue_drop", "down", "mtu"),
+            "duplicated": count("duplicated"),
+            "in_flight": count("queued", "in_service", "in_flight"),
+        }
+
+    def imbalances(self) -> dict[str, tuple[int, int]]:
+        """Return the links on which datagrams or bytes are missing, with how many: none."""
+        found = ((link.name, link.tally().imbalance()) for link in self.links)
+        return {name: missing for name, missing in found if missing != (0, 0)}
+
+    def _watch(self, number: int, at: int, kind: str) -> Due:
+        life = self._lives[number] = self._lives.get(number, 0) + 1
+        return Due(at, Order.STARTED, number, kind, life)
+
+    def _forget(self, number: int) -> list[Fate]:
+        """Drop what a dying device held for want of a path."""
+        held = self._held.pop(number, [])
+        self.no_route += len(held)
+        return [Fate("lost", number, datagram, "no_route") for datagram in held]
+
+    def _release(self, now: int, changes: tuple[RouteChange, ...]) -> Step:
+        """Send what was held and has a path again, oldest first."""
+        dues: list[Due] = []
+        fates: list[Fate] = []
+        for source in sorted(self._held):
+            for datagram in self._held.pop(source):
+                step = self.send(datagram, source, now)
+                dues += step.dues
+                fates += step.fates
+        return Step(tuple(dues), tuple(fates), changes)

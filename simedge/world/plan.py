@@ -1,0 +1,109 @@
+"""The whole world from its settings: what a driver wires.
+
+::
+
+    world = plan_world(devices, topology, links, streams=streams)
+    world.members  # server and devices, by number
+    world.network  # links and routes behind one door
+    world.devices[number]  # settings; board(settings.compute) times it, Meter reads its energy
+    world.names  # number -> name, links included
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from simedge.core.streams import Streams
+from simedge.world.links import Link
+from simedge.world.network import Network
+from simedge.world.profiles import LinkModel, merge, resolve
+from simedge.world.routing import Routes, edge_costs
+from simedge.world.settings import DeviceSettings, LinkSettings, LinksSettings, TopologySettings
+from simedge.world.topology import Member, edges, roster
+
+__all__ = ["World", "link_models", "plan_world"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Everything that stands before the first event."""
+
+    members: tuple[Member, ...]
+    edges: tuple[tuple[int, int], ...]
+    network: Network
+    devices: Mapping[int, DeviceSettings]
+    names: Mapping[int, str]
+
+
+def plan_world(
+    devices: Sequence[DeviceSettings],
+    topology: TopologySettings,
+    links: LinksSettings,
+    *,
+    streams: Streams,
+) -> World:
+    """Build members, links and routes.
+
+    Links are numbered after the devices, by the numbers of their ends, and named
+    ``<source>.<destination>``.
+    """
+    members = roster(devices)
+    pairs = edges(topology, members, streams)
+    models = link_models(links, members, pairs)
+    built = [
+        Link(
+            model,
+            name=f"{members[u].name}.{members[v].name}",
+            number=len(members) + place,
+            src=u,
+            dst=v,
+            streams=streams,
+        )
+        for place, ((u, v), model) in enumerate(sorted(models.items(), key=lambda item: item[0]))
+    ]
+    network = Network(
+        built,
+        routes=Routes(edge_costs(models, topology.route)),
+        detect_ns=topology.hello * topology.misses,
+        hello_ns=topology.hello,
+        hold_datagrams=topology.hold_datagrams,
+    )
+    groups = {settings.id: settings for settings in devices}
+    return World(
+        members=members,
+        edges=pairs,
+        network=network,
+        devices={m.number: groups[m.group] for m in members[1:]},
+        names={m.number: m.name for m in members} | {link.number: link.name for link in built},
+    )
+
+
+def link_models(
+    links: LinksSettings, members: Sequence[Member], pairs: Sequence[tuple[int, int]]
+) -> dict[tuple[int, int], LinkModel]:
+    """Return the figures of each direction of each edge; equal ones are one object."""
+    merged: dict[tuple[int, ...], LinkSettings] = {}
+    models: dict[tuple[tuple[int, ...], bool], LinkModel] = {}
+    result = {}
+    for u, v in (ends for i, j in pairs for ends in ((i, j), (j, i))):
+        matching = _matching(links, members[u], members[v])
+        if matching not in merged:
+            merged[matching] = _layer(links, matching)
+        key = (matching, u != 0)
+        if key not in models:
+            models[key] = resolve(merged[matching], upwards=u != 0)
+        result[u, v] = models[key]
+    return result
+
+
+def _matching(links: LinksSettings, *ends: Member) -> tuple[int, ...]:
+    names = {name for end in ends for name in (end.name, end.group)}
+    return tuple(
+        i for i, override in enumerate(links.overrides) if not names.isdisjoint(override.devices)
+    )
+
+
+def _layer(links: LinksSettings, matching: tuple[int, ...]) -> LinkSettings:
+    settings = links.default
+    for i in matching:
+        settings = merge(settings, links.overrides[i])
+    return settings

@@ -1,0 +1,118 @@
+"""Laws of the native cache: keyed by every native file, private to the user."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numba
+import pytest
+
+from simedge.core import native_cache
+from simedge.core.native_cache import native, native_cache_dir
+
+PACKAGE = Path(native_cache.__file__).parents[1]
+
+
+@native
+def _half(value: int) -> float:
+    return value / 2
+
+
+@native
+def _inverse(value: float) -> float:
+    return 1.0 / value
+
+
+@pytest.fixture
+def native_file(tmp_path: Path) -> Path:
+    path = tmp_path / "kernel.py"
+    path.write_text("from simedge.core.native_cache import native\n")
+    (tmp_path / "plain.py").write_text("import numpy\n")
+    return path
+
+
+def test_a_kernel_computes_and_divides_by_zero_as_numpy_does() -> None:
+    assert _half(7) == 3.5
+    assert _inverse(0.0) == float("inf")
+
+
+def test_the_directory_is_the_users_alone_and_outside_the_package() -> None:
+    directory = native_cache_dir()
+    assert directory is not None
+    assert not directory.is_relative_to(PACKAGE)
+    assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_declaring_a_kernel_leaves_the_caches_of_other_packages_alone() -> None:
+    before = numba.config.CACHE_DIR
+    native(lambda value: value)
+    assert before == numba.config.CACHE_DIR
+
+
+def test_only_files_that_declare_kernels_are_in_the_key(native_file: Path) -> None:
+    assert native_cache.native_files(native_file.parent) == [native_file]
+
+
+def test_an_edit_in_any_native_file_changes_the_key(native_file: Path) -> None:
+    before = native_cache.cache_key([native_file])
+    assert native_cache.cache_key([native_file]) == before
+    native_file.write_text(native_file.read_text() + "# edited\n")
+    assert native_cache.cache_key([native_file]) != before
+
+
+@pytest.mark.parametrize(
+    ("environ", "system", "tail"),
+    [
+        ({"XDG_CACHE_HOME": "/elsewhere"}, "linux", "/elsewhere"),
+        ({}, "linux", ".cache"),
+        ({}, "darwin", "Library/Caches"),
+        ({"LOCALAPPDATA": "/local"}, "win32", "/local"),
+        ({}, "win32", "AppData/Local"),
+    ],
+)
+def test_each_system_has_its_place_for_caches(
+    environ: dict[str, str], system: str, tail: str
+) -> None:
+    assert native_cache.user_cache(environ, system).as_posix().endswith(tail)
+
+
+def test_a_place_where_nobody_can_write_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert not native_cache.make_private(tmp_path / "file" / "below")
+    assert native_cache.make_private(tmp_path / "new")
+
+
+def _directory_of_a_kernel(tmp_path: Path, **environ: str) -> str:
+    """Compile one kernel in a fresh process and name the directory that now holds it."""
+    (tmp_path / "mine.py").write_text(
+        "from simedge.core.native_cache import native\n"
+        "@native\n"
+        "def twice(value):\n    return 2 * value\n"
+        "assert twice(21) == 42\n"
+        "stats = getattr(twice, 'stats', None)\n"
+        "print(stats.cache_path if stats else '')\n"
+    )
+    env = dict(os.environ, PYTHONPATH=str(PACKAGE.parent), NUMBA_DISABLE_JIT="0", **environ)
+    command = [sys.executable, str(tmp_path / "mine.py")]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=True)  # noqa: S603  # our own file
+    return done.stdout.strip()
+
+
+def test_compiled_code_goes_to_the_users_cache_unless_numba_was_told_a_place(
+    tmp_path: Path,
+) -> None:
+    ours = _directory_of_a_kernel(tmp_path, XDG_CACHE_HOME=str(tmp_path / "a"), NUMBA_CACHE_DIR="")
+    theirs = _directory_of_a_kernel(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "b"))
+    assert Path(ours).is_relative_to(tmp_path / "a" / "simedge")
+    assert Path(theirs).is_relative_to(tmp_path / "b")
+    assert list(Path(ours).glob("*.nbi"))
+
+
+def test_without_any_place_to_write_kernels_still_compile(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    nowhere = str(tmp_path / "file" / "below")
+    found = _directory_of_a_kernel(
+        tmp_path, XDG_CACHE_HOME=nowhere, TMPDIR=nowhere, NUMBA_CACHE_DIR=""
+    )
+    assert found == "" or not Path(found).is_relative_to(tmp_path / "file")

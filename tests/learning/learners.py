@@ -1,0 +1,77 @@
+"""Learners and frames for the laws of the learning room."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from simedge.core.streams import Streams
+from simedge.learning.learner import open_learner
+from simedge.learning.settings import (
+    ConvSettings,
+    DeltaSettings,
+    HebbianStdpSettings,
+    LinearSettings,
+    SpikingSettings,
+)
+
+SIDE, CLASSES = 8, 4
+LIVELY = ConvSettings(maps=4, kernel=3, threshold=0.4)
+SPIKING = SpikingSettings(layers=(LIVELY,), rule=HebbianStdpSettings(a_plus=0.5))
+DEEP = SpikingSettings(
+    layers=(LIVELY.model_copy(update={"reset": "soft"}), ConvSettings(kernel=2, threshold=0.3)),
+    rule=HebbianStdpSettings(a_plus=0.5, hebb="pair", limit="none"),
+)
+FROZEN = SpikingSettings(layers=(LIVELY,), rule=DeltaSettings())
+ALL = {"spiking": SPIKING, "deep": DEEP, "frozen": FROZEN, "linear": LinearSettings()}
+every_learner = pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
+
+
+@dataclass
+class Frame:
+    label: int
+    x: np.ndarray
+    y: np.ndarray
+    t_us: np.ndarray
+    p: np.ndarray
+
+
+def frame_of(seed, events=150):
+    words = np.random.Generator(np.random.Philox(seed))
+    return Frame(
+        label=seed % CLASSES,
+        x=words.integers(0, SIDE, events).astype(np.uint16),
+        y=words.integers(0, SIDE, events).astype(np.uint16),
+        t_us=np.sort(words.integers(0, 100_000, events)),
+        p=words.integers(0, 2, events).astype(np.uint8),
+    )
+
+
+NOTHING = frame_of(0, events=0)
+
+
+def opened(settings=SPIKING, *, seed=1, device="dev-1"):
+    return open_learner(
+        settings,
+        classes=CLASSES,
+        width=SIDE,
+        height=SIDE,
+        streams=Streams(seed),
+        device=device,
+    )
+
+
+def grown(settings=SPIKING, frames=6):
+    learner = opened(settings)
+    for n in range(frames):
+        learner.learn(frame_of(n)).commit()
+    return learner
+
+
+def run(work, step):
+    """Work off a job `step` volleys at a time; return operations, counts, value."""
+    parts = [work.advance(step)] if step is None else []
+    while step is not None and sum(part.size for part in parts) < work.volleys:
+        parts.append(work.advance(step))
+    value = work.commit()
+    return np.concatenate([*parts, np.empty(0, np.int64)]), work.counts, work.macs, value
