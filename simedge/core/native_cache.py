@@ -20,7 +20,14 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
-__all__ = ["native", "native_cache_dir", "native_leaf", "unlocked", "unlocked_leaf"]
+__all__ = [
+    "native",
+    "native_cache_dir",
+    "native_leaf",
+    "native_sums",
+    "unlocked",
+    "unlocked_leaf",
+]
 
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
@@ -49,6 +56,16 @@ def native_leaf(function: _Kernel) -> _Kernel:
     return _compiled(function, {"_nrt": False})
 
 
+def native_sums(function: _Kernel) -> _Kernel:
+    """Compile a kernel like `native_leaf` whose sums may be taken in any order.
+
+    So they fill vector registers. The order is that of the compiled code: the same on one machine,
+    perhaps another on another processor. A loop that sums must store nothing: otherwise compiled
+    code tests whether arrays overlap, and the order would depend on where they lie in memory.
+    """
+    return _compiled(function, {"_nrt": False, "fastmath": {"reassoc", "contract", "nsz"}})
+
+
 def unlocked(function: _Kernel) -> _Kernel:
     """Compile a kernel like `native`, to run long and without the interpreter lock."""
     return _compiled(function, {"nogil": True})
@@ -59,7 +76,7 @@ def unlocked_leaf(function: _Kernel) -> _Kernel:
     return _compiled(function, {"_nrt": False, "nogil": True})
 
 
-def _compiled(function: _Kernel, options: dict[str, bool]) -> _Kernel:
+def _compiled(function: _Kernel, options: dict[str, Any]) -> _Kernel:
     compiler: Any = numba.njit
     with _cache_directory() as kept:
         cache = kept and Path(function.__code__.co_filename).is_file()

@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf
+from simedge.core.native_cache import native_leaf, native_sums
 from simedge.neurons.geometry import Convolution
-from simedge.neurons.kinds import Ints, Reals, Span, Whole
+from simedge.neurons.kinds import Index, Ints, Real, Reals, Span, Whole
 
 __all__ = [
     "NORMS",
@@ -77,11 +77,9 @@ class Binning(NamedTuple):
     """Feature of each line within a bin, sources end to end."""
     rows: NDArray[np.int64]
     """(first line, first feature, slots a bin, bins) a source; 0 bins if it is not read."""
-    ticks: int
-    """Device ticks of a presentation."""
     gain: Reals
     modes: NDArray[np.int64]
-    """(transform, norm) as places in TRANSFORMS and NORMS."""
+    """(transform, norm, ticks): places in TRANSFORMS and NORMS, device ticks of a presentation."""
     spikes: Ints
     """Spikes of each feature."""
 
@@ -99,9 +97,8 @@ def binning_of(
     return Binning(
         slot=np.concatenate(slots),
         rows=np.array(rows, np.int64),
-        ticks=ticks,
         gain=np.array([grid.gain if grid else 0.0 for grid in grids], np.float32),
-        modes=np.array((TRANSFORMS.index(modes[0]), NORMS.index(modes[1])), np.int64),
+        modes=np.array((TRANSFORMS.index(modes[0]), NORMS.index(modes[1]), ticks), np.int64),
         spikes=np.zeros(first, np.int32),
     )
 
@@ -109,61 +106,55 @@ def binning_of(
 @native_leaf
 def count_spikes(binning: Binning, source: Whole, tick: Whole, line: Ints, span: Span) -> None:
     """Count the spikes line[span[0]:span[1]] of one source at one tick."""
-    row = binning.rows[source]
-    bins = row[3]
+    slot, rows, spikes = binning.slot, binning.rows, binning.spikes
+    bins = rows[source, 3]
     if bins == 0:
         return
-    base = row[1] + min(bins - 1, tick * bins // binning.ticks) * row[2]
+    shift = min(bins - 1, tick * bins // binning.modes[2]) * rows[source, 2]
+    base, first = Index(rows[source, 1] + shift), Index(rows[source, 0])
     for i in range(span[0], span[1]):
-        binning.spikes[base + binning.slot[row[0] + line[i]]] += 1
+        spikes[base + Index(slot[first + Index(line[i])])] += 1
 
 
 @native_leaf
 def levels(binning: Binning, raw: Reals) -> None:
     """Turn counts into levels by the transform."""
-    if binning.modes[0] == 1:
+    spikes, mode = binning.spikes, binning.modes[0]
+    if mode == 1:
         for i in range(raw.size):
-            raw[i] = math.sqrt(binning.spikes[i])
-    elif binning.modes[0] == 2:
-        for i in range(raw.size):
-            raw[i] = math.log1p(binning.spikes[i])
+            raw[i] = np.sqrt(np.float32(spikes[i]))
     else:
         for i in range(raw.size):
-            raw[i] = binning.spikes[i]
+            raw[i] = spikes[i] if mode == 0 else math.log1p(spikes[i])
 
 
-@native_leaf
+@native_sums
 def shape(binning: Binning, raw: Reals, mean: Reals, out: Reals) -> None:
     """Set `out` to the features r: levels less their running mean, each source scaled.
 
     Nothing seen is nothing learned: without a spike all features are 0.
     """
-    read = 0.0
-    seen = np.int32(0)
+    gain, rows = binning.gain, binning.rows
+    read, seen = np.float32(0.0), np.float32(0.0)
     for i in range(raw.size):
-        seen += np.int32(raw[i] != 0.0)
-    if seen == 0:
-        for i in range(out.size):
-            out[i] = 0.0
-        return
-    for source in range(binning.gain.size):
-        read += binning.gain[source] ** 2
-    for source in range(binning.gain.size):
-        row = binning.rows[source]
-        first, size = row[1], row[2] * row[3]
-        square, total = 0.0, 0.0
-        for i in range(first, first + size):
-            out[i] = raw[i] - mean[i]
-            square += out[i] * out[i]
-            total += abs(out[i])
+        seen += raw[i]
+    for source in range(gain.size):
+        read += gain[source] * gain[source]
+    for source in range(gain.size):
+        first, size = rows[source, 1], rows[source, 2] * rows[source, 3]
+        square, total = np.float32(0.0), np.float32(0.0)
+        for i in range(first, first + size):  # stores nothing: see `native_sums`
+            level = raw[i] - mean[i]
+            square += level * level
+            total += abs(level)
         scale = scale_of(binning.modes[1], square, total, size)
-        factor = np.float32(scale * binning.gain[source] / math.sqrt(read))
+        factor = scale * gain[source] / math.sqrt(read) if seen != 0.0 else 0.0
         for i in range(first, first + size):
-            out[i] *= factor
+            out[i] = (raw[i] - mean[i]) * np.float32(factor)
 
 
 @native_leaf
-def scale_of(mode: Whole, square: float, total: float, size: Whole) -> float:
+def scale_of(mode: Whole, square: Real, total: Real, size: Whole) -> Real:
     """Return the factor that gives one source unit length, unit sum, or unit mean square."""
     if square == 0.0:
         return 0.0

@@ -1,7 +1,7 @@
 """The jobs of a learner: computed on working copies, taken over at commit."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,51 +9,48 @@ from numpy.typing import NDArray
 
 from simedge.learning.errors import LearnerError
 from simedge.learning.ports import Counts, FrameLike, Learned
-from simedge.learning.presentation import Part, Stage, advance, conclude
+from simedge.learning.presentation import present
 from simedge.learning.readout import Readout, loss_of
-from simedge.learning.rules.delta import softmax_in_place
-from simedge.learning.stage import Blueprint, rule_law
+from simedge.learning.stage import Blueprint, Room, Stage, common_room, rule_law
 from simedge.learning.volleys import volleys_of
-from simedge.neurons.circuit import forget, layers_of
-from simedge.neurons.layout import COUNTERS, Now
+from simedge.neurons.layout import COUNTERS
 
-__all__ = ["KlStep", "Presentation", "SetLambda", "Workshop"]
+__all__ = ["KlSteps", "Presentation", "SetLambda", "Workshop"]
 
 _NONE = np.empty(0, np.int64)
-_PIECE_BYTES = 2000
-_LATEST = 2**30
-"""The scratch clock starts again before its 32-bit stamps could overflow."""
+_OF_A_ROW = Learned(loss=0.0, correct=False, spikes=0, spike_digest=b"", weight_digest=b"")
 
 
 class Workshop:
     """What the jobs of one learner share, and the one place where they leave their effect."""
 
-    def __init__(self, plan: Blueprint, stage: Stage, readout: Readout) -> None:
+    def __init__(
+        self,
+        plan: Blueprint,
+        stage: Stage,
+        *,
+        held: NDArray[np.float32],
+        held_tick: NDArray[np.int64],
+        readout: Readout,
+    ) -> None:
         self.plan, self.stage, self.readout = plan, stage, readout
+        self.held, self.held_tick = held, held_tick
+        """Weights and thresholds, see `Circuit`."""
         self.shares = plan.shares
-        self.layers = layers_of(stage.circuit)
+        self.law = rule_law(plan, plan.shares)
         self.clock = 0
         """Device ticks of all presentations learned: the clock of the thresholds."""
-        room = readout.weights.shape[0]
-        self.seen = (
-            np.zeros(room, np.float32),
-            np.zeros(room, np.float32),
-            np.zeros(readout.weights.shape[1], np.float32),
-        )
-        """Levels, features and scores of the presentation under way."""
-        self._scratch = 0
+        self.own_room: Room | None = None
+        """For presentations that run volley by volley."""
         self._open: object = None
+        shape = stage.binning
+        self.fixed = (shape.slot, shape.rows, shape.gain, shape.modes)
 
-    def begin(self, job: object) -> Now:
-        """Start a job: one at a time, on neuron state that has forgotten all before."""
+    def begin(self, job: object) -> None:
+        """Start a job: one at a time."""
         if self._open is not None:
             raise LearnerError("a job is under way: commit or discard it first")
         self._open = job
-        self._scratch += self.plan.rest_ticks
-        if self._scratch > _LATEST:
-            forget(self.stage.circuit)
-            self._scratch = 0
-        return Now(self._scratch, self._scratch, self.clock, 0)
 
     def end(self, job: object) -> None:
         """Close a job; it can have no further effect."""
@@ -61,60 +58,46 @@ class Workshop:
             raise LearnerError("this job is over")
         self._open = None
 
-    def install(self, stage: Stage) -> None:
-        """Take over weights and thresholds that a presentation has learned."""
-        mine, new = self.stage.circuit, stage.circuit
-        mine = mine._replace(held=new.held, held_tick=new.held_tick)
-        self.stage = self.stage._replace(circuit=mine)
-        self.clock += self.plan.camera.ticks
-
     def dump(self) -> dict[str, Any]:
         """Return weights, thresholds, λ and kept features; copies."""
-        circuit, readout = self.stage.circuit, self.readout
+        readout = self.readout
         return {
-            "held": circuit.held.copy(),
-            "held_tick": circuit.held_tick.copy(),
+            "held": self.held.copy(),
+            "held_tick": self.held_tick.copy(),
             "clock": self.clock,
             "shares": self.shares,
-            "readout": readout.weights[:, : readout.classes].copy(),
+            "readout": readout.weights.copy(),
             "mean": readout.mean.copy(),
             "learned": readout.learned,
-            "kept": _copied(readout.kept),
+            "kept": readout.kept.dump(),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a dump; the inverse of `dump`. A job under way is forgotten."""
-        before = self.dump()
-        for name in ("held", "held_tick", "readout", "mean"):
-            if np.shape(state[name]) != before[name].shape:
+        readout = self.readout
+        shapes = {
+            "held": self.held.shape,
+            "held_tick": self.held_tick.shape,
+            "readout": readout.weights.shape,
+            "mean": readout.mean.shape,
+        }
+        for name, shape in shapes.items():
+            if np.shape(state[name]) != shape:
                 raise LearnerError(f"a dump of another learner: {name} has another shape")
-        law = rule_law(self.plan, state["shares"])
-        arrays = {name: np.array(state[name]) for name in ("held", "held_tick")}
-        self.stage = self.stage._replace(
-            circuit=self.stage.circuit._replace(**arrays),
-            rule=law,
-        )
+        self.law = rule_law(self.plan, state["shares"])
+        self.held, self.held_tick = np.array(state["held"]), np.array(state["held_tick"])
         self.clock, self.shares, self._open = state["clock"], tuple(state["shares"]), None
-        self.readout.weights[:, : self.readout.classes] = state["readout"]
-        self.readout.mean[:] = state["mean"]
-        self.readout.learned = state["learned"]
-        self.readout.kept = _copied(state["kept"])
-
-
-def _copied(
-    kept: Mapping[int, Mapping[int, NDArray[np.float32]]],
-) -> dict[int, dict[int, NDArray[np.float32]]]:
-    return {
-        address: {row: np.array(raw) for row, raw in rows.items()} for address, rows in kept.items()
-    }
+        readout.weights[:], readout.mean[:] = state["readout"], state["mean"]
+        readout.learned = state["learned"]
+        readout.kept.load(state["kept"])
 
 
 class Presentation:
     """One frame: learned, or forwarded on scratch state with thresholds frozen."""
 
     __slots__ = (
-        "_counters", "_done", "_error", "_kept_as", "_lines", "_now", "_shop", "_stage", "_value",
-        "volleys",
+        "_begin", "_chances", "_clock", "_counters", "_done", "_features", "_held", "_held_tick",
+        "_kept_as", "_learns", "_lines", "_raw", "_shop", "_value", "room", "volleys",
     )  # fmt: skip
 
     def __init__(
@@ -123,21 +106,19 @@ class Presentation:
         self._shop, self._kept_as = shop, kept_as
         self._lines = volleys_of(frame, shop.plan.camera)
         self.volleys = self._lines.tick.size if shop.plan.columns else 0
-        self._now = shop.begin(self)
-        self._done = 0
-        self._counters: NDArray[np.int32] | None = None
-        self._value: Learned | NDArray[np.float32]
-        self._error: NDArray[np.float32]
-        circuit = shop.stage.circuit
-        if kept_as is None and shop.plan.plastic:
-            self._now = self._now._replace(learn=1)
-            circuit = circuit._replace(held=circuit.held.copy(), held_tick=circuit.held_tick.copy())
-        self._stage = shop.stage._replace(
-            circuit=circuit,
-            line=self._lines.line,
-            tick=self._lines.tick,
-            start=self._lines.start,
-        )
+        shop.begin(self)
+        self._done, self._clock = 0, shop.clock
+        self._value: Learned | None = None
+        self._counters = np.zeros((1, len(COUNTERS)), np.int32)
+        self._raw = np.empty((1, shop.stage.features), np.float32)
+        self._features = np.empty(shop.stage.features, np.float32)
+        self._chances = np.empty((1, shop.readout.classes), np.float32)
+        self._learns = kept_as is None and shop.plan.plastic
+        self._held, self._held_tick = shop.held, shop.held_tick
+        if self._learns:
+            self._held, self._held_tick = shop.held.copy(), shop.held_tick.copy()
+        self.room: Room | None = None
+        """Where it runs, once it does."""
 
     def advance(self, count: int | None = None) -> NDArray[np.int64]:
         """Run the next `count` volleys (None: all left); return the operations of each."""
@@ -146,29 +127,44 @@ class Presentation:
         if count is None or count > left or not self.volleys:
             count = left
         operations = np.zeros(count, np.int64)
-        if self._counters is None:
-            first, stop = self._done, self._done + count
-            advance(self._stage, Part(0, first, stop, total, 0), self._now, operations)
-            self._done = stop
+        if self._value is None:
+            self._run(self._done + count, operations)
+            self._done += count
             if self._done == total:
                 self._conclude()
         return operations if self.volleys else _NONE
 
+    def _enter(self, *, whole: bool) -> Room:
+        """Find a room: the common one if nobody can come between, else the learner's own."""
+        shop = self._shop
+        if not whole and shop.own_room is None:
+            shop.own_room = Room(shop.stage)
+        self.room = common_room(shop.stage) if whole or shop.own_room is None else shop.own_room
+        self._begin = self.room.scratch.begin(shop.plan.rest_ticks)
+        return self.room
+
+    def _run(self, stop: int, operations: NDArray[np.int64]) -> None:
+        shop, lines, total = self._shop, self._lines, self._lines.tick.size
+        room = self.room or self._enter(whole=stop == total)
+        wiring, scratch = shop.stage.wiring, room.scratch
+        present(
+            self._held, self._held_tick, scratch.real, scratch.ints, wiring.plan, wiring.table,
+            shop.law, shop.stage.scaling, *shop.fixed, room.spikes,
+            shop.readout.weights, shop.readout.mean, lines.line, lines.tick, lines.start,
+            np.array((0, total)), self._done, stop, self._begin, self._clock, int(self._learns),
+            self._features, self._raw, self._chances, self._counters, operations,
+        )  # fmt: skip
+
     def _conclude(self) -> None:
-        """Work out the value here, where other threads may run: little is left for the commit."""
-        shop, readout = self._shop, self._shop.readout
-        conclude(self._stage, self._now.learn, (readout.weights, readout.mean), shop.seen)
-        self._counters = self._stage.circuit.ints[: len(COUNTERS)].copy()
-        own, label = shop.seen[2].copy(), self._lines.label
-        softmax_in_place(own, readout.classes)
+        """Work out the value; little is left for the commit."""
         if self._kept_as is not None:
-            self._value = own[: readout.classes]
+            self._value = _OF_A_ROW
             return
-        self._error = readout.error(own, label)
+        chances, label = self._chances[0].tolist(), self._lines.label
         self._value = Learned(
-            loss=loss_of(own, label),
-            correct=int(own.argmax()) == label,
-            spikes=int(self._counters[COUNTERS.index("spikes")]),
+            loss=loss_of(chances[label]),
+            correct=chances.index(max(chances)) == label,
+            spikes=int(self._counters[0, 1]),
             spike_digest=self._spike_digest(),
             weight_digest=self._weight_digest(),
         )
@@ -176,75 +172,63 @@ class Presentation:
     @property
     def counts(self) -> Counts:
         """What the job has done so far."""
-        counters = self._counters
-        if counters is None:
-            if not self._done:
-                return Counts()
-            counters = self._stage.circuit.ints[: len(COUNTERS)]
-        counts = dict(zip(COUNTERS, counters.tolist(), strict=True))
-        dense = self.macs["dense"]
-        counts["macs"] += dense
-        if self._kept_as is None:
-            counts["weight_writes"] += dense // 2
-        return Counts(**counts)
+        if not self._done:
+            return Counts()
+        if self._value is None:
+            assert self.room is not None
+            return Counts(*self.room.scratch.ints[: len(COUNTERS)].tolist())
+        volleys, spikes, events, updates, touches, changes, macs, writes = self._counters[
+            0
+        ].tolist()
+        dense = self._shop.readout.weights.size
+        passes = 2 if self._kept_as is None else 1
+        return Counts(
+            volleys, spikes, events, updates, touches, changes,
+            macs + passes * dense, writes + (passes - 1) * dense,
+        )  # fmt: skip
 
     @property
     def macs(self) -> dict[str, int]:
         """Multiply-accumulates of the readout: one pass to predict, another to learn."""
-        if self._counters is None or not self._done:
+        if self._value is None or not self._done:
             return {"dense": 0}
-        readout = self._shop.readout
         passes = 2 if self._kept_as is None else 1
-        return {"dense": passes * readout.weights.shape[0] * readout.classes}
+        return {"dense": passes * self._shop.readout.weights.size}
 
     def commit(self) -> Learned | NDArray[np.float32]:
         """Finish; learn or keep the features now; return `Learned`, or the proxy row's softmax."""
         self.advance()
-        shop = self._shop
+        shop, value = self._shop, self._value
         shop.end(self)
-        raw, features, _ = shop.seen
+        assert value is not None
         if self._kept_as is not None:
-            shop.readout.keep(*self._kept_as, raw)
-        else:
-            shop.readout.learn(raw, features, self._error)
-        if self._now.learn:
-            shop.install(self._stage)
-        return self._value
+            shop.readout.kept.keep(*self._kept_as, self._raw)
+            return np.asarray(self._chances[0], np.float32)
+        seen = self._raw[0], self._features
+        shop.readout.learn(seen, self._chances[0], self._lines.label)
+        if self._learns:
+            shop.held, shop.held_tick = self._held, self._held_tick
+            shop.clock += shop.plan.camera.ticks
+        return value
 
     def _spike_digest(self) -> bytes:
-        ints, sha = self._stage.circuit.ints, hashlib.sha256()
-        for layer in self._shop.layers:
-            count = int(ints[layer.spikes])
-            pairs = np.empty((count, 2), "<i4")
-            pairs[:, 0] = ints[layer.spike_tick : layer.spike_tick + count]
-            pairs[:, 1] = ints[layer.spike_neuron : layer.spike_neuron + count]
-            _feed(sha, pairs)
+        assert self.room is not None
+        ints, sha = self.room.scratch.ints, hashlib.sha256()
+        for layer in self._shop.stage.wiring.layers:
+            count = ints[layer.spikes]
+            sha.update(ints[layer.spike_tick : layer.spike_tick + count].data)
+            sha.update(ints[layer.spike_neuron : layer.spike_neuron + count].data)
         return sha.digest()
 
     def _weight_digest(self) -> bytes:
-        sha = hashlib.sha256()
-        if self._now.learn:
-            new, old = self._stage.circuit.held, self._shop.stage.circuit.held
-            changed = np.flatnonzero(new != old)
-            _feed(sha, changed.astype("<i4"))
-            _feed(sha, new[changed])
-        _feed(sha, self._shop.seen[1])
-        _feed(sha, self._error)
+        sha = hashlib.sha256(self._held.data if self._learns else b"")
+        sha.update(self._features.data)
+        sha.update(self._chances.data)
         return sha.digest()
 
     def discard(self) -> None:
         """Forget the presentation."""
         self._shop.end(self)
-
-
-def _feed(sha: "hashlib._Hash", array: NDArray[Any]) -> None:
-    """Hash an array in pieces: for longer ones hashlib lets go of the interpreter lock.
-
-    To get it back from another thread takes far longer than to hash.
-    """
-    data = array.tobytes()
-    for first in range(0, len(data), _PIECE_BYTES):
-        sha.update(data[first : first + _PIECE_BYTES])
 
 
 class _Dense:
@@ -277,48 +261,54 @@ class _Dense:
         self._shop.end(self)
 
 
-class KlStep(_Dense):
-    """Steps of the readout towards a prior, on features that passes have kept."""
+class KlSteps(_Dense):
+    """Steps of the readout towards priors, on features that passes have kept.
 
-    __slots__ = ("_result", "_rows", "_step", "_steps", "_target")
+    Parameters
+    ----------
+    parts
+        (address, rows, their priors), worked off in turn.
+    step, steps
+        Rate times α, and how many steps to take on each.
+    """
+
+    __slots__ = ("_parts", "_result", "_step", "_steps", "_whole")
 
     def __init__(
         self,
         shop: Workshop,
-        address: int,
-        rows: list[int],
+        parts: Sequence[tuple[int, NDArray[np.int64], NDArray[np.float64]]],
         *,
-        target: NDArray[np.float64],
-        alpha: float,
+        step: float,
         steps: int,
+        whole: bool,
     ) -> None:
-        kept = shop.readout.kept.get(address, {})
-        self._rows = [kept[row] for row in rows]
+        self._parts, self._step, self._steps, self._whole = parts, step, steps, whole
         self._result: NDArray[np.float32] | None = None
-        self._target, self._steps = target, steps
-        self._step = shop.readout.kl_rate * alpha
-        size = shop.readout.weights.shape[0] * shop.readout.classes
-        super().__init__(shop, macs=2 * len(rows) * size * steps, writes=size * steps)
+        size, rows = shop.readout.weights.size, sum(len(rows) for _, rows, _ in parts)
+        writes = size * steps * sum(1 for _, rows, _ in parts if len(rows))
+        super().__init__(shop, macs=2 * rows * size * steps, writes=writes)
 
     def compute(self) -> None:
         """Work out what the readout becomes, once; it may be done on another core."""
-        if self._rows and self._result is None:
-            shop = self._shop
-            self._result = shop.readout.stepped(
-                shop.stage.binning,
-                self._rows,
-                target=self._target,
-                step=self._step,
-                steps=self._steps,
-            )
+        if self._result is not None:
+            return
+        readout = self._shop.readout
+        self._result = readout.weights.copy()
+        for address, rows, prior in self._parts:
+            if len(rows):
+                raws = readout.kept.levels(address, rows)
+                law = prior, self._step, self._steps
+                readout.step(self._result, self._shop.stage.binning, raws, law)
 
-    def commit(self) -> int:
-        """Take the steps now; return the number of rows that took part."""
+    def commit(self) -> int | tuple[int, ...]:
+        """Take the steps now; return the number of rows that took part, in each part."""
         self._shop.end(self)
         self.compute()
-        if self._result is not None:
-            self._shop.readout.weights[:] = self._result
-        return len(self._rows)
+        assert self._result is not None
+        self._shop.readout.weights[:] = self._result
+        took = tuple(len(rows) for _, rows, _ in self._parts)
+        return took if self._whole else took[0]
 
 
 class SetLambda(_Dense):
@@ -334,5 +324,4 @@ class SetLambda(_Dense):
         """Let the new λ act on later volleys."""
         self._shop.end(self)
         self._shop.shares = self._shares
-        law = rule_law(self._shop.plan, self._shares)
-        self._shop.stage = self._shop.stage._replace(rule=law)
+        self._shop.law = rule_law(self._shop.plan, self._shares)

@@ -10,21 +10,21 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 from simedge.learning.errors import LearnerError
-from simedge.learning.jobs import KlStep, Presentation, SetLambda, Workshop
+from simedge.learning.jobs import KlSteps, Presentation, SetLambda, Workshop
 from simedge.learning.passes import PassRow, Yield, rows_of_pass
-from simedge.learning.ports import Counts, FrameLike, Learned, Work
-from simedge.learning.presentation import forward
-from simedge.learning.readout import Readout, padded
+from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
+from simedge.learning.presentation import present
+from simedge.learning.readout import Readout
 from simedge.learning.settings import LinearSettings, SpikingSettings
 from simedge.learning.stage import (
     blueprint_of,
+    common_room,
     initial_weights,
     open_stage,
     rule_law,
-    spare_stage,
 )
 from simedge.learning.volleys import volleys_of
-from simedge.neurons.layout import COUNTERS, Now
+from simedge.neurons.layout import COUNTERS
 
 __all__ = ["Counts", "Learned", "Learner", "PassRow", "Prepared", "Work", "open_learner"]
 
@@ -72,17 +72,19 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     if isinstance(settings, SpikingSettings):
         name = "learner" if settings.shared_start else device
         weights = initial_weights(settings.layers, plan.columns, streams=streams, name=name)
-    stage = open_stage(plan, weights)
+    stage = open_stage(plan)
+    held, held_tick = stage.start(weights)
     readout = Readout(
         classes=classes,
-        weights=np.zeros((stage.binning.spikes.size, padded(classes)), np.float32),
+        weights=np.zeros((classes, stage.features), np.float32),
         rate=settings.readout.rate,
         kl_rate=settings.readout.kl_rate,
         horizon=settings.readout.centring,
-        mean=np.zeros(stage.binning.spikes.size, np.float32),
+        mean=np.zeros(stage.features, np.float32),
     )
     rule = settings.rule.kind if isinstance(settings, SpikingSettings) else "delta"
-    return Learner(Workshop(plan, stage, readout), rule=rule)
+    shop = Workshop(plan, stage, held=held, held_tick=held_tick, readout=readout)
+    return Learner(shop, rule=rule)
 
 
 class Learner:
@@ -111,7 +113,7 @@ class Learner:
     @property
     def features(self) -> int:
         """Length of the readout's feature vector."""
-        return int(self._shop.readout.weights.shape[0])
+        return self._shop.stage.features
 
     def learn(self, frame: FrameLike) -> Work:
         """Predict the frame's class, then learn from it; value `Learned`."""
@@ -125,7 +127,7 @@ class Learner:
 
     def kl_step(
         self, *, address: int, target: ArrayLike, mask: ArrayLike, alpha: float, steps: int = 1
-    ) -> KlStep:
+    ) -> KlSteps:
         """Pull the readout towards a prior on kept rows; value: how many rows took part.
 
         Parameters
@@ -137,14 +139,24 @@ class Learner:
         alpha, steps
             Weight of the pull, and how many steps to take.
         """
-        wanted = np.asarray(mask, np.bool_)
-        prior = np.asarray(target, np.float64)
-        if prior.shape != (wanted.size, self.classes):
-            raise LearnerError(f"priors of shape {prior.shape} for {wanted.size} rows")
+        return self._kl_steps([Pull(address, target, mask)], alpha=alpha, steps=steps, whole=False)
+
+    def kl_steps(self, parts: Sequence[Pull], *, alpha: float, steps: int = 1) -> KlSteps:
+        """Do `kl_step` on one address after the other; value: how many rows took part in each."""
+        return self._kl_steps(parts, alpha=alpha, steps=steps, whole=True)
+
+    def _kl_steps(self, parts: Sequence[Pull], *, alpha: float, steps: int, whole: bool) -> KlSteps:
         if steps < 1 or alpha < 0:
             raise LearnerError(f"KL needs steps >= 1 and alpha >= 0, got {steps}, {alpha}")
-        rows = self._shop.readout.rows_of(address, wanted)
-        return KlStep(self._shop, address, rows, target=prior[rows], alpha=alpha, steps=steps)
+        readout, checked = self._shop.readout, []
+        for address, target, mask in parts:
+            wanted, prior = np.asarray(mask, np.bool_), np.asarray(target, np.float64)
+            if prior.shape != (wanted.size, self.classes):
+                raise LearnerError(f"priors of shape {prior.shape} for {wanted.size} rows")
+            rows = readout.kept.rows(address, wanted)
+            checked.append((address, rows, prior[rows]))
+        step = readout.kl_rate * alpha
+        return KlSteps(self._shop, checked, step=step, steps=steps, whole=whole)
 
     def set_lambda(self, values: Sequence[float]) -> Work:
         """Set λ of the hidden layers for later volleys; value None."""
@@ -170,7 +182,7 @@ class Learner:
     def predict(self, prepared: Prepared) -> NDArray[np.int64]:
         """Return the class of each presentation, ties to the lowest; changes and counts nothing."""
         given = self._forward(prepared, prepared.bounds, rows=1)
-        return np.asarray(given.scores[:, : self.classes].argmax(axis=1), np.int64)
+        return np.asarray(given.chances.argmax(axis=1), np.int64)
 
     def pass_rows(
         self, prepared: Prepared, *, address: int, first: int = 0, stop: int | None = None
@@ -193,20 +205,24 @@ class Learner:
 
     def _forward(self, prepared: Prepared, bounds: NDArray[np.int64], *, rows: int) -> Yield:
         """Forward presentations on neuron state of their own, and keep `rows` of their levels."""
-        shop = self._shop
-        weights, mean = shop.readout.weights, shop.readout.mean
-        stage = spare_stage(shop.stage, shop.plan)._replace(
-            line=prepared.line, tick=prepared.tick, start=prepared.start
-        )
+        shop, stage, count = self._shop, self._shop.stage, bounds.size - 1
+        room, clock = common_room(stage), shop.clock
         given = Yield(
-            scores=np.zeros((bounds.size - 1, weights.shape[1]), np.float32),
-            raw=np.empty((rows, weights.shape[0]), np.float32),
+            chances=np.empty((count, self.classes), np.float32),
+            raw=np.empty((rows, stage.features), np.float32),
             counters=np.empty((rows, len(COUNTERS)), np.int32),
             operations=np.empty(int(bounds[-1] - bounds[0]), np.int64),
         )
-        out = (given.scores, given.raw, given.counters, given.operations)
-        readout = (weights, mean, np.empty_like(mean))
-        forward(stage, Now(0, 0, shop.clock, 0), bounds, readout, out)
+        begin = room.scratch.begin((count + 1) * shop.plan.rest_ticks)
+        present(
+            shop.held, shop.held_tick, room.scratch.real, room.scratch.ints,
+            stage.wiring.plan, stage.wiring.table, shop.law, stage.scaling, *shop.fixed,
+            room.spikes, shop.readout.weights, shop.readout.mean,
+            prepared.line, prepared.tick, prepared.start,
+            bounds, int(bounds[0]), int(bounds[-1]), begin, clock, 0,
+            np.empty(stage.features, np.float32), given.raw, given.chances, given.counters,
+            given.operations,
+        )  # fmt: skip
         return given
 
     def memory(self, kept_rows: int | None = None) -> dict[str, int]:
@@ -226,7 +242,7 @@ class Learner:
             "parameters": 4 * weights,
             "state": 4 * 3 * neurons + 4 * self.features,
             "traces": 4 * 2 * (inputs + neurons) if plan.plastic else 0,
-            "features": readout.kept_bytes if kept_rows is None else 4 * kept_rows * self.features,
+            "features": readout.kept.bytes if kept_rows is None else 4 * kept_rows * self.features,
         }
 
     def dump(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Rows are forwarded on neuron state of their own and change nothing, so all rows 
 computed when its first one starts, as long as nothing is learned before the last one ends.
 """
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +12,6 @@ from numpy.typing import NDArray
 
 from simedge.learning.ports import Counts
 from simedge.learning.readout import Readout
-from simedge.learning.rules.delta import softmax_in_place
-from simedge.neurons.layout import COUNTERS
 
 __all__ = ["PassRow", "Yield", "rows_of_pass"]
 
@@ -21,11 +20,11 @@ __all__ = ["PassRow", "Yield", "rows_of_pass"]
 class Yield:
     """What forwarding presentations gives, a row each.
 
-    Scores (rows, padded classes), raw levels (rows, features), counters (rows, counters), and the
+    Softmax (rows, classes), raw levels (rows, features), counters (rows, counters), and the
     operations of all volleys, end to end.
     """
 
-    scores: NDArray[np.float32]
+    chances: NDArray[np.float32]
     raw: NDArray[np.float32]
     counters: NDArray[np.int32]
     operations: NDArray[np.int64]
@@ -42,66 +41,52 @@ def rows_of_pass(
 ) -> "list[PassRow]":
     """Cut what a pass gave into the work of its rows `first`, `first` + 1, ...
 
-    `dense` says that there are no hidden layers: then a row has no volleys.
+    Volleys of row i are [bounds[i], bounds[i + 1]). `dense` says that there are no hidden layers:
+    then a row has no volleys.
     """
-    return [
-        PassRow(
-            readout,
-            (address, first + i),
-            given.operations[bounds[i] : bounds[i + 1]],
-            raw=given.raw[i],
-            scores=given.scores[i],
-            counters=given.counters[i],
-            dense=dense,
-        )
-        for i in range(bounds.size - 1)
-    ]
+    ends, counters = bounds.tolist(), given.counters.tolist()
+    rows = []
+    for i, (begin, end) in enumerate(itertools.pairwise(ends)):
+        macs = readout.weights.size if begin < end else 0
+        counts = Counts(*counters[i])
+        counts = counts._replace(macs=counts.macs + macs)
+        operations = given.operations[begin : begin if dense else end]
+        rows.append(PassRow(readout, (address, first + i), (given, i), operations, counts, macs))
+    return rows
 
 
 class PassRow:
     """The work of one row of a pass, computed already."""
 
-    __slots__ = (
-        "_counters", "_kept_as", "_operations", "_raw", "_readout", "_scores", "macs", "volleys",
-    )  # fmt: skip
+    __slots__ = ("_given", "_kept_as", "_operations", "_readout", "counts", "macs", "volleys")
 
-    def __init__(  # noqa: PLR0913 - built in one place
+    def __init__(  # noqa: PLR0917 - built in one place
         self,
         readout: Readout,
         kept_as: tuple[int, int],
+        given: tuple[Yield, int],
         operations: NDArray[np.int64],
-        *,
-        raw: NDArray[np.float32],
-        scores: NDArray[np.float32],
-        counters: NDArray[np.int32],
-        dense: bool,
+        counts: Counts,
+        macs: int,
     ) -> None:
-        self._readout, self._kept_as = readout, kept_as
-        self._raw, self._scores, self._counters = raw, scores, counters
-        work = readout.weights.shape[0] * readout.classes if operations.size else 0
-        self.macs = {"dense": work}
+        self._readout, self._kept_as, self._given = readout, kept_as, given
+        self._operations = operations
+        self.volleys = operations.size
+        self.counts = counts
+        """What the row took."""
+        self.macs = {"dense": macs}
         """Multiply-accumulates of the readout."""
-        self._operations = operations[:0] if dense else operations
-        self.volleys = self._operations.size
 
     def advance(self, count: int | None = None) -> NDArray[np.int64]:
         """Return the operations of all volleys."""
         assert count is None, "a pass that is computed at once cannot be stepped"
         return self._operations
 
-    @property
-    def counts(self) -> Counts:
-        """What the row took."""
-        counts = dict(zip(COUNTERS, self._counters.tolist(), strict=True))
-        counts["macs"] += self.macs["dense"]
-        return Counts(**counts)
-
     def commit(self) -> NDArray[np.float32]:
         """Keep the row's features; return its softmax, float32 (classes,)."""
-        self._readout.keep(*self._kept_as, self._raw)
-        own = self._scores.copy()
-        softmax_in_place(own, self._readout.classes)
-        return own[: self._readout.classes]
+        given, row = self._given
+        self._readout.kept.keep(*self._kept_as, given.raw[row : row + 1])
+        return np.asarray(given.chances[row], np.float32)
 
     def discard(self) -> None:
         """Forget the row."""

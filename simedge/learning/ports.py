@@ -1,15 +1,23 @@
 """What learning needs from other rooms, by shape, and what it offers to them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 
-__all__ = ["Counts", "DeviceLearner", "FrameLike", "Learned", "LearnerFactory", "PullWork", "Work"]
+__all__ = [
+    "Counts",
+    "DeviceLearner",
+    "FrameLike",
+    "Learned",
+    "LearnerFactory",
+    "Pull",
+    "PullWork",
+    "Work",
+]
 
 
 class FrameLike(Protocol):
@@ -41,8 +49,7 @@ class FrameLike(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Counts:
+class Counts(NamedTuple):
     """What a job did, in operations; all 0 in silence."""
 
     volleys: int = 0
@@ -58,8 +65,7 @@ class Counts:
     weight_writes: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class Learned(NamedTuple):
     """What came of learning one frame."""
 
     loss: float
@@ -67,10 +73,20 @@ class Learned:
     correct: bool
     spikes: int
     spike_digest: bytes
-    """SHA-256 of the (tick, neuron) pairs, little-endian int32, layer by layer."""
+    """SHA-256 of the spikes, layer by layer: their ticks, then their neurons, as int32."""
     weight_digest: bytes
-    """SHA-256 of what changed: hidden weights and thresholds (where, to what), then the factors r
-    and η·ε of the readout's change."""
+    """SHA-256 of what is learned: hidden weights and thresholds, then the features r and softmax P,
+    from which with the label the readout's change follows."""
+
+
+class Pull(NamedTuple):
+    """Where a prior pulls: the kept rows of an address."""
+
+    address: int
+    target: ArrayLike
+    """Prior of each row, (rows, classes)."""
+    mask: ArrayLike
+    """Which rows have a prior, (rows,)."""
 
 
 class Work(Protocol):
@@ -157,6 +173,10 @@ class DeviceLearner(Protocol):
         self, *, address: int, target: ArrayLike, mask: ArrayLike, alpha: float, steps: int = 1
     ) -> PullWork:
         """Pull what is predicted towards a prior on kept rows; value: how many took part."""
+        ...
+
+    def kl_steps(self, parts: Sequence[Pull], *, alpha: float, steps: int = 1) -> PullWork:
+        """Do `kl_step` on one address after the other; value: how many rows took part in each."""
         ...
 
     def set_lambda(self, values: Sequence[float]) -> Work:

@@ -1,6 +1,8 @@
 """From settings to the arrays that a presentation plays on."""
 
+import functools
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +12,6 @@ from numpy.typing import NDArray
 from simedge.core.streams import Streams, unit_floats
 from simedge.learning.errors import LearnerError
 from simedge.learning.features import Binning, Grid, binning_of
-from simedge.learning.presentation import Stage
 from simedge.learning.rules.convolution import SCALINGS, coefficients, scale_map
 from simedge.learning.rules.hebbian_stdp import Bounds, HebbianStdp
 from simedge.learning.settings import (
@@ -21,16 +22,24 @@ from simedge.learning.settings import (
     SpikingSettings,
 )
 from simedge.learning.volleys import Camera
-from simedge.neurons.circuit import Columns, build_circuit, with_fresh_state
+from simedge.neurons.circuit import Columns, Scratch, Wiring, lasting, wire
 from simedge.neurons.decay import leak_per_tick
 from simedge.neurons.geometry import Convolution
 from simedge.neurons.homeostasis import Homeostasis
 from simedge.neurons.layout import NO_LIMIT
 
-__all__ = ["Blueprint", "blueprint_of", "initial_weights", "open_stage", "rule_law", "spare_stage"]
+__all__ = [
+    "Blueprint",
+    "Room",
+    "Stage",
+    "blueprint_of",
+    "common_room",
+    "initial_weights",
+    "open_stage",
+    "rule_law",
+]
 
-_EMPTY = np.empty(0, np.int32)
-_START = np.zeros(1, np.int32)
+_ROOMS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,31 +231,78 @@ def initial_weights(
 
 
 def scaling_law(plan: Blueprint) -> NDArray[np.float32]:
-    """Return how weights are scaled, (mode, size, low, high) a layer, float32 (layers, 4)."""
+    """Return how weights are scaled, (mode, size, low, high) a layer, float32 (4 · layers,)."""
     limits = (plan.bounds.low, plan.bounds.high)
-    return np.array([(*scaling, *limits) for scaling in plan.scalings], np.float32).reshape(-1, 4)
+    return np.array([(*scaling, *limits) for scaling in plan.scalings], np.float32).reshape(-1)
 
 
-def open_stage(plan: Blueprint, weights: Sequence[NDArray[np.float32]]) -> Stage:
-    """Allocate what a presentation plays on, at rest."""
-    scaling = scaling_law(plan)
-    for drawn, wish in zip(weights, scaling, strict=True):
-        for map_ in range(drawn.shape[1] if wish[0] else 0):
-            scale_map(drawn[:, map_], wish)
-        np.clip(drawn, wish[2], wish[3], out=drawn)
-    circuit = build_circuit(plan.columns, weights, ticks=plan.camera.ticks)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What presentations play on and do not change: shared by all learners built alike."""
+
+    wiring: Wiring
+    scaling: NDArray[np.float32]
+    binning: Binning
+
+    def start(
+        self, weights: Sequence[NDArray[np.float32]]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Return weights and thresholds of a learner that begins with these weights."""
+        held, held_tick = lasting(self.wiring, weights)
+        for row, wish in zip(self.wiring.layers, self.scaling.reshape(-1, 4), strict=True):
+            end = row.weight + row.taps * row.maps
+            for first in range(row.weight, row.weight + row.maps if wish[0] else row.weight):
+                scale_map(held, (first, end, row.maps), tuple(wish))
+            np.clip(held[row.weight : end], wish[2], wish[3], out=held[row.weight : end])
+        return held, held_tick
+
+    @property
+    def features(self) -> int:
+        """Length of the feature vector."""
+        return int(self.binning.spikes.size)
+
+
+@functools.lru_cache(maxsize=16)
+def open_stage(plan: Blueprint) -> Stage:
+    """Lay out what presentations play on."""
     return Stage(
-        circuit, rule_law(plan, plan.shares), scaling, _binning(plan), _EMPTY, _EMPTY, _START
+        wiring=wire(plan.columns, plan.camera.ticks),
+        scaling=scaling_law(plan),
+        binning=binning_of(plan.grids, lines=plan.lines, ticks=plan.camera.ticks, modes=plan.modes),
     )
 
 
-def spare_stage(stage: Stage, plan: Blueprint) -> Stage:
-    """Return a stage with neuron state of its own that plays on the same weights."""
-    return stage._replace(circuit=with_fresh_state(stage.circuit), binning=_binning(plan))
+class Room:
+    """State that a presentation starts without: of its circuit, and the counts of its features."""
+
+    __slots__ = ("scratch", "spikes")
+
+    def __init__(self, stage: Stage) -> None:
+        self.scratch = Scratch(stage.wiring)
+        self.spikes = np.zeros(stage.features, np.int32)
 
 
-def _binning(plan: Blueprint) -> Binning:
-    return binning_of(plan.grids, lines=plan.lines, ticks=plan.camera.ticks, modes=plan.modes)
+class _Rooms(threading.local):
+    """One room a stage and thread: for presentations that run to their end in one call."""
+
+    def __init__(self) -> None:
+        self.by_stage: dict[int, tuple[Stage, Room]] = {}
+
+    def of(self, stage: Stage) -> Room:
+        found = self.by_stage.get(id(stage))
+        if found is None:
+            if len(self.by_stage) == _ROOMS:
+                self.by_stage.clear()
+            found = self.by_stage[id(stage)] = stage, Room(stage)
+        return found[1]
+
+
+_rooms = _Rooms()
+
+
+def common_room(stage: Stage) -> Room:
+    """Return the room that all learners on this stage share in this thread."""
+    return _rooms.of(stage)
 
 
 def rule_law(plan: Blueprint, shares: Sequence[float]) -> NDArray[np.float32]:

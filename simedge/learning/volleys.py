@@ -48,11 +48,11 @@ def volleys_of(frame: FrameLike, camera: Camera) -> Volleys:
     A line fires at most once a tick. Events after the last tick count as in the last.
     """
     size = frame.x.size
-    tick, start = np.empty(size, np.int32), np.empty(size + 1, np.int32)
+    most = min(size, camera.ticks)
+    tick, start = np.empty(most, np.int32), np.empty(most + 1, np.int32)
     line = np.empty(size, np.int32)
-    scale = np.array((camera.width, camera.height, camera.tick_ns, camera.ticks), np.int64)
-    events = (frame.x, frame.y, frame.t_us, frame.p)
-    count = gather(events, scale, tick, start, line)
+    sizes = (camera.width, camera.height, camera.tick_ns, camera.ticks)
+    count = gather(frame.x, frame.y, frame.t_us, frame.p, *sizes, tick, start, line)
     if count < 0:
         raise LearnerError(
             f"a pixel event lies outside the {camera.width} x {camera.height} pixels"
@@ -61,9 +61,15 @@ def volleys_of(frame: FrameLike, camera: Camera) -> Volleys:
 
 
 @native_leaf
-def gather(
-    events: tuple[NDArray[np.uint16], NDArray[np.uint16], NDArray[np.int64], NDArray[np.uint8]],
-    scale: NDArray[np.int64],
+def gather(  # noqa: PLR0913 - arrays in tuples are slow to hand over
+    x: NDArray[np.uint16],
+    y: NDArray[np.uint16],
+    t_us: NDArray[np.int64],
+    p: NDArray[np.uint8],
+    width: Whole,
+    height: Whole,
+    tick_ns: Whole,
+    ticks: Whole,
     tick: Ints,
     start: Ints,
     line: Ints,
@@ -72,8 +78,6 @@ def gather(
 
     It is -1 if an event lies outside the pixels.
     """
-    x, y, t_us, p = events
-    width, height, tick_ns, ticks = scale
     volleys, used, i = 0, 0, 0
     while i < x.size:
         now = min(t_us[i] * 1000 // tick_ns, ticks - 1)
@@ -84,8 +88,7 @@ def gather(
             line[used] = (np.int64(y[i]) * width + x[i]) * 2 + p[i]
             used += 1
             i += 1
-        sort_short(line[first:used])
-        used = first + drop_repeats(line[first:used])
+        used = in_order(line, first, used)
         tick[volleys], start[volleys] = now, first
         volleys += 1
     start[volleys] = used
@@ -93,27 +96,25 @@ def gather(
 
 
 @native_leaf
-def sort_short(line: Ints) -> None:
-    """Sort in place (Shell 1959): most volleys are short, and then it is sorting by insertion."""
-    gap = 1
-    while 9 * gap < line.size:
+def in_order(line: Ints, first: Whole, stop: Whole) -> Whole:
+    """Sort line[first:stop] in place and drop repeats; return where the rest ends.
+
+    Most volleys are short, and then this (Shell 1959) is sorting by insertion.
+    """
+    gap, size = 1, stop - first
+    while 9 * gap < size:
         gap = 3 * gap + 1
     while gap:
-        for i in range(gap, line.size):
+        for i in range(first + gap, stop):
             value, j = line[i], i
-            while j >= gap and line[j - gap] > value:
+            while j >= first + gap and line[j - gap] > value:
                 line[j] = line[j - gap]
                 j -= gap
             line[j] = value
         gap //= 3
-
-
-@native_leaf
-def drop_repeats(line: Ints) -> Whole:
-    """Move the unlike entries of a sorted list to its front; return their number."""
-    kept = 0
-    for i in range(line.size):
-        if i == 0 or line[i] != line[i - 1]:
+    kept = first
+    for i in range(first, stop):
+        if i == first or line[i] != line[kept - 1]:
             line[kept] = line[i]
             kept += 1
     return kept

@@ -6,8 +6,10 @@ import numpy as np
 from simedge.core.native_cache import native_leaf
 from simedge.neurons.circuit import Circuit
 from simedge.neurons.decay import decay_factor
-from simedge.neurons.kinds import Index, Ints, Reals, Span, Whole
+from simedge.neurons.kinds import Index, Ints, Span, Whole
+from simedge.neurons.lanes import LANES, add_lanes, scale_lanes
 from simedge.neurons.layout import (
+    BEFORE,
     DECAY,
     MAPS,
     OUT_START,
@@ -24,55 +26,75 @@ __all__ = ["arrive"]
 
 
 @native_leaf
-def touch(ints: Ints, real: Reals, layer: Whole, now: Now, column: Whole) -> None:
-    """Bring a column to `now`."""
-    maps, at = Index(ints[layer + MAPS]), ints[layer + U_TICK] + column
-    base, factor = Index(ints[layer + U]) + Index(column) * maps, np.float32(0.0)
-    if ints[at] >= now.start:
-        factor = decay_factor(real, ints[layer + DECAY] + 0, now.tick - ints[at])
-    for m in range(base, base + maps):
-        real[m] *= factor
-    ints[at] = now.tick
-
-
-@native_leaf
-def wake(circuit: Circuit, layer: Whole, now: Now) -> Whole:
-    """Touch the columns that fire again without input; return their number."""
-    ints = circuit.ints
-    count = ints[ints[layer + SPIKES] + 2] + 0
-    for i in range(count):
-        column = ints[ints[layer + SELVES] + i] + 0
-        touch(ints, circuit.real, layer, now, column)
-        ints[ints[layer + TOUCHED] + i] = column
-    ints[ints[layer + SPIKES] + 2] = 0
-    return count
-
-
-@native_leaf
 def arrive(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span) -> Whole:
     """Add the weights of the spikes source[span[0]:span[1]]; return the columns touched.
 
     u_i(n) = u⁺_i·γ^k + Σ arriving w, k ticks after the last touch. The source is ascending, and so
-    the order in which the spikes of one volley were reported cannot matter.
+    the order in which the spikes of one volley were reported cannot matter. Columns that fire
+    again without input are touched too.
     """
-    held, real, ints = circuit.held, circuit.real, circuit.ints
-    maps, u, weight = Index(ints[layer + MAPS]), Index(ints[layer + U]), Index(ints[layer + WEIGHT])
-    stamps, starts = Index(ints[layer + U_TICK]), Index(ints[layer + OUT_START])
-    touched, events, tick = ints[layer + TOUCHED], 0, np.int32(now.tick)
-    count = wake(circuit, layer, now)
+    held, real, ints, plan = circuit.held, circuit.real, circuit.ints, circuit.plan
+    maps, u, weight = Index(plan[layer + MAPS]), Index(plan[layer + U]), Index(plan[layer + WEIGHT])
+    whole, starts = maps - maps % Index(LANES), Index(plan[layer + OUT_START])
+    count, reached = note_touched(circuit, layer, now, source, span), Index(0)
+    let_decay(circuit, layer, now, count)
     for i in range(span[0], span[1]):
         at = starts + Index(source[i])
-        begin, end = ints[at], ints[at + Index(1)]
-        events += end - begin
-        for e in range(Index(begin), Index(end), Index(2)):
-            column = Index(ints[e])
-            if ints[stamps + column] != tick:
-                touch(ints, real, layer, now, np.int64(column))
-                ints[touched + count] = column
-                count += 1
-            base, tap = u + column * maps, weight + Index(ints[e + Index(1)]) * maps
-            for m in range(maps):
+        begin, end = Index(plan[at]), Index(plan[at + Index(1)])
+        reached += end - begin
+        for e in range(begin, end, Index(2)):
+            base, tap = u + Index(plan[e]) * maps, weight + Index(plan[e + Index(1)]) * maps
+            for m in range(Index(0), whole, Index(LANES)):
+                add_lanes(real, base + m, held, tap + m)
+            for m in range(whole, maps):
                 real[base + m] += held[tap + m]
-    ints[2] += events // 2 * np.int64(maps)
-    ints[3] += count * np.int64(maps)
+    ints[2] += np.int64(reached * maps // Index(2))
+    ints[3] += np.int64(count * maps)
+    return np.int64(count)
+
+
+@native_leaf
+def note_touched(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span) -> Whole:
+    """List the columns that a volley touches, each once, with the tick of its last touch.
+
+    Whether a column is listed already cannot be foreseen, so nothing branches on it.
+    """
+    ints, plan, tick = circuit.ints, circuit.plan, np.int32(now.tick)
+    stamps, starts = Index(plan[layer + U_TICK]), Index(plan[layer + OUT_START])
+    touched, before = Index(plan[layer + TOUCHED]), Index(plan[layer + BEFORE])
+    selves, again, count = plan[layer + SELVES], plan[layer + SPIKES] + 2, Index(0)
+    for i in range(selves, selves + ints[again]):
+        column = Index(ints[i])
+        ints[touched + count] = column
+        ints[before + count] = ints[stamps + column]
+        ints[stamps + column] = tick
+        count += Index(1)
+    ints[again] = 0
+    for i in range(span[0], span[1]):
+        at = starts + Index(source[i])
+        for e in range(Index(plan[at]), Index(plan[at + Index(1)]), Index(2)):
+            column = Index(plan[e])
+            last = ints[stamps + column]
+            ints[touched + count] = column
+            ints[before + count] = last
+            ints[stamps + column] = tick
+            count += Index(last != tick)
     return count
+
+
+@native_leaf
+def let_decay(circuit: Circuit, layer: Whole, now: Now, count: Whole) -> None:
+    """Bring the potentials of the touched columns to `now`."""
+    real, ints, plan = circuit.real, circuit.ints, circuit.plan
+    maps, u, table = Index(plan[layer + MAPS]), Index(plan[layer + U]), plan[layer + DECAY]
+    touched, before = Index(plan[layer + TOUCHED]), Index(plan[layer + BEFORE])
+    whole = maps - maps % Index(LANES)
+    for i in range(count):
+        last, factor = ints[before + Index(i)], np.float32(0.0)
+        if last >= now.start:
+            factor = decay_factor(circuit.table, table, now.tick - last)
+        base = u + Index(ints[touched + Index(i)]) * maps
+        for m in range(base, base + whole, Index(LANES)):
+            scale_lanes(real, m, factor)
+        for m in range(base + whole, base + maps):
+            real[m] *= factor

@@ -1,9 +1,12 @@
 """The arrays of a circuit as the native kernels see them: a few, laid end to end.
 
-A kernel that takes forty arrays is slow to call and slower to compile. So state of one type and
-one lifetime shares one array, and `Layer` says where each layer's part begins.
+A kernel that takes forty arrays is slow to call and slower to compile. So numbers of one type and
+one lifetime share one array, and `Layer` says where each layer's part begins. What never changes
+(`plan`, `table`) is the same for all circuits built alike, and so is the scratch state that a
+presentation forgets: a core then works on few pages, however many devices there are.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,9 +17,12 @@ from numpy.typing import NDArray
 from simedge.neurons.decay import TABLE_TICKS, decay_table
 from simedge.neurons.geometry import Convolution, SparseLists
 from simedge.neurons.homeostasis import Homeostasis
-from simedge.neurons.layout import COUNTERS, FIELDS, LONG_AGO, NO_LIMIT, U_TICK, Layer, layer_at
+from simedge.neurons.layout import COUNTERS, FIELDS, LONG_AGO, NO_LIMIT, Layer
 
-__all__ = ["Circuit", "Columns", "build_circuit", "forget", "layers_of", "with_fresh_state"]
+__all__ = ["Circuit", "Columns", "Scratch", "Wiring", "lasting", "wire"]
+
+_LATEST = 2**30
+"""A scratch clock starts again before its 32-bit stamps could overflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,18 +61,58 @@ class Circuit(NamedTuple):
     held_tick: NDArray[np.int64]
     """Ticks of the thresholds' clock."""
     real: NDArray[np.float32]
-    """Decay tables and laws; potentials and traces, which a presentation forgets."""
+    """Potentials and traces, which a presentation forgets."""
     ints: NDArray[np.int32]
-    """Counters, `Layer` of each layer, wiring, time stamps, lists."""
+    """Counters, time stamps, lists, which a presentation forgets too."""
+    plan: NDArray[np.int32]
+    """`Layer` of each layer, and the wiring."""
+    table: NDArray[np.float32]
+    """Decay tables and the laws of the thresholds."""
+
+
+class Wiring(NamedTuple):
+    """What circuits built alike share, and how much room each needs; never written to."""
+
+    columns: tuple[Columns, ...]
+    layers: tuple[Layer, ...]
+    plan: NDArray[np.int32]
+    table: NDArray[np.float32]
+    room: tuple[int, int, int, int]
+    """Entries of held, held_tick, real and ints."""
+
+
+class Scratch:
+    """State of neurons and synapses that a presentation starts without: see `begin`."""
+
+    __slots__ = ("_clock", "_stamps", "ints", "real")
+
+    def __init__(self, wiring: Wiring) -> None:
+        self.real = np.zeros(wiring.room[2], np.float32)
+        self.ints = np.zeros(wiring.room[3], np.int32)
+        self._stamps = [slice(row.u_tick, row.touched) for row in wiring.layers]
+        self._clock = 0
+        self._forget()
+
+    def begin(self, ticks: int) -> int:
+        """Reserve the next `ticks` of the scratch clock; whatever is older is forgotten state."""
+        self._clock += ticks
+        if self._clock > _LATEST:
+            self._forget()
+            self._clock = ticks
+        return self._clock - ticks
+
+    def _forget(self) -> None:
+        for stamps in self._stamps:
+            self.ints[stamps] = LONG_AGO
 
 
 class _Sizes:
     """Hands out parts of the flat arrays, layer after layer."""
 
     def __init__(self, layers: Sequence[Columns], ticks: int) -> None:
-        ints = len(COUNTERS) + len(Layer._fields) * len(layers)
-        self.used = {"held": 0, "held_tick": 0, "real": 0, "ints": ints}
-        self.rows = [self._row(layer, index, ticks) for index, layer in enumerate(layers)]
+        self.used = dict.fromkeys(("held", "held_tick", "real", "table"), 0)
+        self.used |= {"ints": len(COUNTERS), "plan": FIELDS * len(layers)}
+        self.rows = tuple(self._row(layer, index, ticks) for index, layer in enumerate(layers))
 
     def _take(self, array: str, size: int) -> int:
         first = self.used[array]
@@ -76,7 +122,6 @@ class _Sizes:
     def _row(self, layer: Columns, index: int, ticks: int) -> Layer:
         shape, take = layer.shape, self._take
         room = ticks * shape.columns * layer.winners
-        synapses = shape.synapses().shape[0]
         return Layer(
             place=index,
             maps=shape.maps,
@@ -91,99 +136,91 @@ class _Sizes:
             weight=take("held", shape.taps * shape.maps),
             theta=take("held", layer.groups * shape.maps),
             group=take("held_tick", layer.groups),
-            decay=take("real", 3 * (TABLE_TICKS + 1)),
-            law=take("real", 4),
+            decay=take("table", 3 * (TABLE_TICKS + 1)),
+            law=take("table", 4),
             u=take("real", shape.neurons),
             pre=take("real", shape.inputs),
             post=take("real", shape.neurons),
             change=take("real", shape.taps * shape.maps),
+            bar=take("real", shape.maps),
             excess=take("real", shape.maps),
             u_tick=take("ints", shape.columns),
             pre_tick=take("ints", shape.inputs),
             arrived=take("ints", shape.inputs),
             post_tick=take("ints", shape.columns),
             tap_tick=take("ints", shape.taps),
-            touched=take("ints", shape.columns),
+            touched=take("ints", shape.columns + 1),  # one more is written to, never read
+            before=take("ints", shape.columns + 1),
             changed=take("ints", shape.taps),
             selves=take("ints", shape.columns),
             acting=take("ints", shape.columns * layer.winners * (1 + layer.delay)),
+            rivals=take("ints", shape.maps),
             acted=take("ints", shape.maps),
             spike_tick=take("ints", room),
             spike_neuron=take("ints", room),
             spike_first=take("ints", room),
-            out_start=take("ints", shape.inputs + 1 + 2 * synapses),
-            in_start=take("ints", shape.columns + 1 + 2 * synapses),
+            out_start=take("plan", _entries(shape.fan_out())),
+            in_start=take("plan", _entries(shape.fan_in())),
             spikes=take("ints", 4),
         )
 
 
-def build_circuit(
-    layers: Sequence[Columns], weights: Sequence[NDArray[np.float32]], *, ticks: int
-) -> Circuit:
-    """Allocate a circuit at rest.
+@functools.lru_cache(maxsize=16)
+def wire(layers: tuple[Columns, ...], ticks: int) -> Wiring:
+    """Lay out circuits of these layers, from the input upwards.
 
     Parameters
     ----------
     layers
-        From the input upwards; the neurons of each are the inputs of the next.
-    weights
-        Initial weights of each layer, float32 (taps, maps), in potential units a spike.
+        The neurons of each are the inputs of the next.
     ticks
         Device ticks of a presentation: bounds the spike lists.
     """
     sizes = _Sizes(layers, ticks)
     used = sizes.used
-    circuit = Circuit(
-        held=np.zeros(used["held"], np.float32),
-        held_tick=np.full(used["held_tick"], LONG_AGO, np.int64),
-        real=np.zeros(used["real"], np.float32),
-        ints=np.zeros(used["ints"], np.int32),
-    )
-    for row, layer, drawn in zip(sizes.rows, layers, weights, strict=True):
-        circuit.held[row.weight : row.weight + drawn.size] = drawn.ravel()
-        circuit.held[row.theta : row.theta + layer.groups * row.maps] = layer.law.initial
-        _lay_law(circuit, row, layer)
-        _lay(circuit, row.out_start, layer.shape.fan_out())
-        _lay(circuit, row.in_start, layer.shape.fan_in())
-        at = layer_at(row.place)
-        circuit.ints[at : at + FIELDS] = np.array(row)
-    forget(circuit)
-    return circuit
+    plan, table = np.zeros(used["plan"], np.int32), np.zeros(used["table"], np.float32)
+    for row, layer in zip(sizes.rows, layers, strict=True):
+        plan[row.place * FIELDS : (row.place + 1) * FIELDS] = row
+        _lay_law(table, row, layer)
+        _lay(plan, row.out_start, layer.shape.fan_out())
+        _lay(plan, row.in_start, layer.shape.fan_in())
+    for shared in (plan, table):
+        shared.setflags(write=False)
+    room = (used["held"], used["held_tick"], used["real"], used["ints"])
+    return Wiring(layers, sizes.rows, plan, table, room)
 
 
-def layers_of(circuit: Circuit) -> list[Layer]:
-    """Read the layout back."""
-    first = circuit.ints[layer_at(0) + U_TICK] if circuit.held.size else layer_at(0)
-    numbers = circuit.ints[layer_at(0) : first].reshape(-1, FIELDS)
-    return [Layer(*row) for row in numbers.tolist()]
+def lasting(
+    wiring: Wiring, weights: Sequence[NDArray[np.float32]]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Return `held` and `held_tick` of a new circuit.
+
+    `weights` are those of each layer, float32 (taps, maps), in potential units a spike.
+    """
+    held = np.zeros(wiring.room[0], np.float32)
+    for row, layer, drawn in zip(wiring.layers, wiring.columns, weights, strict=True):
+        held[row.weight : row.weight + drawn.size] = drawn.ravel()
+        held[row.theta : row.theta + layer.groups * row.maps] = layer.law.initial
+    return held, np.full(wiring.room[1], LONG_AGO, np.int64)
 
 
-def forget(circuit: Circuit) -> None:
-    """Set all time stamps to long ago: the scratch clock may start again at 0."""
-    for row in layers_of(circuit):
-        circuit.ints[row.u_tick : row.touched] = LONG_AGO
-
-
-def with_fresh_state(circuit: Circuit) -> Circuit:
-    """Return the same weights and thresholds with neuron state of their own, for an observer."""
-    fresh = circuit._replace(real=circuit.real.copy(), ints=circuit.ints.copy())
-    forget(fresh)
-    return fresh
-
-
-def _lay_law(circuit: Circuit, row: Layer, layer: Columns) -> None:
+def _lay_law(table: NDArray[np.float32], row: Layer, layer: Columns) -> None:
     """Write the decay tables and the homeostatic numbers of a layer."""
     factors = (layer.law.gamma, layer.pre_factor, layer.post_factor)
     tables = np.concatenate([decay_table(factor) for factor in factors])
     # A shared threshold moves by the share of its columns that fired.
     step = layer.law.rate / (layer.shape.columns if layer.shared else 1)
-    circuit.real[row.decay : row.decay + tables.size] = tables
-    circuit.real[row.law : row.law + 4] = layer.law.drift, step, layer.law.low, layer.law.high
+    table[row.decay : row.decay + tables.size] = tables
+    table[row.law : row.law + 4] = layer.law.drift, step, layer.law.low, layer.law.high
 
 
-def _lay(circuit: Circuit, first: int, lists: SparseLists) -> None:
+def _entries(lists: SparseLists) -> int:
+    return lists.start.size + 2 * lists.other.size
+
+
+def _lay(plan: NDArray[np.int32], first: int, lists: SparseLists) -> None:
     """Write lists as absolute begins, then pairs."""
     pairs = first + lists.start.size
-    circuit.ints[first:pairs] = pairs + 2 * lists.start
-    circuit.ints[pairs : pairs + 2 * lists.other.size : 2] = lists.other
-    circuit.ints[pairs + 1 : pairs + 2 * lists.other.size : 2] = lists.tap
+    plan[first:pairs] = pairs + 2 * lists.start
+    plan[pairs : pairs + 2 * lists.other.size : 2] = lists.other
+    plan[pairs + 1 : pairs + 2 * lists.other.size : 2] = lists.tap

@@ -44,8 +44,8 @@ def power(table: Sequence[float], ticks: int) -> float:
 
 
 @native_leaf
-def decay_factor(real: Reals, table: Whole, ticks: Whole) -> Real:
-    """Return γ^ticks in single precision from the table that begins at real[table]."""
+def decay_factor(tables: Reals, first: Whole, ticks: Whole) -> Real:
+    """Return γ^ticks in single precision from the table that begins at tables[first]."""
     if ticks <= TABLE_TICKS:
-        return real[Index(table) + Index(ticks)]
-    return np.float32(math.exp(ticks * math.log(real[table + 1])))
+        return tables[Index(first) + Index(ticks)]
+    return np.float32(math.exp(ticks * math.log(tables[first + 1])))

@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-from simedge.core.native_cache import native_leaf
-from simedge.neurons.kinds import Whole
-
 __all__ = [
     "ACTED",
     "ACTING",
     "ARRIVED",
+    "BAR",
+    "BEFORE",
     "CHANGE",
     "CHANGED",
     "COUNTERS",
@@ -31,6 +30,7 @@ __all__ = [
     "POST_TICK",
     "PRE",
     "PRE_TICK",
+    "RIVALS",
     "SELVES",
     "SOFT",
     "SPIKES",
@@ -47,7 +47,6 @@ __all__ = [
     "Layer",
     "Now",
     "U",
-    "layer_at",
 ]
 
 COUNTERS = (
@@ -60,18 +59,18 @@ COUNTERS = (
     "macs",
     "weight_writes",
 )
-"""What a circuit counts, the first entries of `Circuit.count`; all stay 0 in silence."""
+"""What a circuit counts, the first entries of `Circuit.ints`; all stay 0 in silence."""
 
 LONG_AGO = -1
 NO_LIMIT = 2**30
-FIELDS = 36
+FIELDS = 39
 
 
 class Layer(NamedTuple):
     """Sizes of one layer, and where its parts of the circuit's arrays begin.
 
-    A kernel gets the place `layer` of these numbers in `Circuit.ints` and reads field f as
-    ints[layer + f], with f one of the constants below.
+    Layer n's numbers are in `Circuit.plan` from layer = n · FIELDS on. A kernel gets that place and
+    reads field f as plan[layer + f], with f one of the constants below.
     """
 
     place: int
@@ -94,9 +93,9 @@ class Layer(NamedTuple):
     group: int
     """In `held_tick`: tick of each group's last spike."""
     decay: int
-    """In `real`: tables of potential, pre trace, post trace."""
+    """In `table`: tables of potential, pre trace, post trace."""
     law: int
-    """In `real`: (drift, step a spike, lowest, highest threshold)."""
+    """In `table`: (drift, step a spike, lowest, highest threshold)."""
     u: int
     """In `real`: potentials u⁺."""
     pre: int
@@ -105,8 +104,10 @@ class Layer(NamedTuple):
     """In `real`: post traces ȳ."""
     change: int
     """In `real`: Δw of the current volley, one a weight, 0 between volleys."""
+    bar: int
+    """In `real`: thresholds of the column at hand."""
     excess: int
-    """In `real`: u - θ of the column that competes."""
+    """In `real`: u - θ of the neurons that compete."""
     u_tick: int
     """In `ints`, as all that follow: last touch of each column."""
     pre_tick: int
@@ -117,12 +118,16 @@ class Layer(NamedTuple):
     """Last volley in which a tap's weights were to change."""
     touched: int
     """Columns touched in this volley."""
+    before: int
+    """When each of those was touched last."""
     changed: int
     """Taps whose weights are to change in this volley."""
     selves: int
     """Columns that fire again without input, one tick after they fired."""
     acting: int
     """Neurons whose spikes act on their synapses in this volley."""
+    rivals: int
+    """Maps whose neurons compete, in the column at hand."""
     acted: int
     """How many spikes of each map have acted in this presentation."""
     spike_tick: int
@@ -130,11 +135,11 @@ class Layer(NamedTuple):
     spike_first: int
     """Three lists, one entry a spike: tick, neuron, was it the furthest above threshold?"""
     out_start: int
-    """Begin and end of each input's (column, tap) pairs."""
+    """In `plan`: begin and end of each input's (column, tap) pairs."""
     in_start: int
-    """Begin and end of each column's (input, tap) pairs."""
+    """In `plan`: begin and end of each column's (input, tap) pairs."""
     spikes: int
-    """Four numbers: spikes so far, those that acted on synapses, length of `selves`, `changed`."""
+    """In `ints`: spikes so far, those that acted on synapses, length of `selves`, of `changed`."""
 
 
 (
@@ -157,6 +162,7 @@ class Layer(NamedTuple):
     PRE,
     POST,
     CHANGE,
+    BAR,
     EXCESS,
     U_TICK,
     PRE_TICK,
@@ -164,9 +170,11 @@ class Layer(NamedTuple):
     POST_TICK,
     TAP_TICK,
     TOUCHED,
+    BEFORE,
     CHANGED,
     SELVES,
     ACTING,
+    RIVALS,
     ACTED,
     SPIKE_TICK,
     SPIKE_NEURON,
@@ -188,9 +196,3 @@ class Now(NamedTuple):
     """Tick at which thresholds are read."""
     learn: int
     """1 while thresholds move with the clock, 0 while they stand still."""
-
-
-@native_leaf
-def layer_at(index: Whole) -> Whole:
-    """Return where the numbers of a layer begin in `Circuit.ints`."""
-    return len(COUNTERS) + index * FIELDS

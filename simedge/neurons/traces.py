@@ -11,9 +11,9 @@ from simedge.core.native_cache import native_leaf
 from simedge.neurons.circuit import Circuit
 from simedge.neurons.decay import TABLE_TICKS, decay_factor
 from simedge.neurons.kinds import Index, Ints, Span, Whole
-from simedge.neurons.layout import ARRIVED, DECAY, MAPS, POST, POST_TICK, PRE, PRE_TICK, Now
+from simedge.neurons.layout import DECAY, MAPS, POST, POST_TICK, PRE, PRE_TICK, Now
 
-__all__ = ["POST_TABLE", "PRE_TABLE", "mark_arrivals", "raise_post", "raise_pre"]
+__all__ = ["POST_TABLE", "PRE_TABLE", "raise_post", "raise_pre"]
 
 PRE_TABLE = TABLE_TICKS + 1
 """Where the decay table of pre traces begins, after that of potentials."""
@@ -21,23 +21,16 @@ POST_TABLE = 2 * PRE_TABLE
 
 
 @native_leaf
-def mark_arrivals(ints: Ints, layer: Whole, now: Now, source: Ints, span: Span) -> None:
-    """Note which inputs fire in this volley."""
-    arrived = Index(ints[layer + ARRIVED])
-    for i in range(span[0], span[1]):
-        ints[arrived + Index(source[i])] = now.tick
-
-
-@native_leaf
 def raise_pre(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span) -> None:
     """Let x̄ of the inputs that fired jump by 1."""
-    real, ints, table = circuit.real, circuit.ints, circuit.ints[layer + DECAY] + PRE_TABLE
-    pre, stamp = Index(ints[layer + PRE]), Index(ints[layer + PRE_TICK])
+    real, ints, plan, tables = circuit.real, circuit.ints, circuit.plan, circuit.table
+    pre, stamp = Index(plan[layer + PRE]), Index(plan[layer + PRE_TICK])
+    table = plan[layer + DECAY] + PRE_TABLE
     for i in range(span[0], span[1]):
         line = Index(source[i])
         last, value = ints[stamp + line], np.float32(0.0)
         if last >= now.start:
-            value = real[pre + line] * decay_factor(real, table, now.tick - last)
+            value = real[pre + line] * decay_factor(tables, table, now.tick - last)
         real[pre + line] = value + np.float32(1.0)
         ints[stamp + line] = now.tick
 
@@ -45,13 +38,14 @@ def raise_pre(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span
 @native_leaf
 def raise_post(circuit: Circuit, layer: Whole, now: Now, neuron: Whole) -> None:
     """Let ȳ of one neuron jump by 1; its column decays together."""
-    real, ints = circuit.real, circuit.ints
-    maps, column = ints[layer + MAPS], neuron // ints[layer + MAPS]
-    base, at = ints[layer + POST] + column * maps, ints[layer + POST_TICK] + column
-    factor = np.float32(0.0)
+    real, ints, plan = circuit.real, circuit.ints, circuit.plan
+    maps, post = plan[layer + MAPS], plan[layer + POST]
+    column, factor = neuron // maps, np.float32(0.0)
+    base, at = post + column * maps, plan[layer + POST_TICK] + column
     if ints[at] >= now.start:
-        factor = decay_factor(real, ints[layer + DECAY] + POST_TABLE, now.tick - ints[at])
+        first = plan[layer + DECAY] + POST_TABLE
+        factor = decay_factor(circuit.table, first, now.tick - ints[at])
     for m in range(base, base + maps):
         real[m] *= factor
     ints[at] = now.tick
-    real[ints[layer + POST] + neuron] += np.float32(1.0)
+    real[post + neuron] += np.float32(1.0)

@@ -100,10 +100,14 @@ def test_nothing_seen_is_no_feature(norm):
     assert not out.any()
 
 
+def scaled(weights, wish):
+    scale_map(weights, (0, weights.size, 1), tuple(np.array(wish, np.float32)))
+
+
 @given(seed=st.integers(0, 99), mode=st.sampled_from([1, 2]), size=st.sampled_from([0.5, 2.0]))
 def test_maps_are_scaled_to_their_size(seed, mode, size):
     weights = np.random.Generator(np.random.Philox(seed)).normal(size=20).astype(np.float32)
-    scale_map(weights, np.array((mode, size, -9, 9), np.float32))
+    scaled(weights, (mode, size, -9, 9))
     if mode == 1:
         assert np.abs(weights).sum() == pytest.approx(size, rel=1e-5)
     else:
@@ -113,10 +117,10 @@ def test_maps_are_scaled_to_their_size(seed, mode, size):
 
 def test_scaling_keeps_to_the_bounds_and_leaves_nothing_as_it_is():
     weights = np.array((1, 0, 0), np.float32)
-    scale_map(weights, np.array((1, 5, 0, 2), np.float32))
+    scaled(weights, (1, 5, 0, 2))
     assert weights.tolist() == [2, 0, 0]
     nothing = np.zeros(3, np.float32)
-    scale_map(nothing, np.array((2, 1, -1, 1), np.float32))
+    scaled(nothing, (2, 1, -1, 1))
     assert not nothing.any()
 
 

@@ -203,7 +203,7 @@ def test_idle_neurons_cost_nothing():
             device="dev-1",
         )
         work = learner.proxy_row(corner, address=0, row=0)
-        costs.append((work.advance().tolist(), replace(work.counts, macs=0)))
+        costs.append((work.advance().tolist(), work.counts._replace(macs=0)))
         work.discard()
     assert costs[0] == costs[1]
 

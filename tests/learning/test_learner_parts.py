@@ -23,7 +23,6 @@ from learners import (
 )
 
 from simedge.core.streams import Streams
-from simedge.learning import jobs
 from simedge.learning.errors import LearnerError
 from simedge.learning.learner import open_learner
 from simedge.learning.settings import (
@@ -35,6 +34,7 @@ from simedge.learning.settings import (
     SpikingSettings,
     WeightSettings,
 )
+from simedge.neurons import circuit
 
 
 @every_learner
@@ -170,7 +170,7 @@ def test_a_frame_of_another_camera_is_refused(change, words):
 
 def test_the_scratch_clock_starts_again_in_time(monkeypatch):
     straight = grown(frames=12)
-    monkeypatch.setattr(jobs, "_LATEST", 300)
+    monkeypatch.setattr(circuit, "_LATEST", 300)
     assert grown(frames=12).digest() == straight.digest()
 
 
@@ -208,7 +208,7 @@ def test_features_are_the_scaled_counts(transform, normalise):
         levels.append({"none": counts, "sqrt": np.sqrt(counts), "log": np.log1p(counts)}[transform])
         work = learner.learn(frame)
         work.advance()
-        _, seen, _ = learner._shop.seen  # noqa: SLF001 - what the readout saw
+        seen = work._features  # noqa: SLF001 - what the readout saw
         raw = levels[-1].ravel() - (levels[0].ravel() if len(levels) > 1 else 0)
         size = {
             "none": 1,

@@ -132,9 +132,9 @@ class Layer:
             w = self.weights[:, m]
             if mode == "centred":
                 w = w - w.mean()
-                w = w * size / np.linalg.norm(w)
-            if mode == "sum":
-                w = w * size / np.abs(w).sum()
+            length = {"none": 0.0, "sum": np.abs(w).sum(), "centred": np.linalg.norm(w)}[mode]
+            if length > 0:
+                w = w * size / length
             self.weights[:, m] = np.clip(w, self.law[4], self.law[5])
 
 
@@ -143,9 +143,9 @@ class Twin:
 
     def __init__(self, learner):
         shop = learner._shop
-        plan, held = shop.plan, shop.stage.circuit.held
-        rows = zip(shop.layers, plan.columns, plan.scalings, strict=True)
-        laws = shop.stage.rule.reshape(-1, 8).astype(float)
+        plan, held = shop.plan, shop.held
+        rows = zip(shop.stage.wiring.layers, plan.columns, plan.scalings, strict=True)
+        laws = shop.law.reshape(-1, 8).astype(float)
         self.layers = []
         for (row, columns, scaling), law in zip(rows, laws, strict=True):
             size = row.taps * row.maps
@@ -174,7 +174,7 @@ class Twin:
 
 def native_spikes(work, learner):
     """Return the spikes of each layer as (tick, neuron)."""
-    ints = work._stage.circuit.ints
+    ints = work.room.scratch.ints
     return [
         list(
             zip(
@@ -183,7 +183,7 @@ def native_spikes(work, learner):
                 strict=True,
             )
         )
-        for row in learner._shop.layers
+        for row in learner._shop.stage.wiring.layers
     ]
 
 
@@ -269,8 +269,8 @@ def test_the_native_circuit_is_its_twin(shapes, rule, seed):
         work.advance()
         assert native_spikes(work, learner) == [layer.spikes for layer in twin.layers]
         work.commit()
-        held = learner._shop.stage.circuit.held
-        for row, layer in zip(learner._shop.layers, twin.layers, strict=True):
+        held = learner._shop.held
+        for row, layer in zip(learner._shop.stage.wiring.layers, twin.layers, strict=True):
             size = row.taps * row.maps
             np.testing.assert_allclose(
                 held[row.weight : row.weight + size],
@@ -312,13 +312,13 @@ def test_a_known_competition(reset, inhibition):
         )
     )
     learner = opened(settings)
-    learner._shop.stage.circuit.held[:4] = (1.2, 1.5, 0.9, 1.5)
+    learner._shop.held[:4] = (1.2, 1.5, 0.9, 1.5)
     one = np.zeros(1, np.uint16)
     frame = Frame(label=0, x=one, y=one, t_us=np.zeros(1, np.int64), p=np.zeros(1, np.uint8))
     work = learner.learn(frame)
     work.advance()
-    row = learner._shop.layers[0]
+    row = learner._shop.stage.wiring.layers[0]
     after = {"hard": (0, 0, 0.9, 0), "soft": (0, 0.5, 0.9, 0 if inhibition == 1 else 0.5)}
-    potentials = work._stage.circuit.real[row.u : row.u + 4]
+    potentials = work.room.scratch.real[row.u : row.u + 4]
     assert native_spikes(work, learner) == [[(0, 1), (0, 3)][:inhibition]]
     np.testing.assert_allclose(potentials, after[reset], atol=1e-6)

@@ -81,70 +81,68 @@ def at_pre(
     span: Span,
 ) -> None:
     """Let the spikes source[span[0]:span[1]] meet the post traces of the columns they reach."""
-    held, real, ints = circuit.held, circuit.real, circuit.ints
-    base = 8 * ints[layer + PLACE]
-    coefficient, met, table = law[base], 0, ints[layer + DECAY] + POST_TABLE
-    starts, stamps = Index(ints[layer + OUT_START]), Index(ints[layer + POST_TICK])
-    posts, maps = Index(ints[layer + POST]), Index(ints[layer + MAPS])
-    changes, weights = Index(ints[layer + CHANGE]), Index(ints[layer + WEIGHT])
+    held, real, ints, plan = circuit.held, circuit.real, circuit.ints, circuit.plan
+    base = 8 * plan[layer + PLACE]
+    coefficient, met, table = law[base], 0, plan[layer + DECAY] + POST_TABLE
+    starts, stamps = Index(plan[layer + OUT_START]), Index(plan[layer + POST_TICK])
+    posts, maps = Index(plan[layer + POST]), Index(plan[layer + MAPS])
+    changes, weights = Index(plan[layer + CHANGE]), Index(plan[layer + WEIGHT])
     soft = law[base + 6] != 0.0 or law[base + 7] != 0.0
-    if coefficient == 0.0 or ints[ints[layer + SPIKES] + 1] == 0:
+    if ints[plan[layer + SPIKES] + 1] == 0:
         return
     for i in range(span[0], span[1]):
         at = starts + Index(source[i])
-        for e in range(Index(ints[at]), Index(ints[at + Index(1)]), Index(2)):
-            last = ints[stamps + Index(ints[e])]
+        for e in range(Index(plan[at]), Index(plan[at + Index(1)]), Index(2)):
+            column, tap = Index(plan[e]), Index(plan[e + Index(1)])
+            last = ints[stamps + column]
             if last < now.start:
                 continue
             met += 1
-            factor = coefficient * decay_factor(real, table, now.tick - last)
-            tap = ints[e + Index(1)]
-            note(ints, layer, now, tap)
-            post, change = posts + Index(ints[e]) * maps, changes + Index(tap) * maps
-            weight = weights + Index(tap) * maps
-            if soft:
-                for m in range(maps):
-                    full = factor * real[post + m]
-                    real[change + m] += slowed(law, base, full, held[weight + m])
-            else:
-                for m in range(maps):
-                    real[change + m] += factor * real[post + m]
-    ints[4] += met * ints[layer + MAPS] + span[1] - span[0]
-    ints[5] += met * ints[layer + MAPS]
+            factor = coefficient * decay_factor(circuit.table, table, now.tick - last)
+            note(circuit, layer, now, tap)
+            post, change, weight = posts + column * maps, changes + tap * maps, tap * maps
+            for m in range(maps):
+                full = factor * real[post + m]
+                if soft:
+                    full = slowed(law, base, full, held[weights + weight + m])
+                real[change + m] += full
+    ints[4] += met * plan[layer + MAPS] + span[1] - span[0]
+    ints[5] += met * plan[layer + MAPS]
 
 
 @native_leaf
-def note(ints: Ints, layer: Whole, now: Now, tap: Whole) -> None:
+def note(circuit: Circuit, layer: Whole, now: Now, tap: Whole) -> None:
     """List a tap whose weights are to change, once a volley."""
-    stamp = Index(ints[layer + TAP_TICK]) + Index(tap)
+    ints, plan = circuit.ints, circuit.plan
+    stamp = Index(plan[layer + TAP_TICK]) + tap
     if ints[stamp] != now.tick:
         ints[stamp] = now.tick
-        at = ints[layer + SPIKES] + 3
-        ints[ints[layer + CHANGED] + ints[at]] = tap
+        at = plan[layer + SPIKES] + 3
+        ints[plan[layer + CHANGED] + ints[at]] = tap
         ints[at] += 1
 
 
 @native_leaf
 def at_post(circuit: Circuit, law: Reals, layer: Whole, now: Now, neuron: Whole) -> None:
     """Let one post spike meet the pre traces of all inputs of its column."""
-    real, ints, maps = circuit.real, circuit.ints, circuit.ints[layer + MAPS]
-    base = 8 * ints[layer + PLACE]
+    real, ints, plan = circuit.real, circuit.ints, circuit.plan
+    maps, base = plan[layer + MAPS], 8 * plan[layer + PLACE]
     pair, both, oja, soft = law[base + 1], law[base + 2], law[base + 3], law[base + 6] != 0.0
-    table, pre, stamps = ints[layer + DECAY] + PRE_TABLE, ints[layer + PRE], ints[layer + PRE_TICK]
-    at = ints[layer + IN_START] + neuron // maps
-    for e in range(ints[at], ints[at + 1], 2):
-        line, tap = ints[e], ints[e + 1] * maps + neuron % maps
+    table, pre, stamps = plan[layer + DECAY] + PRE_TABLE, plan[layer + PRE], plan[layer + PRE_TICK]
+    at = plan[layer + IN_START] + neuron // maps
+    for e in range(plan[at], plan[at + 1], 2):
+        line, tap = plan[e], plan[e + 1] * maps + neuron % maps
         last, trace = ints[stamps + line], np.float32(0.0)
         if last >= now.start:
-            trace = real[pre + line] * decay_factor(real, table, now.tick - last)
-        held = circuit.held[ints[layer + WEIGHT] + tap]
+            trace = real[pre + line] * decay_factor(circuit.table, table, now.tick - last)
+        held = circuit.held[plan[layer + WEIGHT] + tap]
         change = pair * trace
-        if both != 0.0 and ints[ints[layer + ARRIVED] + line] == now.tick:
+        if both != 0.0 and ints[plan[layer + ARRIVED] + line] == now.tick:
             change += both
         if soft:
             change = slowed(law, base, change, held)
-        real[ints[layer + CHANGE] + tap] += change + oja * (trace - held)
-    sources = (ints[at + 1] - ints[at]) // 2
+        real[plan[layer + CHANGE] + tap] += change + oja * (trace - held)
+    sources = (plan[at + 1] - plan[at]) // 2
     ints[4] += sources + 1
     ints[5] += sources
 
@@ -153,7 +151,7 @@ def at_post(circuit: Circuit, law: Reals, layer: Whole, now: Now, neuron: Whole)
 def take_in(circuit: Circuit, layer: Whole, bounds: tuple[Real, Real], run: Run) -> None:
     """Add the changes of a run of weights to them, clip them, and clear the changes."""
     held, real, low, high = circuit.held, circuit.real, bounds[0], bounds[1]
-    weight, change = circuit.ints[layer + WEIGHT] + 0, circuit.ints[layer + CHANGE] + 0
+    weight, change = circuit.plan[layer + WEIGHT], circuit.plan[layer + CHANGE]
     for i in range(run[0], run[1], run[2]):
         held[weight + i] = min(high, max(low, held[weight + i] + real[change + i]))
         real[change + i] = np.float32(0.0)
@@ -165,53 +163,54 @@ def apply(circuit: Circuit, law: Reals, layer: Whole, acting: Whole) -> None:
 
     `acting` is the number of post spikes in the volley.
     """
-    ints, maps = circuit.ints, circuit.ints[layer + MAPS] + 0
-    taps, size = ints[ints[layer + SPIKES] + 3] + 0, ints[layer + TAPS] * maps
-    base = 8 * ints[layer + PLACE]
+    ints, plan, maps = circuit.ints, circuit.plan, np.int64(circuit.plan[layer + MAPS])
+    taps, size = ints[plan[layer + SPIKES] + 3], plan[layer + TAPS] * maps
+    base = 8 * plan[layer + PLACE]
     bounds = (law[base + 4], law[base + 5])
     for i in range(taps):
-        first = ints[ints[layer + CHANGED] + i] * maps
+        first = ints[plan[layer + CHANGED] + i] * maps
         take_in(circuit, layer, bounds, (first, first + maps, np.int64(1)))
     for i in range(acting):
-        map_ = ints[ints[layer + ACTING] + i] % maps
+        map_ = ints[plan[layer + ACTING] + i] % maps
         take_in(circuit, layer, bounds, (map_, size, maps))
-    ints[ints[layer + SPIKES] + 3] = 0
-    ints[7] += taps * maps + acting * ints[layer + TAPS]
+    ints[plan[layer + SPIKES] + 3] = 0
+    ints[7] += taps * maps + acting * plan[layer + TAPS]
 
 
 @native_leaf
-def rescale(circuit: Circuit, layer: Whole, wish: Reals) -> None:
-    """Scale the weights of each map that has learned, as `wish` = (mode, size, low, high) says.
+def rescale(circuit: Circuit, layer: Whole, scaling: Reals) -> None:
+    """Scale the weights of each map that has learned, as (mode, size, low, high) of `scaling` say.
 
     Mode 1: sum of magnitudes. Mode 2: mean 0 and length `size`, which keeps maps apart that see
     the same overall rate. Then they are clipped, so that bounds hold at all times.
     """
-    ints, maps = circuit.ints, circuit.ints[layer + MAPS]
+    held, ints, plan = circuit.held, circuit.ints, circuit.plan
+    maps = np.int64(plan[layer + MAPS])
+    place, weight, size = 4 * plan[layer + PLACE], plan[layer + WEIGHT], plan[layer + TAPS] * maps
+    wish = (scaling[place], scaling[place + 1], scaling[place + 2], scaling[place + 3])
     if wish[0] == 0.0:
         return
-    size = ints[layer + TAPS] * maps
-    weights = circuit.held[ints[layer + WEIGHT] : ints[layer + WEIGHT] + size]
     for m in range(maps):
-        if ints[ints[layer + ACTED] + m]:
-            scale_map(weights[m::maps], wish)
-            ints[6] += ints[layer + TAPS]
-            ints[7] += ints[layer + TAPS]
+        if ints[plan[layer + ACTED] + m]:
+            scale_map(held, (weight + m, weight + size, maps), wish)
+            ints[6] += plan[layer + TAPS]
+            ints[7] += plan[layer + TAPS]
 
 
 @native_leaf
-def scale_map(weights: Reals, wish: Reals) -> None:
-    """Scale the weights of one map in place."""
+def scale_map(held: Reals, run: Run, wish: tuple[Real, Real, Real, Real]) -> None:
+    """Scale the weights of one map, a run of `held`, in place."""
     shift, length = 0.0, 0.0
     if wish[0] == 2.0:
-        for i in range(weights.size):
-            shift += weights[i]
-        shift /= weights.size
-    for i in range(weights.size):
-        weights[i] -= shift
-        length += weights[i] * weights[i] if wish[0] == 2.0 else abs(weights[i])
+        for i in range(run[0], run[1], run[2]):
+            shift += held[i]
+        shift /= len(range(run[0], run[1], run[2]))
+    for i in range(run[0], run[1], run[2]):
+        held[i] -= shift
+        length += held[i] * held[i] if wish[0] == 2.0 else abs(held[i])
     if wish[0] == 2.0:
         length = math.sqrt(length)
-    for i in range(weights.size):
+    for i in range(run[0], run[1], run[2]):
         if length > 0.0:
-            weights[i] *= wish[1] / length
-        weights[i] = min(wish[3], max(wish[2], weights[i]))
+            held[i] *= wish[1] / length
+        held[i] = min(wish[3], max(wish[2], held[i]))

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf
+from simedge.core.native_cache import native_leaf, native_sums
 from simedge.neurons.kinds import Index, Reals, Whole
 
 __all__ = [
@@ -48,47 +48,43 @@ def kl_terms(own: Vector, prior: Vector) -> tuple[float, float]:
     return float(-(prior * ratio).sum()), float((own * ratio).sum())
 
 
-@native_leaf
+@native_sums
 def score(readout: Reals, feature: Reals, out: Reals) -> None:
-    """Set `out` to z = O·r. `readout` is (features, classes)."""
-    for c in range(out.size):
-        out[c] = 0.0
-    for i in range(Index(feature.size)):
-        value = feature[i]
-        for c in range(Index(out.size)):
-            out[c] += readout[i, c] * value
+    """Set `out` to z = O·r. `readout` is (classes, features)."""
+    for c in range(Index(readout.shape[0])):
+        total = np.float32(0.0)
+        for i in range(Index(feature.size)):
+            total += readout[c, i] * feature[i]
+        out[c] = total
 
 
 @native_leaf
-def softmax_in_place(scores: Reals, classes: Whole) -> None:
-    """Replace the first `classes` scores by their softmax, the rest (padding) by 0."""
-    top = scores[0]
-    for c in range(1, classes):
+def softmax_in_place(scores: Reals) -> None:
+    """Replace scores by their softmax."""
+    top, total = scores[0], 0.0
+    for c in range(1, scores.size):
         top = max(top, scores[c])
-    total = 0.0
-    for c in range(classes):
+    for c in range(scores.size):
         total += math.exp(float(scores[c]) - float(top))
-    for c in range(classes):
+    for c in range(scores.size):
         scores[c] = math.exp(float(scores[c]) - float(top)) / total
-    for c in range(classes, scores.size):
-        scores[c] = 0.0
 
 
 @native_leaf
 def add_outer(readout: Reals, feature: Reals, error: Reals) -> None:
     """Add ε⊗r; `error` carries the rate."""
-    for i in range(Index(feature.size)):
-        value = feature[i]
-        for c in range(Index(error.size)):
-            readout[i, c] += error[c] * value
+    for c in range(Index(error.size)):
+        rate = error[c]
+        for i in range(Index(feature.size)):
+            readout[c, i] += rate * feature[i]
 
 
-def room_for(rows: int, width: int) -> tuple[Reals, Reals, Reals]:
+def room_for(rows: int, classes: int) -> tuple[Reals, Reals, Reals]:
     """Return what `pull` computes in: scores, products of rows, errors now and in all; zeros."""
     return (
-        np.zeros((rows, width), np.float32),
+        np.zeros((rows, classes), np.float32),
         np.zeros((rows, rows), np.float32),
-        np.zeros((2 * rows, width), np.float32),
+        np.zeros((2 * rows, classes), np.float32),
     )
 
 
@@ -96,49 +92,59 @@ def room_for(rows: int, width: int) -> tuple[Reals, Reals, Reals]:
 def pull(
     readout: Reals,
     features: Reals,
-    target: NDArray[np.float64],
-    step: float,
-    steps: Whole,
+    prior: tuple[NDArray[np.float64], float, Whole],
     room: tuple[Reals, Reals, Reals],
 ) -> None:
-    """Take KL steps towards the priors `target` (rows, classes), each by the mean over rows.
+    """Take KL steps towards the priors of rows, each by the mean over rows.
 
-    `features` is (features, rows). All rows of one step see the same weights. Steps move O within
-    the span of the rows, so that scores follow from the rows' products, Z += η·(R·Rᵀ)·E, and O is
-    written once, O += η·Rᵀ·ΣE: the same as step by step, for any number of steps.
-    `room` is a fresh `room_for` it.
+    `features` is (rows, features); `prior` is (targets (rows, classes), step, number of steps).
+    All rows of one step see the same weights. Steps move O within the span of the rows, so that
+    scores follow from the rows' products, Z += (R·Rᵀ)·E, and O is written once, O += (ΣE)ᵀ·R: the
+    same as step by step, for any number of steps. `room` is a fresh `room_for` it.
     """
+    target, step, steps = prior
     rows, classes = target.shape
     scores, products, errors = room
-    spread(scores, features, readout)
-    spread(products, features, features)
-    for _ in range(steps):
+    multiply(features, readout, scores)
+    if steps > 1:
+        multiply(features, features, products)
+    for n in range(steps):
+        if n:
+            for i in range(rows):
+                for j in range(rows):
+                    for c in range(classes):
+                        scores[i, c] += products[i, j] * errors[j, c]
         for i in range(rows):
             for c in range(classes):
                 errors[i, c] = scores[i, c]
-            softmax_in_place(errors[i], classes)
+            softmax_in_place(errors[i])
             for c in range(classes):
                 errors[i, c] = (target[i, c] - errors[i, c]) * step / rows
                 errors[rows + i, c] += errors[i, c]
-        spread(scores, products, errors)
-    add_rows(readout, features, errors[rows:])
+    add_rows(readout, features, errors)
 
 
 @native_leaf
-def add_rows(readout: Reals, features: Reals, moved: Reals) -> None:
-    """Add R·E to O, (n, i) with (i, c) to (n, c)."""
-    for n in range(Index(readout.shape[0])):
-        for i in range(Index(moved.shape[0])):
-            value = features[n, i]
-            for c in range(Index(readout.shape[1])):
-                readout[n, c] += value * moved[i, c]
+def add_rows(readout: Reals, features: Reals, errors: Reals) -> None:
+    """Add (ΣE)ᵀ·R to O, two rows at a time; ΣE is the lower half of `errors`."""
+    rows, size = Index(features.shape[0]), Index(features.shape[1])
+    for c in range(Index(readout.shape[0])):
+        for i in range(Index(0), rows, Index(2)):
+            j = min(i + Index(1), rows - Index(1))
+            mine, next_ = errors[rows + i, c], errors[rows + j, c]
+            if i == j:
+                next_ = np.float32(0.0)
+            for n in range(size):
+                readout[c, n] += mine * features[i, n] + next_ * features[j, n]
 
 
-@native_leaf
-def spread(total: Reals, left: Reals, right: Reals) -> None:
-    """Add leftᵀ·right, (n, i) with (n, j) to (i, j)."""
-    for n in range(Index(left.shape[0])):
-        for i in range(Index(left.shape[1])):
-            value = left[n, i]
-            for j in range(Index(right.shape[1])):
-                total[i, j] += value * right[n, j]
+@native_sums
+def multiply(left: Reals, right: Reals, out: Reals) -> None:
+    """Set `out` to left·rightᵀ, (i, n) with (j, n) to (i, j)."""
+    size = Index(left.shape[1])
+    for i in range(Index(left.shape[0])):
+        for j in range(Index(right.shape[0])):
+            total = np.float32(0.0)
+            for n in range(size):
+                total += left[i, n] * right[j, n]
+            out[i, j] = total

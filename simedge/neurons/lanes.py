@@ -1,0 +1,91 @@
+"""Eight numbers at a time: of short loops over maps, compilers make code several times slower.
+
+Each of these is one to four vector instructions on today's processors; where there are none, LLVM
+makes the best of it. A place is that of the first of eight neighbours in an array; bounds are not
+checked, as in all compiled code.
+"""
+# ruff: noqa: ANN401, ARG001, PLR0917 - values and signatures of numba's compiler
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from simedge.neurons.kinds import Reals, Whole
+
+__all__ = ["LANES", "add_lanes", "any_above", "scale_lanes"]
+
+LANES: Final = 8
+_EIGHT: Final = ir.VectorType(ir.FloatType(), LANES)
+
+
+def _added(total: Reals, i: Whole, part: Reals, j: Whole) -> None:
+    """Add part[j:j+8] to total[i:i+8]."""
+    total[i : i + LANES] += part[j : j + LANES]
+
+
+def _scaled(total: Reals, i: Whole, factor: Any) -> None:
+    """Multiply total[i:i+8] by a factor."""
+    total[i : i + LANES] *= factor
+
+
+def _exceeds(left: Reals, i: Whole, right: Reals, j: Whole) -> bool:
+    """Return whether any of left[i:i+8] is greater than its partner in right[j:j+8]."""
+    return bool((left[i : i + LANES] > right[j : j + LANES]).any())
+
+
+def _pointer(code: tuple[Any, ...], array: int) -> Any:
+    """Return a pointer to the eight numbers at (argument `array`)[argument `array` + 1].
+
+    `code` is what numba hands to whoever writes code: context, builder, signature, arguments.
+    """
+    context, builder, signature, args = code
+    proxy: Any = cgutils.create_struct_proxy
+    view = proxy(signature.args[array])(context, builder, args[array])
+    return builder.bitcast(builder.gep(view.data, [args[array + 1]]), _EIGHT.as_pointer())
+
+
+def _add(typing: Any, total: Any, i: Any, part: Any, j: Any) -> Any:
+    def write(*code: Any) -> Any:
+        builder, target = code[1], _pointer(code, 0)
+        more = builder.load(_pointer(code, 2), align=4)
+        builder.store(builder.fadd(builder.load(target, align=4), more), target, align=4)
+        return code[0].get_dummy_value()
+
+    return types.void(total, i, part, j), write
+
+
+def _scale(typing: Any, total: Any, i: Any, factor: Any) -> Any:
+    def write(*code: Any) -> Any:
+        builder, target, whole = code[1], _pointer(code, 0), ir.IntType(32)
+        nothing, first = ir.Constant(_EIGHT, ir.Undefined), [0] * LANES
+        one = builder.insert_element(nothing, code[3][2], whole(0))
+        spread = ir.Constant(ir.VectorType(whole, LANES), first)
+        factors = builder.shuffle_vector(one, nothing, spread)
+        builder.store(builder.fmul(builder.load(target, align=4), factors), target, align=4)
+        return code[0].get_dummy_value()
+
+    return types.void(total, i, types.float32), write
+
+
+def _above(typing: Any, left: Any, i: Any, right: Any, j: Any) -> Any:
+    def write(*code: Any) -> Any:
+        builder, bits = code[1], ir.IntType(LANES)
+        mine, other = (builder.load(_pointer(code, k), align=4) for k in (0, 2))
+        flags = builder.bitcast(builder.fcmp_ordered(">", mine, other), bits)
+        return builder.icmp_unsigned("!=", flags, bits(0))
+
+    return types.boolean(left, i, right, j), write
+
+
+def _compiled(written: Callable[..., Any], plain: Callable[..., Any]) -> Any:
+    """Return what kernels call: the written code, or plain Python where nothing is compiled."""
+    return plain if numba.config.DISABLE_JIT else intrinsic(written)  # type: ignore[attr-defined]
+
+
+add_lanes = _compiled(_add, _added)
+scale_lanes = _compiled(_scale, _scaled)
+any_above = _compiled(_above, _exceeds)
