@@ -20,10 +20,13 @@ from typing import Any, TypeVar, cast
 import numba
 import numpy as np
 
+from simedge.core.native_parts import part
+
 __all__ = [
     "native",
     "native_cache_dir",
     "native_leaf",
+    "native_part",
     "native_sums",
     "unlocked",
     "unlocked_leaf",
@@ -56,14 +59,19 @@ def native_leaf(function: _Kernel) -> _Kernel:
     return _compiled(function, {"_nrt": False})
 
 
+def native_part(function: _Kernel) -> _Kernel:
+    """Let kernels like `native_leaf` call a function: it is compiled into them, see `part`."""
+    return _part(function, {})
+
+
 def native_sums(function: _Kernel) -> _Kernel:
-    """Compile a kernel like `native_leaf` whose sums may be taken in any order.
+    """Declare a part whose sums may be taken in any order.
 
     So they fill vector registers. The order is that of the compiled code: the same on one machine,
     perhaps another on another processor. A loop that sums must store nothing: otherwise compiled
     code tests whether arrays overlap, and the order would depend on where they lie in memory.
     """
-    return _compiled(function, {"_nrt": False, "fastmath": {"reassoc", "contract", "nsz"}})
+    return _part(function, {"fastmath": {"reassoc", "contract", "nsz"}})
 
 
 def unlocked(function: _Kernel) -> _Kernel:
@@ -74,6 +82,13 @@ def unlocked(function: _Kernel) -> _Kernel:
 def unlocked_leaf(function: _Kernel) -> _Kernel:
     """Compile a kernel like `native_leaf`, to run long and without the interpreter lock."""
     return _compiled(function, {"_nrt": False, "nogil": True})
+
+
+def _part(function: _Kernel, options: dict[str, Any]) -> _Kernel:
+    if _CONFIG.DISABLE_JIT:
+        return function
+    declare = part(error_model="numpy", _nrt=False, **options)
+    return cast("_Kernel", declare(function))
 
 
 def _compiled(function: _Kernel, options: dict[str, Any]) -> _Kernel:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf, native_sums
+from simedge.core.native_cache import native_part, native_sums
 from simedge.neurons.geometry import Convolution
 from simedge.neurons.kinds import Index, Ints, Real, Reals, Span, Whole
 
@@ -103,7 +103,7 @@ def binning_of(
     )
 
 
-@native_leaf
+@native_part
 def count_spikes(binning: Binning, source: Whole, tick: Whole, line: Ints, span: Span) -> None:
     """Count the spikes line[span[0]:span[1]] of one source at one tick."""
     slot, rows, spikes = binning.slot, binning.rows, binning.spikes
@@ -116,7 +116,7 @@ def count_spikes(binning: Binning, source: Whole, tick: Whole, line: Ints, span:
         spikes[base + Index(slot[first + Index(line[i])])] += 1
 
 
-@native_leaf
+@native_part
 def levels(binning: Binning, raw: Reals) -> None:
     """Turn counts into levels by the transform."""
     spikes, mode = binning.spikes, binning.modes[0]
@@ -153,7 +153,7 @@ def shape(binning: Binning, raw: Reals, mean: Reals, out: Reals) -> None:
             out[i] = (raw[i] - mean[i]) * np.float32(factor)
 
 
-@native_leaf
+@native_part
 def scale_of(mode: Whole, square: Real, total: Real, size: Whole) -> Real:
     """Return the factor that gives one source unit length, unit sum, or unit mean square."""
     if square == 0.0:

@@ -4,7 +4,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf, unlocked_leaf
+from simedge.core.native_cache import native_part, unlocked_leaf
 from simedge.learning.features import Binning, count_spikes, levels, shape
 from simedge.learning.rules.convolution import (
     apply,
@@ -111,7 +111,7 @@ def present(  # noqa: PLR0913 - arrays in tuples are slow to hand over
                 counters[kept, i] = ints[i]
 
 
-@native_leaf
+@native_part
 def run_volley(
     circuit: Circuit,
     law: Reals,
@@ -146,7 +146,7 @@ def run_volley(
         tick = due
 
 
-@native_leaf
+@native_part
 def play(circuit: Circuit, law: Reals, binning: Binning, now: Now, line: Ints, span: Span) -> None:
     """Process one volley, layer by layer."""
     ints, plan, tick = circuit.ints, circuit.plan, now.tick - now.start
@@ -164,7 +164,7 @@ def play(circuit: Circuit, law: Reals, binning: Binning, now: Now, line: Ints, s
         count_spikes(binning, index + 1, tick, line, span)
 
 
-@native_leaf
+@native_part
 def learn(
     circuit: Circuit,
     law: Reals,
@@ -197,7 +197,7 @@ def learn(
             raise_post(circuit, layer, now, np.int64(ints[i]))
 
 
-@native_leaf
+@native_part
 def take_due(circuit: Circuit, layer: Whole, tick: Whole) -> Whole:
     """List the spikes that reach their synapses by `tick`, `limit` a map; return their number."""
     ints, plan = circuit.ints, circuit.plan
@@ -216,7 +216,7 @@ def take_due(circuit: Circuit, layer: Whole, tick: Whole) -> Whole:
     return count
 
 
-@native_leaf
+@native_part
 def rewind(circuit: Circuit, binning: Binning, layers: Whole) -> None:
     """Empty the spike lists and all counts before a presentation."""
     ints, plan = circuit.ints, circuit.plan

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf
+from simedge.core.native_cache import native_leaf, native_part
 from simedge.learning.errors import LearnerError
 from simedge.learning.ports import FrameLike
 from simedge.neurons.kinds import Ints, Whole
@@ -95,7 +95,7 @@ def gather(  # noqa: PLR0913 - arrays in tuples are slow to hand over
     return volleys
 
 
-@native_leaf
+@native_part
 def in_order(line: Ints, first: Whole, stop: Whole) -> Whole:
     """Sort line[first:stop] in place and drop repeats; return where the rest ends.
 

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from simedge.core.native_cache import native_leaf
+from simedge.core.native_cache import native_part
 from simedge.neurons.circuit import Circuit
 from simedge.neurons.decay import decay_factor
 from simedge.neurons.kinds import Index, Ints, Span, Whole
@@ -25,7 +25,7 @@ from simedge.neurons.layout import (
 __all__ = ["arrive"]
 
 
-@native_leaf
+@native_part
 def arrive(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span) -> Whole:
     """Add the weights of the spikes source[span[0]:span[1]]; return the columns touched.
 
@@ -53,7 +53,7 @@ def arrive(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span) -
     return np.int64(count)
 
 
-@native_leaf
+@native_part
 def note_touched(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span) -> Whole:
     """List the columns that a volley touches, each once, with the tick of its last touch.
 
@@ -82,7 +82,7 @@ def note_touched(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: S
     return count
 
 
-@native_leaf
+@native_part
 def let_decay(circuit: Circuit, layer: Whole, now: Now, count: Whole) -> None:
     """Bring the potentials of the touched columns to `now`."""
     real, ints, plan = circuit.real, circuit.ints, circuit.plan

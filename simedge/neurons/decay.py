@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf
+from simedge.core.native_cache import native_part
 from simedge.neurons.errors import CircuitError
 from simedge.neurons.kinds import Index, Real, Reals, Whole
 
@@ -43,7 +43,7 @@ def power(table: Sequence[float], ticks: int) -> float:
     return math.exp(ticks * math.log(table[1]))
 
 
-@native_leaf
+@native_part
 def decay_factor(tables: Reals, first: Whole, ticks: Whole) -> Real:
     """Return γ^ticks in single precision from the table that begins at tables[first]."""
     if ticks <= TABLE_TICKS:

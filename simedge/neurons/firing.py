@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from simedge.core.native_cache import native_leaf
+from simedge.core.native_cache import native_part
 from simedge.neurons.circuit import Circuit
 from simedge.neurons.kinds import Index, Whole
 from simedge.neurons.lanes import LANES, any_above
@@ -32,7 +32,7 @@ from simedge.neurons.layout import (
 __all__ = ["adapt", "fire", "foresee"]
 
 
-@native_leaf
+@native_part
 def fire(circuit: Circuit, layer: Whole, now: Now, touched: Whole) -> Whole:
     """Let the touched columns fire; return how many spikes the layer had before."""
     held, real, ints, plan = circuit.held, circuit.real, circuit.ints, circuit.plan
@@ -61,7 +61,7 @@ def fire(circuit: Circuit, layer: Whole, now: Now, touched: Whole) -> Whole:
     return first
 
 
-@native_leaf
+@native_part
 def compete(circuit: Circuit, layer: Whole, column: Whole, last: Whole) -> Whole:
     """Pick the winners of one column, reset winners and losers; return the new end of the list.
 
@@ -91,7 +91,7 @@ def compete(circuit: Circuit, layer: Whole, column: Whole, last: Whole) -> Whole
     return last
 
 
-@native_leaf
+@native_part
 def put_in_order(circuit: Circuit, layer: Whole, tick: Whole, span: tuple[Whole, Whole]) -> None:
     """Sort the volley's spikes by neuron (few, and nearly in order already), then decode them."""
     ints, plan = circuit.ints, circuit.plan
@@ -112,7 +112,7 @@ def put_in_order(circuit: Circuit, layer: Whole, tick: Whole, span: tuple[Whole,
         ints[ticks + i] = tick
 
 
-@native_leaf
+@native_part
 def adapt(circuit: Circuit, layer: Whole, now: Now, first: Whole) -> None:
     """Move the thresholds of the groups that fired in this volley: θ(n+1) from θ(n)."""
     held, ints, plan, maps = circuit.held, circuit.ints, circuit.plan, circuit.plan[layer + MAPS]
@@ -137,7 +137,7 @@ def adapt(circuit: Circuit, layer: Whole, now: Now, first: Whole) -> None:
             held[at] = min(high, max(low, held[at]))
 
 
-@native_leaf
+@native_part
 def foresee(circuit: Circuit, layer: Whole, now: Now, first: Whole) -> None:
     """List the columns that will fire at the next tick without input (after soft resets)."""
     real, ints, plan, count, before = circuit.real, circuit.ints, circuit.plan, 0, -1

@@ -7,7 +7,7 @@ spike sees it without that spike.
 
 import numpy as np
 
-from simedge.core.native_cache import native_leaf
+from simedge.core.native_cache import native_part
 from simedge.neurons.circuit import Circuit
 from simedge.neurons.decay import TABLE_TICKS, decay_factor
 from simedge.neurons.kinds import Index, Ints, Span, Whole
@@ -20,7 +20,7 @@ PRE_TABLE = TABLE_TICKS + 1
 POST_TABLE = 2 * PRE_TABLE
 
 
-@native_leaf
+@native_part
 def raise_pre(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span) -> None:
     """Let x̄ of the inputs that fired jump by 1."""
     real, ints, plan, tables = circuit.real, circuit.ints, circuit.plan, circuit.table
@@ -35,7 +35,7 @@ def raise_pre(circuit: Circuit, layer: Whole, now: Now, source: Ints, span: Span
         ints[stamp + line] = now.tick
 
 
-@native_leaf
+@native_part
 def raise_post(circuit: Circuit, layer: Whole, now: Now, neuron: Whole) -> None:
     """Let ȳ of one neuron jump by 1; its column decays together."""
     real, ints, plan = circuit.real, circuit.ints, circuit.plan

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from simedge.core.native_cache import native_leaf
+from simedge.core.native_cache import native_part
 from simedge.learning.rules.hebbian_stdp import Bounds, HebbianStdp
 from simedge.neurons.circuit import Circuit
 from simedge.neurons.decay import decay_factor
@@ -58,7 +58,7 @@ def coefficients(
     return (*shares, bounds.low, bounds.high, bounds.mu_plus, bounds.mu_minus)
 
 
-@native_leaf
+@native_part
 def slowed(law: Reals, base: Whole, change: Real, weight: Real) -> Real:
     """Return a change slowed towards the bound it moves to."""
     mu = law[base + 6] if change > 0.0 else law[base + 7]
@@ -71,7 +71,7 @@ def slowed(law: Reals, base: Whole, change: Real, weight: Real) -> Real:
     return change * np.float32(room**mu)
 
 
-@native_leaf
+@native_part
 def at_pre(
     circuit: Circuit,
     law: Reals,
@@ -110,7 +110,7 @@ def at_pre(
     ints[5] += met * plan[layer + MAPS]
 
 
-@native_leaf
+@native_part
 def note(circuit: Circuit, layer: Whole, now: Now, tap: Whole) -> None:
     """List a tap whose weights are to change, once a volley."""
     ints, plan = circuit.ints, circuit.plan
@@ -122,7 +122,7 @@ def note(circuit: Circuit, layer: Whole, now: Now, tap: Whole) -> None:
         ints[at] += 1
 
 
-@native_leaf
+@native_part
 def at_post(circuit: Circuit, law: Reals, layer: Whole, now: Now, neuron: Whole) -> None:
     """Let one post spike meet the pre traces of all inputs of its column."""
     real, ints, plan = circuit.real, circuit.ints, circuit.plan
@@ -147,7 +147,7 @@ def at_post(circuit: Circuit, law: Reals, layer: Whole, now: Now, neuron: Whole)
     ints[5] += sources
 
 
-@native_leaf
+@native_part
 def take_in(circuit: Circuit, layer: Whole, bounds: tuple[Real, Real], run: Run) -> None:
     """Add the changes of a run of weights to them, clip them, and clear the changes."""
     held, real, low, high = circuit.held, circuit.real, bounds[0], bounds[1]
@@ -157,7 +157,7 @@ def take_in(circuit: Circuit, layer: Whole, bounds: tuple[Real, Real], run: Run)
         real[change + i] = np.float32(0.0)
 
 
-@native_leaf
+@native_part
 def apply(circuit: Circuit, law: Reals, layer: Whole, acting: Whole) -> None:
     """Add the volley's changes to the weights, once each, and clip.
 
@@ -177,7 +177,7 @@ def apply(circuit: Circuit, law: Reals, layer: Whole, acting: Whole) -> None:
     ints[7] += taps * maps + acting * plan[layer + TAPS]
 
 
-@native_leaf
+@native_part
 def rescale(circuit: Circuit, layer: Whole, scaling: Reals) -> None:
     """Scale the weights of each map that has learned, as (mode, size, low, high) of `scaling` say.
 
@@ -197,7 +197,7 @@ def rescale(circuit: Circuit, layer: Whole, scaling: Reals) -> None:
             ints[7] += plan[layer + TAPS]
 
 
-@native_leaf
+@native_part
 def scale_map(held: Reals, run: Run, wish: tuple[Real, Real, Real, Real]) -> None:
     """Scale the weights of one map, a run of `held`, in place."""
     shift, length = 0.0, 0.0

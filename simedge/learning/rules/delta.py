@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf, native_sums
+from simedge.core.native_cache import native_part, native_sums
 from simedge.neurons.kinds import Index, Reals, Whole
 
 __all__ = [
@@ -58,7 +58,7 @@ def score(readout: Reals, feature: Reals, out: Reals) -> None:
         out[c] = total
 
 
-@native_leaf
+@native_part
 def softmax_in_place(scores: Reals) -> None:
     """Replace scores by their softmax."""
     top, total = scores[0], 0.0
@@ -70,7 +70,7 @@ def softmax_in_place(scores: Reals) -> None:
         scores[c] = math.exp(float(scores[c]) - float(top)) / total
 
 
-@native_leaf
+@native_part
 def add_outer(readout: Reals, feature: Reals, error: Reals) -> None:
     """Add ε⊗r; `error` carries the rate."""
     for c in range(Index(error.size)):
@@ -88,7 +88,7 @@ def room_for(rows: int, classes: int) -> tuple[Reals, Reals, Reals]:
     )
 
 
-@native_leaf
+@native_part
 def pull(
     readout: Reals,
     features: Reals,
@@ -124,7 +124,7 @@ def pull(
     add_rows(readout, features, errors)
 
 
-@native_leaf
+@native_part
 def add_rows(readout: Reals, features: Reals, errors: Reals) -> None:
     """Add (ΣE)ᵀ·R to O, two rows at a time; ΣE is the lower half of `errors`."""
     rows, size = Index(features.shape[0]), Index(features.shape[1])
