@@ -1,6 +1,5 @@
 """``simedge run``: one run, watched, interruptible, finished."""
 
-import asyncio
 import json
 import os
 import signal
@@ -90,6 +89,8 @@ def _overrides(
 
 
 def _run(scenario: "Scenario", out: Path | None, *, screen: "Screen") -> "Result":
+    import asyncio
+
     from simedge.run.simulate import run_async
 
     root = _ROOT if out is None else None

@@ -33,7 +33,9 @@ class Settings(BaseModel):
     """Base of all settings: frozen, strict, unknown keys are errors.
 
     Defaults stand in code in base units (nanoseconds, bits per second, bytes, fractions); text
-    comes from outside and always carries its unit. Lists are taken as tuples.
+    comes from outside and always carries its unit. Lists are taken as tuples. The docstring below
+    a field is its description in the JSON Schema, which reads it when asked for it: to have every
+    model read its own source takes a fifth of the time to validate a scenario.
     """
 
     model_config = ConfigDict(
@@ -41,7 +43,6 @@ class Settings(BaseModel):
         extra="forbid",
         strict=True,
         populate_by_name=True,
-        use_attribute_docstrings=True,
     )
 
     @model_validator(mode="before")

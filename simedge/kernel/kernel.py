@@ -1,18 +1,20 @@
 """The kernel: SimPy's clock and heap, with plain records in place of events.
 
-SimPy keeps the total order ``(time, priority, sequence)``; the priority packs a record's class and
-the number of its target, so that the order of one instant never depends on who scheduled first
-except between equal (class, target). There are no generator processes: a record is dispatched to
-the handler that its target registered, which may schedule more records.
+The heap has SimPy's total order ``(time, priority, sequence)``, the priority being a record's class
+and then the number of its target, so that the order of one instant never depends on who scheduled
+first except between equal (class, target). There are no generator processes: a record is dispatched
+to the handler that its target registered, which may schedule more records.
 """
 
 import hashlib
-import itertools
 from collections.abc import Callable
-from heapq import heappop, heappush
-from typing import Any, Final
+from heapq import heappop, heappush, heapreplace
+from itertools import repeat
+from operator import length_hint
+from typing import Any, Final, NamedTuple
 
 import simpy
+from typing_extensions import override
 
 from simedge.core.errors import SimedgeError
 from simedge.core.records import Due, Order
@@ -25,7 +27,7 @@ Record = tuple[int, Order, int, str, object]
 Handler = Callable[[Record, int], None]
 """Takes (record, now)."""
 
-_NUMBER_BITS: Final = 40
+_TARGET_LIMIT: Final = 2**40
 _TIME_LIMIT: Final = 2**63
 
 
@@ -47,71 +49,58 @@ class Kernel(simpy.Environment):
     1
     """
 
+    post: Callable[[Record], None]
+    """Put a record into the queue.
+
+    Raises `KernelError` if its time is no Python integer, lies in the past or reaches 2^63 ns, or
+    if its target is not registered.
+    """
+
     def __init__(self) -> None:
         super().__init__(0)
-        self._heap: list[Any] = self._queue
-        self._next_sequence = itertools.count(1).__next__
         self._handlers: dict[int, Handler] = {}
+        self._wheel = _wheel(self._queue, self._handlers)
+        self.post = self._wheel.post
         self.dispatched = 0
 
     def register(self, target: int, handler: Handler) -> None:
         """Name the handler of a target; each target has one for the whole run."""
         if target in self._handlers:
             raise KernelError(f"target {target} is registered already")
-        if not 0 <= target < 1 << _NUMBER_BITS:
+        if not 0 <= target < _TARGET_LIMIT:
             raise KernelError(f"target numbers are in [0, 2^40), got {target}")
         self._handlers[target] = handler
-
-    def post(self, record: Record) -> None:
-        """Put a record into the queue.
-
-        Raises
-        ------
-        KernelError
-            If its time is no Python integer, lies in the past or reaches 2^63 ns, or its target is
-            not registered.
-        """
-        at, order, target, _, _ = record
-        if type(at) is not int or not self._now <= at < _TIME_LIMIT:
-            raise KernelError(
-                f"a record's time must be an int in [now, 2^63) ns, got {at!r} at {self._now} "
-                f"({record[3]} for {target})"
-            )
-        try:
-            handler = self._handlers[target]
-        except KeyError:
-            raise KernelError(f"no target {target} is registered (record {record[3]!r})") from None
-        priority = order << _NUMBER_BITS | target
-        heappush(self._heap, (at, priority, self._next_sequence(), handler, record))
 
     def run_slice(self, count: int, until: int = _TIME_LIMIT) -> int:
         """Dispatch at most `count` records whose time is at most `until`; return how many.
 
         A slice is counted in records, never in wall time, so that slicing cannot touch a result.
         """
-        heap = self._heap
-        done = 0
-        for _ in range(count):
-            if not heap or heap[0][0] > until:
-                break
-            self._now, _, _, handler, record = heappop(heap)
-            done += 1
-            handler(record, self._now)
+        done = self._wheel.turn(count, until)
         self.dispatched += done
         return done
 
     def has_before(self, until: int) -> bool:
         """Return whether a record at or before `until` is pending."""
-        return bool(self._heap) and self._heap[0][0] <= until
+        self._wheel.settle()
+        return bool(self._queue) and self._queue[0][0] <= until
+
+    @property
+    @override
+    def now(self) -> int:
+        """SimPy's name of `now_ns`."""
+        return self._wheel.clock()
 
     @property
     def now_ns(self) -> int:
         """Virtual time of the record dispatched last, in nanoseconds."""
-        return int(self._now)
+        return self._wheel.clock()
 
     def pending(self) -> list[Due]:
         """Return the whole future in the order in which it would happen."""
-        return [Due(*entry[4]) for entry in sorted(self._heap)]
+        self._wheel.settle()
+        heap: list[Any] = sorted(self._queue)
+        return [Due(*entry[5]) for entry in heap]
 
     def digest(self) -> bytes:
         """Return the SHA-256 of the future: equal futures of plain records have equal digests."""
@@ -119,3 +108,79 @@ class Kernel(simpy.Environment):
         for record in self.pending():
             digest.update(repr(tuple(record)).encode() + b"\n")
         return digest.digest()
+
+
+class _Wheel(NamedTuple):
+    """The parts of the kernel that run for every record."""
+
+    post: Callable[[Record], None]
+    turn: Callable[[int, int], int]
+    settle: Callable[[], None]
+    clock: Callable[[], int]
+
+
+def _wheel(  # noqa: C901, PLR0915 -- closures over the same cells have to be made in one place
+    heap: list[Any], handlers: dict[int, Handler]
+) -> _Wheel:
+    """Make what runs for every record, as closures: their cells are cheaper than attributes.
+
+    The record at work stays at the head of the heap until its handler posts the first successor,
+    which then takes its place (one sift instead of two), or has ended. Who looks at the heap from
+    within a handler settles it first.
+    """
+    now = sequence = 0
+    heads = False  # the record at work is still in the heap
+
+    def post(record: Record) -> None:
+        nonlocal heads, sequence
+        at, order, target, _, _ = record
+        if type(at) is not int or at < now or at >= _TIME_LIMIT:
+            raise _no_time(record, now)
+        try:
+            entry = (at, order, target, sequence, handlers[target], record)
+        except KeyError:
+            raise KernelError(f"no target {target} is registered (record {record[3]!r})") from None
+        sequence += 1
+        if heads:
+            heads = False
+            heapreplace(heap, entry)
+        else:
+            heappush(heap, entry)
+
+    def turn(count: int, until: int) -> int:
+        nonlocal heads, now
+        settle()
+        left = repeat(None, count)
+        try:
+            for _ in left:
+                if not heap:
+                    break
+                at, _, _, _, handler, record = heap[0]
+                if at > until:
+                    break
+                now, heads = at, True
+                handler(record, at)
+                if heads:
+                    heads = False
+                    heappop(heap)
+            else:
+                return count
+        finally:
+            settle()
+        return count - length_hint(left) - 1
+
+    def settle() -> None:
+        nonlocal heads
+        if heads:
+            heads = False
+            heappop(heap)
+
+    return _Wheel(post, turn, settle, lambda: now)
+
+
+def _no_time(record: Record, now: int) -> KernelError:
+    at, _, target, kind, _ = record
+    return KernelError(
+        f"a record's time must be an int in [now, 2^63) ns, got {at!r} at {now} "
+        f"({kind} for {target})"
+    )

@@ -7,9 +7,10 @@ record. The hash chains blocks of up to 1,024 records: h0 = SHA-256("simedge-log
 h <- SHA-256(h || r1 || ... || rk). It does not depend on when the log is flushed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO, NamedTuple
@@ -27,6 +28,7 @@ __all__ = [
     "LogReader",
     "LogRecord",
     "Value",
+    "framed_plainly",
     "pack",
 ]
 
@@ -35,10 +37,14 @@ RECORD_MAX_BYTES = 1 << 20
 _SEED = sha256(b"simedge-log-1").digest()
 _HEAD = Struct("<II")
 _FIELDS = 6
+_SHORT_ARRAY = 15  # so many have a head of one byte in msgpack, more of them
+_LONG_HEAD = 3
+_UNPACKABLE = (OverflowError, TypeError, UnicodeEncodeError)
 _ATOMS = frozenset({int, str, bytes})
 
 Atom = int | str | bytes
 Value = Atom | tuple[Atom, ...]
+_Row = tuple[int, int, str, str, Atom, Value]
 
 
 class LogError(SimedgeError):
@@ -68,8 +74,8 @@ def pack(record: LogRecord) -> bytes:
 class EventLog:
     """Appends records; hashes all of them and, with ``events``, stores them.
 
-    Without a path the stored records stay in memory. Framing, checksums and hashing are done a
-    block at a time, so an append is little more than the packing.
+    Without a path the stored records stay in memory. Packing, framing, checksums and hashing are
+    done a block at a time, so an append is little more than the check of its values.
     """
 
     def __init__(self, path: Path | None = None, *, events: bool = True) -> None:
@@ -77,16 +83,17 @@ class EventLog:
         if events:
             self._file = BytesIO() if path is None else path.open("xb")
         self._pack = msgpack.Packer().pack
-        self._hash = _SEED
-        self._block: list[bytes] = []
-        self._stored = 0
-        self._blocks = 0
+        self._rows: list[_Row] = []  # appended and not yet packed
+        self._packed = 0
+        self._room = BLOCK_RECORDS  # left in the open block
+        self._chain = _SEED  # the hash up to the open block
+        self._open = sha256(_SEED)  # and over what is packed of it
         self._closed = False
 
     @property
     def records(self) -> int:
         """How many records were appended."""
-        return self._blocks * BLOCK_RECORDS + len(self._block)
+        return self._packed + len(self._rows)
 
     def append(  # noqa: PLR0917 -- the shape of a LogSink, called for every record
         self, at: int, order: int, target: str, kind: str, subject: Atom, detail: Value
@@ -97,28 +104,34 @@ class EventLog:
         ------
         LogError
             If a value is neither int, text, bytes nor a flat tuple of those: a float or a bool
-            in the log would tie its hash to a platform or hide a count.
+            in the log would tie its hash to a platform or hide a count. What msgpack cannot hold
+            (an integer beyond 64 bits) is refused when its block is packed.
         """
-        flat = detail if type(detail) is tuple else (detail,)
-        if type(subject) not in _ATOMS or not _ATOMS.issuperset(map(type, flat)):
-            raise LogError(
-                f"a record holds ints, text and bytes, got {kind} {subject!r}, {detail!r}"
-            )
-        value = flat[0] if len(flat) == 1 else flat
-        block = self._block
-        block.append(self._pack((at, order, target, kind, subject, value)))
-        if len(block) == BLOCK_RECORDS:
-            self._end_block()
+        value: Value = detail[0] if type(detail) is tuple and len(detail) == 1 else detail
+        if type(value) is tuple:
+            for atom in value:
+                kept = type(atom)
+                if kept is not int and kept is not str and kept is not bytes:
+                    raise _no_atom(kind, subject, detail)
+        elif type(value) not in _ATOMS:
+            raise _no_atom(kind, subject, detail)
+        if type(subject) not in _ATOMS:
+            raise _no_atom(kind, subject, detail)
+        rows = self._rows
+        rows.append((at, order, target, kind, subject, value))
+        if len(rows) >= self._room:
+            self._take_rows()
 
     def flush(self) -> None:
         """Hand all records so far to the operating system."""
-        self._store()
+        self._take_rows()
         if self._file is not None:
             self._file.flush()
 
     def sha256(self) -> str:
         """Return the hash over all records so far, the open block taken as the last one."""
-        return self._chained().hex()
+        self._take_rows()
+        return (self._chain if self._room == BLOCK_RECORDS else self._open.digest()).hex()
 
     def close(self) -> str:
         """Flush and close the file; return the hash."""
@@ -139,32 +152,63 @@ class EventLog:
         if self._file is None:
             raise LogError("this log keeps its hash alone, no records")
         if isinstance(self._file, BytesIO):
-            self._store()
+            self._take_rows()
             return LogReader(self._file.getvalue())
         if not self._closed:
             self.flush()
         return LogReader(Path(self._file.name))
 
-    def _end_block(self) -> None:
-        self._store()
-        self._hash = self._chained()
-        self._block = []
-        self._stored = 0
-        self._blocks += 1
+    def _take_rows(self) -> None:
+        """Pack, hash and store what was appended since; end the block if it is full."""
+        rows = self._rows
+        if not rows:
+            return
+        try:
+            packed = self._pack(rows)
+        except _UNPACKABLE as error:
+            raise self._without_culprit(error) from error
+        self._rows = []
+        self._packed += len(rows)
+        self._room -= len(rows)
+        head = _LONG_HEAD if len(rows) > _SHORT_ARRAY else 1
+        self._open.update(memoryview(packed)[head:])
+        if self._room == 0:
+            self._chain = self._open.digest()
+            self._open = sha256(self._chain)
+            self._room = BLOCK_RECORDS
+        if self._file is not None:
+            self._file.write(self._framed(rows, packed, head))
 
-    def _chained(self) -> bytes:
-        if not self._block:
-            return self._hash
-        return sha256(b"".join([self._hash, *self._block])).digest()
+    def _framed(self, rows: list[_Row], packed: bytes, head: int) -> bytes | memoryview:
+        if len(rows) == BLOCK_RECORDS:
+            # Short logs neither load nor compile native code.
+            from simedge.run.logblock import frame_block  # noqa: PLC0415
 
-    def _store(self) -> None:
-        fresh = self._block[self._stored :]
-        self._stored = len(self._block)
-        if self._file is not None and fresh:
-            head = _HEAD.pack
-            self._file.write(
-                b"".join([part for body in fresh for part in (head(len(body), crc32(body)), body)])
-            )
+            framed = frame_block(packed, skip=head, records=len(rows))
+            if framed is not None:
+                return framed
+        return framed_plainly(map(self._pack, rows))
+
+    def _without_culprit(self, error: Exception) -> LogError:
+        """Drop the first record that cannot be packed and name it."""
+        for index, row in enumerate(self._rows):
+            try:
+                self._pack(row)
+            except _UNPACKABLE:
+                del self._rows[index]
+                return LogError(f"the log cannot hold {row!r}: {error}")
+        raise error
+
+
+def framed_plainly(bodies: Iterable[bytes]) -> bytes:
+    """Return packed records, each behind its length and checksum."""
+    kept = list(bodies)
+    heads = map(_HEAD.pack, map(len, kept), map(crc32, kept))
+    return b"".join(chain.from_iterable(zip(heads, kept, strict=True)))
+
+
+def _no_atom(kind: str, subject: object, detail: object) -> LogError:
+    return LogError(f"a record holds ints, text and bytes, got {kind} {subject!r}, {detail!r}")
 
 
 class LogReader:

@@ -1,9 +1,17 @@
 """The JSON Schema of a scenario: for editors, and for telling which keys are known where."""
 
+import ast
+import inspect
 import json
 from collections.abc import Mapping
 from functools import cache
+from itertools import pairwise
 from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import ModelSchema
+from typing_extensions import override
 
 from simedge.run.problems import Path
 from simedge.run.settings import ScenarioSettings
@@ -16,8 +24,45 @@ _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 @cache
 def scenario_schema() -> Mapping[str, Any]:
     """Return the JSON Schema of a scenario file."""
-    schema = ScenarioSettings.model_json_schema(by_alias=True, mode="validation")
+    schema = ScenarioSettings.model_json_schema(
+        by_alias=True, mode="validation", schema_generator=_Described
+    )
     return {"$schema": _DIALECT, **schema, "title": "simedge scenario"}
+
+
+class _Described(GenerateJsonSchema):
+    """Takes the description of a field from the docstring below it."""
+
+    @override
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        made, model = super().model_schema(schema), schema["cls"]
+        for name, text in _field_docs(model).items():
+            key = model.model_fields[name].validation_alias or name
+            made["properties"][key]["description"] = text
+        return made
+
+
+def _field_docs(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstrings below the fields of a model, those inherited as well."""
+    docs: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if issubclass(each, BaseModel) and each is not BaseModel:
+            docs |= _own_docs(each)
+    return docs
+
+
+def _own_docs(model: type[BaseModel]) -> dict[str, str]:
+    (body,) = ast.parse(inspect.getsource(model)).body
+    assert isinstance(body, ast.ClassDef)
+    return {
+        field.target.id: inspect.cleandoc(below.value.value)
+        for field, below in pairwise(body.body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(below, ast.Expr)
+        and isinstance(below.value, ast.Constant)
+        and isinstance(below.value.value, str)
+    }
 
 
 def schema_text() -> str:

@@ -1,5 +1,8 @@
 """Laws of the kernel: total order, slicing, refusal at the door."""
 
+import heapq
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -113,3 +116,93 @@ def test_the_digest_tells_futures_apart(posted, extra):
         other.post(record)
     other.post(extra)
     assert one.digest() != other.digest()
+
+
+def plainly(posted, successors):
+    """Dispatch as a bare heap does: the slow twin, which pops before and pushes after."""
+    number, heap, log = itertools.count(), [], []
+    for record in posted:
+        heapq.heappush(heap, (record.at, record.order, record.target, next(number), record))
+    while heap:
+        now, *_, record = heapq.heappop(heap)
+        log.append((now, record))
+        for due in successors(len(log), now):
+            heapq.heappush(heap, (due.at, due.order, due.target, next(number), due))
+    return log
+
+
+@given(
+    st.lists(records, max_size=10),
+    st.lists(st.lists(records, max_size=3), max_size=20),
+    st.lists(st.integers(1, 7), min_size=1, max_size=9),
+    st.sets(st.integers(0, 30)),
+)
+def test_whatever_handlers_post_happens_as_on_a_bare_heap(posted, plan, slices, looks):
+    def successors(index, now):
+        later = plan[index - 1] if index <= len(plan) else []
+        return [due._replace(at=now + due.at) for due in later]
+
+    log, kernel = [], Kernel()
+
+    def handler(record, now):
+        log.append((now, record))
+        if len(log) in looks:  # to look at the future does not change it
+            assert kernel.has_before(10**6) == bool(kernel.pending())
+            kernel.digest()
+        for due in successors(len(log), now):
+            kernel.post(due)
+        assert kernel.now == kernel.now_ns == now
+
+    for target in range(4):
+        kernel.register(target, handler)
+    for record in posted:
+        kernel.post(record)
+    for count in itertools.cycle(slices):
+        if not kernel.has_before(10**6):
+            break
+        kernel.run_slice(count)
+    assert log == plainly(posted, successors)
+    assert kernel.dispatched == len(log)
+
+
+def test_the_future_as_a_handler_sees_it_is_without_the_record_at_work():
+    seen, kernel = [], Kernel()
+    kernel.register(0, lambda *_: seen.append((kernel.pending(), kernel.has_before(4))))
+    for at in (3, 5):
+        kernel.post(Due(at=at, order=Order.FRAME, target=0, kind="x"))
+    kernel.run_slice(10)
+    last = Due(at=5, order=Order.FRAME, target=0, kind="x")
+    assert seen == [([last], False), ([], False)]
+
+
+def test_a_slice_may_be_run_from_within_a_handler():
+    log, kernel = [], Kernel()
+
+    def handler(record, _now):
+        log.append(record[3])
+        if record[3] == "a":
+            kernel.run_slice(1)
+
+    kernel.register(0, handler)
+    for at, kind in enumerate("abc"):
+        kernel.post(Due(at=at, order=Order.FRAME, target=0, kind=kind))
+    assert kernel.run_slice(10) == 2
+    assert log == ["a", "b", "c"]
+    assert kernel.dispatched == 3
+
+
+def test_a_record_whose_handler_fails_is_gone_and_the_rest_go_on():
+    log, kernel = [], Kernel()
+
+    def handler(record, _now):
+        log.append(record[3])
+        if record[3] == "bad":
+            raise IndexError(record[3])
+
+    kernel.register(0, handler)
+    for at, kind in enumerate(["bad", "good"]):
+        kernel.post(Due(at=at, order=Order.FRAME, target=0, kind=kind))
+    with pytest.raises(IndexError, match="bad"):
+        kernel.run_slice(10)
+    assert kernel.run_slice(10) == 1
+    assert log == ["bad", "good"]

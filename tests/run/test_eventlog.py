@@ -4,12 +4,22 @@ import struct
 from pathlib import Path
 from zlib import crc32
 
+import msgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from simedge.core.records import Order
-from simedge.run.eventlog import BLOCK_RECORDS, EventLog, LogError, LogReader, LogRecord, pack
+from simedge.run.eventlog import (
+    BLOCK_RECORDS,
+    EventLog,
+    LogError,
+    LogReader,
+    LogRecord,
+    framed_plainly,
+    pack,
+)
+from simedge.run.logblock import frame_block
 
 VECTOR = LogRecord(20_000_000, 5, "dev03", "received", 5, b"\x01\x02")
 VECTOR_HASH = "d9f0a98611963b59502df6a11bf072787c4fe79ad3af128724f8efd88cf4d757"
@@ -74,6 +84,33 @@ def test_flushing_and_storing_never_change_the_hash(tmp_path, count: int) -> Non
     assert flushed.records == silent.records == count
 
 
+ANYTHING = st.recursive(
+    st.integers(-(2**63), 2**64 - 1) | st.text(max_size=300) | st.binary(max_size=70_000),
+    lambda inner: st.lists(inner, max_size=20),
+    max_leaves=30,
+)
+
+
+@given(st.lists(ANYTHING, max_size=20))
+def test_a_block_cut_natively_is_what_record_by_record_gives(values) -> None:
+    packed, bodies = msgpack.packb(values), [msgpack.packb(value) for value in values]
+    skip = len(packed) - len(b"".join(bodies))
+    framed = frame_block(packed, skip=skip, records=len(values))
+    assert framed == framed_plainly(bodies)
+
+
+@pytest.mark.parametrize("size", [0, 31, 32, 255, 256, 65_535, 65_536])
+@pytest.mark.parametrize("make", [lambda n: "x" * n, bytes, lambda n: [1] * n])
+def test_every_width_of_a_length_is_walked(size: int, make) -> None:
+    body = msgpack.packb(make(size))
+    assert frame_block(b"\x91" + body, skip=1, records=1) == framed_plainly([body])
+
+
+@pytest.mark.parametrize("value", [0.5, None, True, {"a": 1}, [1, {}]])
+def test_what_is_no_part_of_a_record_is_not_cut(value: object) -> None:
+    assert frame_block(msgpack.packb([1, value]), skip=1, records=2) is None
+
+
 def test_order_and_content_change_the_hash() -> None:
     one, two = many(2)
     hashes = {filled(h).close() for h in ([], [one], [one, two], [two, one], [one, one])}
@@ -135,6 +172,24 @@ def test_what_would_tie_the_hash_to_a_platform_is_refused(value: object) -> None
     with pytest.raises(LogError, match="ints, text and bytes"):
         log.append(0, 0, "dev", "kind", value, 0)
     assert log.records == 0
+
+
+@pytest.mark.parametrize("value", [2**64, -(2**63) - 1, "\ud800"])
+@pytest.mark.parametrize("before", [0, 3, BLOCK_RECORDS - 1])
+def test_what_msgpack_cannot_hold_is_named_when_its_block_is_packed(before, value) -> None:
+    log = filled(many(before))
+
+    def append_and_pack() -> None:
+        log.append(0, 0, "dev", "culprit", value, 0)
+        log.sha256()
+
+    with pytest.raises(LogError, match="'culprit'"):
+        append_and_pack()
+    rest = [VECTOR] * 3
+    for record in rest:
+        log.append(*record)
+    assert log.close() == filled([*many(before), *rest]).close()
+    assert list(log.reader()) == [*many(before), *rest]
 
 
 def test_a_detail_of_one_value_is_stored_bare() -> None:
