@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from typing import Any
 
-from simedge.learning.ports import DeviceLearner
+from simedge.learning.ports import DeviceLearner, Pull
 from simedge.protocol.machine import KlStep, ProxyPass, SetLambda
 from simedge.sensors.frames import Frame, Sensor
 from simedge.world.jobs import Job, Work
@@ -40,13 +40,8 @@ class LearnerDoor:
         """Return the work of a frame or of a call that is one job."""
         match job.subject:
             case KlStep() as step:
-                return self._learner.kl_step(
-                    address=step.address,
-                    target=step.target,
-                    mask=step.mask,
-                    alpha=step.alpha,
-                    steps=step.steps,
-                )
+                pulls = [Pull(*part) for part in step.parts]
+                return self._learner.kl_steps(pulls, alpha=step.alpha, steps=step.steps)
             case SetLambda(values=values):
                 return self._learner.set_lambda(values)
             case frame:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +12,7 @@ from simedge.core.streams import Streams
 from simedge.learning.errors import LearnerError
 from simedge.learning.jobs import KlStep, Presentation, SetLambda, Workshop
 from simedge.learning.passes import PassRow, Yield, rows_of_pass
-from simedge.learning.ports import Counts, FrameLike, Learned, Work
+from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
 from simedge.learning.presentation import forward
 from simedge.learning.readout import Readout, padded
 from simedge.learning.settings import LinearSettings, SpikingSettings
@@ -137,14 +137,21 @@ class Learner:
         alpha, steps
             Weight of the pull, and how many steps to take.
         """
-        wanted = np.asarray(mask, np.bool_)
-        prior = np.asarray(target, np.float64)
+        return self._pull_of(Pull(address, target, mask), alpha, steps).work()
+
+    def kl_steps(self, parts: Sequence[Pull], *, alpha: float, steps: int = 1) -> "KlSteps":
+        """Do as `kl_step` for one part after another, in one job; value: a tuple of its values."""
+        return KlSteps(self._shop, [self._pull_of(part, alpha, steps) for part in parts])
+
+    def _pull_of(self, part: Pull, alpha: float, steps: int) -> "_Pull":
+        wanted = np.asarray(part.mask, np.bool_)
+        prior = np.asarray(part.target, np.float64)
         if prior.shape != (wanted.size, self.classes):
             raise LearnerError(f"priors of shape {prior.shape} for {wanted.size} rows")
         if steps < 1 or alpha < 0:
             raise LearnerError(f"KL needs steps >= 1 and alpha >= 0, got {steps}, {alpha}")
-        rows = self._shop.readout.rows_of(address, wanted)
-        return KlStep(self._shop, address, rows, target=prior[rows], alpha=alpha, steps=steps)
+        rows = self._shop.readout.rows_of(part.address, wanted)
+        return _Pull(self._shop, part.address, rows, prior[rows], alpha, steps)
 
     def set_lambda(self, values: Sequence[float]) -> Work:
         """Set λ of the hidden layers for later volleys; value None."""
@@ -244,6 +251,54 @@ class Learner:
         for name in ("held", "held_tick", "readout", "mean"):
             sha.update(np.ascontiguousarray(state[name]).tobytes())
         return sha.digest()
+
+
+class _Pull(NamedTuple):
+    """Steps towards the priors of one address, not begun yet."""
+
+    shop: Workshop
+    address: int
+    rows: list[int]
+    target: NDArray[np.float64]
+    alpha: float
+    steps: int
+
+    def work(self) -> KlStep:
+        """Begin them."""
+        _, address, rows, target, alpha, steps = self
+        return KlStep(self.shop, address, rows, target=target, alpha=alpha, steps=steps)
+
+
+class KlSteps:
+    """Steps towards the priors of several addresses, one after another."""
+
+    __slots__ = ("_pulls", "_shop", "counts", "macs")
+
+    volleys = 0
+
+    def __init__(self, shop: Workshop, pulls: Sequence[_Pull]) -> None:
+        self._shop, self._pulls = shop, pulls
+        size = shop.readout.weights.shape[0] * shop.readout.classes
+        macs = sum(2 * len(pull.rows) * size * pull.steps for pull in pulls)
+        self.macs = {"dense": macs}
+        self.counts = Counts(macs=macs, weight_writes=sum(size * pull.steps for pull in pulls))
+        shop.begin(self)
+
+    def advance(self, count: int | None = None) -> NDArray[np.int64]:  # noqa: ARG002 - the port's
+        """Return no operations."""
+        return np.empty(0, np.int64)
+
+    def compute(self) -> None:
+        """Compute nothing ahead: all is done at the commit."""
+
+    def commit(self) -> tuple[int, ...]:
+        """Take the steps now; return how many rows took part in each part."""
+        self._shop.end(self)
+        return tuple([pull.work().commit() for pull in self._pulls])
+
+    def discard(self) -> None:
+        """Forget the job."""
+        self._shop.end(self)
 
 
 def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[np.int32]:

@@ -2,14 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 
-__all__ = ["Counts", "DeviceLearner", "FrameLike", "Learned", "LearnerFactory", "PullWork", "Work"]
+__all__ = [
+    "Counts",
+    "DeviceLearner",
+    "FrameLike",
+    "Learned",
+    "LearnerFactory",
+    "Pull",
+    "PullWork",
+    "Work",
+]
 
 
 class FrameLike(Protocol):
@@ -71,6 +80,16 @@ class Learned:
     weight_digest: bytes
     """SHA-256 of what changed: hidden weights and thresholds (where, to what), then the factors r
     and η·ε of the readout's change."""
+
+
+class Pull(NamedTuple):
+    """A prior for the kept rows of an address."""
+
+    address: int
+    target: ArrayLike
+    """Prior of each row, (rows, classes)."""
+    mask: ArrayLike
+    """Which rows have a prior, (rows,)."""
 
 
 class Work(Protocol):
@@ -157,6 +176,10 @@ class DeviceLearner(Protocol):
         self, *, address: int, target: ArrayLike, mask: ArrayLike, alpha: float, steps: int = 1
     ) -> PullWork:
         """Pull what is predicted towards a prior on kept rows; value: how many took part."""
+        ...
+
+    def kl_steps(self, parts: Sequence[Pull], *, alpha: float, steps: int = 1) -> PullWork:
+        """Do as `kl_step` for one part after another, in one job; value: a tuple of its values."""
         ...
 
     def set_lambda(self, values: Sequence[float]) -> Work:
