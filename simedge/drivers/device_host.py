@@ -62,7 +62,7 @@ class DeviceHost(Host):
         self.learner = learner
         self.account = account
         self._meter = meter
-        self._checkpoints = checkpoints
+        self.checkpoints = checkpoints
         self._feed = feed
         self._newborn = learner.dump()
         self._priced = dict.fromkeys(PRICES[LEDGER], 0)
@@ -229,14 +229,8 @@ class DeviceHost(Host):
         )
 
     @override
-    def _checkpoint(self, effect: object, now: int) -> None:
-        del effect
-        if self._checkpoints:
-            self._catch_up(now)
-            self._saved = self._dump()
-
-    @override
-    def _dump(self) -> Saved:
+    def _dump(self, now: int) -> Saved:
+        self._catch_up(now)
         return Saved(
             machine=self.machine.dump(),
             learner=self.learner.dump(),

@@ -38,15 +38,14 @@ class LearnerDoor:
 
     def begin(self, job: Job) -> Work:
         """Return the work of a frame or of a call that is one job."""
-        match job.subject:
-            case KlStep() as step:
-                pulls = [Pull(*part) for part in step.parts]
-                return self._learner.kl_steps(pulls, alpha=step.alpha, steps=step.steps)
-            case SetLambda(values=values):
-                return self._learner.set_lambda(values)
-            case frame:
-                assert isinstance(frame, Frame)
-                return self._learner.learn(frame)
+        asked = job.subject
+        if isinstance(asked, Frame):
+            return self._learner.learn(asked)
+        if isinstance(asked, KlStep):
+            pulls = [Pull(*part) for part in asked.parts]
+            return self._learner.kl_steps(pulls, alpha=asked.alpha, steps=asked.steps)
+        assert isinstance(asked, SetLambda)
+        return self._learner.set_lambda(asked.values)
 
     def rows(self, job: Job, first: int, stop: int) -> Sequence[Work]:
         """Return the work of the rows first .. stop - 1 of a proxy pass."""

@@ -106,7 +106,10 @@ class Board:
 
     def layers_ns(self, macs: Mapping[str, int]) -> int:
         """Return the time of dense work, from multiply-accumulates by layer type."""
-        return sum(self.layer_ns(kind, count) for kind, count in macs.items())
+        total_ns = 0
+        for kind, count in macs.items():
+            total_ns += self.layer_ns(kind, count)
+        return total_ns
 
     def job_ns(self, nominal_ns: int, *, pace_ppm: int = _MILLION) -> int:
         """Return the time of a job: what its volleys and layers take, and the overhead.

@@ -1,7 +1,6 @@
 """Jobs of a device: what it is to do, the work in it, and what came of it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -41,8 +40,7 @@ class Work(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Job(NamedTuple):
     """What a device is to do.
 
     Parameters
