@@ -16,7 +16,7 @@ from simedge.protocol.wire import have_code
 __all__ = ["HeldPrior", "PriorStore"]
 
 _VERSION_MASK = 2**32 - 1
-_FOREVER: Final = 2**63
+_FOREVER: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -46,6 +46,10 @@ class PriorStore:
         self._published = np.zeros(cells, np.int64)
         dtype = np.float32 if shape.coding.is_float else np.uint16
         self._codes = np.zeros((*cells, shape.width), dtype)
+        # What follows is worked out from the codes, for all blocks that changed in one go.
+        self._present = np.zeros(cells, np.bool_)
+        self._rows = np.zeros((*cells, shape.classes))
+        self._changed: set[int] = set()
         self._kept: dict[int, dict[int, _Kept]] = {}
 
     def accept(
@@ -56,10 +60,10 @@ class PriorStore:
         cells = block, slice(first, first + count)
         number = np.uint64(stamp_of(*stamp))
         newer = self._stamp[cells] < number
-        if not newer.any():
+        taken = np.count_nonzero(newer)
+        if not taken:
             return False
-        self._kept.pop(block, None)
-        if newer.all():
+        if taken == count:
             self._stamp[cells] = number
             self._published[cells] = published_ns
             self._codes[cells] = codes
@@ -67,6 +71,8 @@ class PriorStore:
             self._stamp[cells][newer] = number
             self._published[cells][newer] = published_ns
             self._codes[cells][newer] = codes[newer]
+        self._changed.add(block)
+        self._kept.pop(block, None)
         return True
 
     def version(self, address: int) -> int:
@@ -87,12 +93,22 @@ class PriorStore:
         return found.held
 
     def _look_up(self, cells: tuple[int, slice], oldest_ns: int) -> _Kept:
-        codes, published = self._codes[cells], self._published[cells]
-        mask = present_rows(codes, self.shape) & (published >= oldest_ns)
-        if not mask.any():
+        if self._changed:
+            self._decode()
+        published = self._published[cells]
+        mask = self._present[cells] & (published >= oldest_ns)
+        if not np.count_nonzero(mask):
             return _Kept(None, oldest_ns, _FOREVER)
-        rows = decode_rows(codes, self.shape) * mask[:, None]
-        return _Kept(HeldPrior(rows=rows, mask=mask), oldest_ns, int(published[mask].min()))
+        until_ns = int(np.minimum.reduce(published, where=mask, initial=_FOREVER))
+        held = HeldPrior(rows=self._rows[cells] * mask[:, None], mask=mask)
+        return _Kept(held, oldest_ns, until_ns)
+
+    def _decode(self) -> None:
+        blocks = sorted(self._changed)
+        codes = self._codes[blocks]
+        self._present[blocks] = present_rows(codes, self.shape)
+        self._rows[blocks] = decode_rows(codes, self.shape)
+        self._changed.clear()
 
     def have_vector(self) -> bytes:
         """Return one byte a block that stands for the lowest version among its rows."""
@@ -108,6 +124,7 @@ class PriorStore:
         plain = cast("Plain", state)
         for name in _COLUMNS:
             setattr(self, f"_{name}", array_of(plain[name]))
+        self._changed.update(range(self.shape.blocks))
         self._kept.clear()
 
 
