@@ -21,7 +21,8 @@ _CAUSES: Final = MappingProxyType({"report": "ack", "have": "ack", "join": "join
 
 def uid_text(uid: Uid) -> str:
     """Write the name of a datagram as the event log has it."""
-    return "/".join(map(str, uid))
+    source, destination, cls, boot, seq, fragment, resend = uid
+    return f"{source}/{destination}/{cls}/{boot}/{seq}/{fragment}/{resend}"
 
 
 class Carrier:
@@ -48,26 +49,16 @@ class Carrier:
 
     def send(self, message: Send, source: int, now: int) -> None:
         """Send one message of a machine as a datagram."""
-        names = self._journal.names
-        uid = Uid(
-            names[source],
-            names[message.dst],
-            message.cls,
-            message.boot,
-            message.seq,
-            0,
-            message.resend,
-        )
-        cause = "retransmission" if message.resend else _CAUSES.get(message.cls, "payload")
+        names, cls, dst, resend = self._journal.names, message.cls, message.dst, message.resend
         datagram = Datagram(
-            uid=uid,
+            uid=Uid(names[source], names[dst], cls, message.boot, message.seq, 0, resend),
             data=message.data,
             wire_bytes=len(message.data) + HEADER_BYTES,
-            path=(message.dst,),
-            cause=cause,
+            path=(dst,),
+            cause="retransmission" if resend else _CAUSES.get(cls, "payload"),
             sent_ns=now,
         )
-        if message.cls == "token" and not message.resend:
+        if cls == "token" and not resend:
             self._journal.tally.counts.tokens_sent += 1
         self._take(self.network.send(datagram, source, now), now, Order.RECEIVED)
 
@@ -99,29 +90,31 @@ class Carrier:
         self._take(change(number, now), now, Order.FAULT)
 
     def _take(self, step: Step, now: int, order: Order) -> None:
-        for due in step.dues:
+        dues, fates, changes = step
+        for due in dues:
             self._post(due)
-        for fate in step.fates:
+        for fate in fates:
             self._log(fate, now, order)
-        for change in step.changes:
+        for change in changes:
             self._log_route(change, now, order)
 
     def _log(self, fate: Fate, now: int, order: Order) -> None:
+        kind, target, datagram, cause, copies = fate
         detail: tuple[int | str, ...]
-        if fate.kind == "sent":
-            detail = self._bill(fate)
-        elif fate.kind == "lost":
-            detail = (fate.cause,)
-        elif fate.kind == "duplicated":
-            detail = (fate.copies,)
+        if kind == "sent":
+            detail = self._bill(datagram)
+        elif kind == "lost":
+            detail = (cause,)
+        elif kind == "duplicated":
+            detail = (copies,)
         else:
             return
-        subject = uid_text(fate.datagram.uid)
-        self._journal.log(now, order, fate.target, kind=fate.kind, subject=subject, detail=detail)
+        subject = uid_text(datagram.uid)
+        self._journal.log(now, order, target, kind=kind, subject=subject, detail=detail)
 
-    def _bill(self, fate: Fate) -> tuple[int | str, ...]:
+    def _bill(self, datagram: Datagram) -> tuple[int | str, ...]:
         """Count the bits of a datagram that enters a link, on the wire, once a hop."""
-        datagram, tally = fate.datagram, self._journal.tally
+        tally = self._journal.tally
         downwards = datagram.uid.source == self._journal.names[SERVER]
         bits = 8 * datagram.wire_bytes
         if downwards:

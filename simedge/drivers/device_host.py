@@ -17,8 +17,9 @@ from simedge.protocol.machine import (
     ProxyPass,
 )
 from simedge.sensors.frames import Frame
-from simedge.world.device import Device, Done, Dropped, Job
+from simedge.world.device import Device
 from simedge.world.energy import PRICES, Meter, operations_fj
+from simedge.world.jobs import Done, Dropped, Job
 
 __all__ = ["DeviceHost"]
 
@@ -57,17 +58,18 @@ class DeviceHost(Host):
     ) -> None:
         super().__init__(place)
         self.device = device
+        self.door = door
         self.learner = learner
         self.account = account
         self._meter = meter
-        self._checkpoints = checkpoints
+        self.checkpoints = checkpoints
         self._feed = feed
-        self._door = door
         self._newborn = learner.dump()
         self._priced = dict.fromkeys(PRICES[LEDGER], 0)
         self.uncounted = 0
-        """Records of single volleys, and of jobs that a crash discarded: `stepped` and `fused`
-        differ in them, so kernel events are counted without, and volleys of ended jobs as one."""
+        """Records of single volleys, and of jobs that a crash undid or a frame cut short, less the
+        rows that had no record of their own: how work is cut into records must not show, so kernel
+        events are counted without, and each job and volley that ended as one."""
 
     def first_frame(self) -> None:
         """Schedule the arrival of the first frame, if the sensor delivers any."""
@@ -76,6 +78,7 @@ class DeviceHost(Host):
 
     def close(self, now: int) -> None:
         """Write the totals at the end of the run."""
+        self._catch_up(now)
         account = self.account
         account.up = self.up
         account.busy_ns = self.device.busy_ns(now)
@@ -88,7 +91,7 @@ class DeviceHost(Host):
     @override
     def crash(self, now: int, *, state: str) -> None:
         """Stop at once: jobs, queues and timers are gone."""
-        self._door.forget()
+        self._catch_up(now, fault=True)
         for dropped in self.device.crash(now):
             self._drop(dropped, now, lost=True)
         self.account.crashes += 1
@@ -109,17 +112,20 @@ class DeviceHost(Host):
         dues, done = self.device.handle(kind, payload, now)
         for due in dues:
             self._post(due)
-        if done is None:
-            self.uncounted += 1
-        else:
+        self.uncounted += 1
+        if done is not None:
             self._finish(done, now)
 
     @override
     def _settle(self, now: int) -> None:
         for due in self.device.start(now):
             self._post(due)
-        if self.device.idle and self._feed.flows and not self._door.busy:
-            self._door.anticipate(self._feed.peek())
+
+    def _catch_up(self, now: int, *, fault: bool = False) -> None:
+        """Count the rows of a running pass that have ended without a record of their own."""
+        done = self.device.catch_up(now, fault=fault)
+        if done is not None:
+            self._count(done)
 
     def _schedule_frame(self, index: int) -> None:
         at = self._feed.arrival_ns()
@@ -155,21 +161,27 @@ class DeviceHost(Host):
 
     def _finish(self, done: Done, now: int) -> None:
         """Count a job, and tell the machine when it was a frame or the last row of a call."""
-        counts, spent = self._journal.tally.counts, done.work.counts
-        counts.jobs += 1
-        counts.volleys += spent.volleys
-        counts.spikes += spent.spikes
-        counts.synaptic_events += spent.synaptic_events
-        counts.plasticity_updates += spent.plasticity_updates
-        priced = self._priced
-        priced["synaptic_events"] += spent.synaptic_events
-        priced["neuron_updates"] += spent.neuron_updates
-        priced["plasticity_updates"] += spent.plasticity_updates
-        priced["macs"] += spent.macs
+        self._count(done)
         if done.job.kind == "frame":
             self._learned(done, now)
         elif done.whole:
             self._answer(done, now)
+
+    def _count(self, done: Done) -> None:
+        """Count jobs that have ended, and what they took."""
+        self.uncounted -= len(done.works)
+        counts, priced = self._journal.tally.counts, self._priced
+        counts.jobs += len(done.works)
+        for work in done.works:
+            spent = work.counts
+            counts.volleys += spent.volleys
+            counts.spikes += spent.spikes
+            counts.synaptic_events += spent.synaptic_events
+            counts.plasticity_updates += spent.plasticity_updates
+            priced["synaptic_events"] += spent.synaptic_events
+            priced["neuron_updates"] += spent.neuron_updates
+            priced["plasticity_updates"] += spent.plasticity_updates
+            priced["macs"] += spent.macs
 
     def _learned(self, done: Done, now: int) -> None:
         learned, frame = done.value, done.job.subject
@@ -217,13 +229,8 @@ class DeviceHost(Host):
         )
 
     @override
-    def _checkpoint(self, effect: object, now: int) -> None:
-        del effect, now
-        if self._checkpoints:
-            self._saved = self._dump()
-
-    @override
-    def _dump(self) -> Saved:
+    def _dump(self, now: int) -> Saved:
+        self._catch_up(now)
         return Saved(
             machine=self.machine.dump(),
             learner=self.learner.dump(),

@@ -39,6 +39,12 @@ class Faults:
         self._plan = tuple(plan)
         self._journal = journal
 
+    @property
+    def need_checkpoints(self) -> bool:
+        """Whether anything comes back with what a local checkpoint kept."""
+        crashes = (due.payload for due in self._plan)
+        return any(isinstance(crash, Crash) and crash.state == "checkpoint" for crash in crashes)
+
     def dues(self) -> tuple[Due, ...]:
         """Return the records of the plan."""
         return self._plan

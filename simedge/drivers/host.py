@@ -20,7 +20,6 @@ from simedge.kernel.kernel import Record
 from simedge.protocol.machine import (
     CancelTimer,
     Checkpoint,
-    Effect,
     Event,
     LearnerCall,
     Machine,
@@ -82,6 +81,9 @@ class Place:
 class Host:
     """Runs one machine in virtual time."""
 
+    checkpoints = True
+    """Whether local checkpoints are taken: only a fault can ask for one."""
+
     def __init__(self, place: Place) -> None:
         self.number = place.number
         self.name = place.journal.names[place.number]
@@ -135,7 +137,7 @@ class Host:
         self.up = False
         self._timers.clear()
         if state == "kept":
-            self._saved = self._dump()
+            self._saved = self._dump(now)
         elif state == "wiped":
             self._saved = None
         self._journal.log(
@@ -163,17 +165,15 @@ class Host:
     def _settle(self, now: int) -> None:
         """Do what comes after every record."""
 
-    def _dump(self) -> Saved:
+    def _dump(self, now: int) -> Saved:
+        del now
         return Saved(machine=self.machine.dump())
 
     def _restore(self, saved: Saved | None, now: int) -> None:
         """Take over what survived, apart from the machine's own state."""
 
     def _tell(self, event: Event, now: int) -> None:
-        self._carry_out(self.machine.handle(event, now), now)
-
-    def _carry_out(self, effects: list[Effect], now: int) -> None:
-        for effect in effects:
+        for effect in self.machine.handle(event, now):
             self._ways[type(effect)](effect, now)
 
     def _send(self, effect: Send, now: int) -> None:
@@ -206,8 +206,9 @@ class Host:
         self._knowledge.sampled(self.number, effect, now)
 
     def _checkpoint(self, effect: Checkpoint, now: int) -> None:
-        del effect, now
-        self._saved = self._dump()
+        del effect
+        if self.checkpoints:
+            self._saved = self._dump(now)
 
     def _note(self, effect: Note, now: int) -> None:
         subject: int | str = effect.subject

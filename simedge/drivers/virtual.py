@@ -69,6 +69,8 @@ class VirtualDriver:
         self._hosts: Mapping[int, DeviceHost | ServerHost] = {
             host.number: host for host in ([server] if server else []) + list(devices)
         }
+        if server is not None:
+            server.checkpoints = faults.need_checkpoints
         self._register()
 
     def _register(self) -> None:

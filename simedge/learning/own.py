@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 from simedge.learning.errors import LearnerError
-from simedge.learning.ports import Counts, FrameLike, Learned, PullWork, Work
+from simedge.learning.ports import Counts, FrameLike, Learned, Pull, PullWork, Work
 
 __all__ = ["OwnLearner"]
 
@@ -127,6 +127,18 @@ class OwnLearner(ABC):
         pairs = [(kept[row], prior[row]) for row in rows] if self._pulls else []
         work = steps * len(pairs) * self.macs
         return _Job(lambda: self._pulled(pairs, alpha, steps), macs=2 * work, writes=work)
+
+    def kl_steps(self, parts: Sequence[Pull], *, alpha: float, steps: int = 1) -> PullWork:
+        """Do as `kl_step` for one part after another, in one job; value: a tuple of its values."""
+        jobs = [
+            self.kl_step(address=address, target=target, mask=mask, alpha=alpha, steps=steps)
+            for address, target, mask in parts
+        ]
+        return _Job(
+            lambda: tuple([job.commit() for job in jobs]),
+            macs=sum(job.macs["dense"] for job in jobs),
+            writes=sum(job.counts.weight_writes for job in jobs),
+        )
 
     def set_lambda(self, values: Sequence[float]) -> Work:
         """Refuse any λ: there are no hidden layers; value None."""

@@ -80,9 +80,12 @@ class OpenCall:
     """What is to be remembered of a learner call until it is done."""
 
     op: str
-    address: int = 0
+    addresses: tuple[int, ...] = ()
     steps: int = 0
     called_ns: int = 0
+
+
+_OpenPlain = tuple[int, str, list[int], int, int]
 
 
 class Calls:
@@ -101,12 +104,13 @@ class Calls:
 
     def proxy_pass(self, args: ProxyPass, now: int) -> Effect:
         """Ask for a pass over proxy rows."""
-        number = self._enter(OpenCall(op="proxy_pass", address=args.address, called_ns=now))
+        number = self._enter(OpenCall(op="proxy_pass", addresses=(args.address,), called_ns=now))
         return LearnerCall(call=number, op="proxy_pass", args=args)
 
     def kl_step(self, args: KlStep) -> Effect:
-        """Ask for steps towards a prior."""
-        number = self._enter(OpenCall(op="kl_step", address=args.address, steps=args.steps))
+        """Ask for steps towards priors."""
+        addresses = tuple(part.address for part in args.parts)
+        number = self._enter(OpenCall(op="kl_step", addresses=addresses, steps=args.steps))
         return LearnerCall(call=number, op="kl_step", args=args)
 
     def close(self, call: int) -> OpenCall | None:
@@ -125,15 +129,15 @@ class Calls:
         """Return the state."""
         return [
             self._number,
-            [[n, c.op, c.address, c.steps, c.called_ns] for n, c in self._open.items()],
+            [[n, c.op, list(c.addresses), c.steps, c.called_ns] for n, c in self._open.items()],
         ]
 
     def load(self, state: object) -> None:
         """Take over a state that ``dump`` returned."""
-        self._number, opened = cast("tuple[int, list[tuple[int, str, int, int, int]]]", state)
+        self._number, opened = cast("tuple[int, list[_OpenPlain]]", state)
         self._open = {
-            number: OpenCall(op=op, address=address, steps=steps, called_ns=called_ns)
-            for number, op, address, steps, called_ns in opened
+            number: OpenCall(op=op, addresses=tuple(at), steps=steps, called_ns=called_ns)
+            for number, op, at, steps, called_ns in opened
         }
 
     def _enter(self, call: OpenCall) -> int:

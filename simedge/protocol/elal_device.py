@@ -21,6 +21,7 @@ from simedge.protocol.machine import (
     Event,
     FrameLearned,
     Handler,
+    KlPart,
     KlStep,
     LearnerDone,
     LinkStatus,
@@ -248,38 +249,42 @@ class ElalDevice:
         if call is None:
             return self._refusals.late()
         if call.op == "proxy_pass":
-            rows = self._shape.span(call.address)[2]
+            (address,) = call.addresses
+            rows = self._shape.span(address)[2]
             if event.value is None or len(event.value) != rows:
                 raise ProtocolError(f"a proxy pass must return {rows} rows of probabilities")
             return self._use_pass(call, event.value, now)
         if call.op == "kl_step":
-            return [Note(kind="applied", subject=call.address, detail=(call.steps,))]
+            detail = (call.steps,)
+            return [Note(kind="applied", subject=each, detail=detail) for each in call.addresses]
         return []
 
     def _use_pass(self, call: OpenCall, value: NDArray[np.float32], now: int) -> list[Effect]:
         codes = quantise(value, self._shape)
-        self._passed.add(call.address)
+        (address,) = call.addresses
+        self._passed.add(address)
         effects: list[Effect] = []
         if self._joining.joined and self._link_up:
             effects.append(self._send_token(call, codes, now))
-        held = self._priors.held(call.address, now - self._age_ns_max)
+        held = self._priors.held(address, now - self._age_ns_max)
         reverse = 0.0
         if held is not None:
             forward, reverse = kl_terms(held.rows[held.mask], value[held.mask])
             effects.append(Sample(metric="kl_forward", value=forward))
             effects.append(Sample(metric="kl_reverse", value=reverse))
-        effects += self._kl_steps(call.address, now)
+        effects += self._kl_steps(address, now)
         return effects + self._decide(reverse, has_prior=held is not None)
 
     def _send_token(self, call: OpenCall, codes: Codes, now: int) -> Effect:
         number = self._post.sender.number(Kind.TOKEN)
+        (address,) = call.addresses
         message = Message(
             kind=Kind.TOKEN,
             dev=self._dev,
             boot=self._post.sender.boot,
             seq=number,
-            blk=call.address,
-            g=self._priors.version(call.address),
+            blk=address,
+            g=self._priors.version(address),
             t_us=call.called_ns // 1_000,
             n=min(self._frames, U32_MAX),
             enc=self._shape.coding.enc,
@@ -294,19 +299,15 @@ class ElalDevice:
         if settings.kl == 0:
             return []
         addresses = sorted(self._passed) if settings.kl_blocks == "held" else [address]
-        effects: list[Effect] = []
+        parts = []
         for each in addresses:
             held = self._priors.held(each, now - self._age_ns_max)
             if held is not None:
-                step = KlStep(
-                    address=each,
-                    target=held.rows,
-                    mask=held.mask,
-                    alpha=settings.kl,
-                    steps=settings.kl_steps,
-                )
-                effects.append(self._calls.kl_step(step))
-        return effects
+                parts.append(KlPart(each, held.rows, held.mask))
+        if not parts:
+            return []
+        step = KlStep(parts=tuple(parts), alpha=settings.kl, steps=settings.kl_steps)
+        return [self._calls.kl_step(step)]
 
     def _decide(self, kl_reverse: float, *, has_prior: bool) -> list[Effect]:
         outlook = Outlook(

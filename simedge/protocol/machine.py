@@ -7,7 +7,7 @@ data: ``dump`` and ``load`` are exact inverses and survive msgpack.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ __all__ = [
     "Floats",
     "FrameLearned",
     "Handler",
+    "KlPart",
     "KlStep",
     "LearnerCall",
     "LearnerDone",
@@ -178,16 +179,24 @@ class ProxyPass:
     count: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KlStep:
-    """Pull the readout towards a prior on the rows of the last pass of an address."""
+class KlPart(NamedTuple):
+    """A prior for the rows of the last pass of an address."""
 
     address: int
     target: Floats
     """float64 [rows, classes]; rows outside `mask` are zero."""
     mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KlStep:
+    """Pull the readout towards priors, part by part: each starts from what the last one left."""
+
+    parts: tuple[KlPart, ...]
+    """Ascending by address."""
     alpha: float
     steps: int
+    """How many in each part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ powers of pi-zero-2w (idle), jetson-nano (idle) and orin-nano. Calibrate, and sa
 scenario. Without a published figure of its own a dense layer runs at the speed of a convolution.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import accumulate, pairwise
 from types import MappingProxyType
 from typing import Final
 
@@ -87,11 +88,28 @@ class Board:
 
     def volleys_ns(self, events: NDArray[np.int64]) -> int:
         """Return the time of volleys one after another, each rounded up, from their events."""
-        return int((-(-events * SECOND_NS // self.event)).sum())
+        return int(np.add.reduce(self._each_ns(events)))
+
+    def parts_ns(self, parts: Sequence[NDArray[np.int64]]) -> list[int]:
+        """Return the `volleys_ns` of each of several parts, computed in one go."""
+        if len(parts) == 1:
+            return [self.volleys_ns(parts[0])]
+        spent = self._each_ns(np.concatenate(parts))
+        sums = np.zeros(spent.size + 1, np.int64)
+        np.add.accumulate(spent, out=sums[1:])
+        bounds = sums[[0, *accumulate(map(len, parts))]].tolist()
+        return [stop - start for start, stop in pairwise(bounds)]
+
+    def _each_ns(self, events: NDArray[np.int64]) -> NDArray[np.int64]:
+        event_ns, rest = divmod(SECOND_NS, self.event)
+        return -(-events * SECOND_NS // self.event) if rest else events * event_ns
 
     def layers_ns(self, macs: Mapping[str, int]) -> int:
         """Return the time of dense work, from multiply-accumulates by layer type."""
-        return sum(self.layer_ns(kind, count) for kind, count in macs.items())
+        total_ns = 0
+        for kind, count in macs.items():
+            total_ns += self.layer_ns(kind, count)
+        return total_ns
 
     def job_ns(self, nominal_ns: int, *, pace_ppm: int = _MILLION) -> int:
         """Return the time of a job: what its volleys and layers take, and the overhead.

@@ -6,124 +6,42 @@ What a driver needs, after any record of a device and whatever else it leads to:
     device.request(job)  # a call of the machine
     dues, done = device.handle(kind, payload, now)  # its records: "volley", "job-done"
     dues = device.start(now)  # always last: starts the next job if idle
+    done = device.catch_up(now)  # before a crash, or whenever else the learner is looked at
     lost = device.crash(now)
     device.restart(now)
 
 `handle` ends a job and starts none, so that what the machine asks for upon `Done` comes before
-the frames that wait. A proxy pass is cut into jobs of a row; between two rows one frame goes.
-A job's numbers are computed when it starts, or volley by volley when `stepped`, and take effect
-when it ends; a crash before that discards them.
+the frames that wait. A job's numbers are computed when it starts, or volley by volley when
+`stepped`, and take effect when it ends; a crash before that discards them.
+
+A proxy pass is cut into jobs of a row; between two rows one frame goes. While no frame waits,
+rows run in a stretch: they end one after another, but one record tells of them all. A frame that
+comes makes `start` cut the stretch after the row that is running, as does a change of pace.
 """
 
 from array import array
+from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import NamedTuple
 
 from simedge.core.errors import SimedgeError
 from simedge.core.records import Due, Order
 from simedge.world.compute import Board, paced_ns
+from simedge.world.jobs import Done, Dropped, Job, Work, Workshop
 
-__all__ = ["Device", "DeviceError", "Done", "Dropped", "Job", "Work", "Workshop"]
+__all__ = ["Device", "DeviceError"]
 
 
 class DeviceError(SimedgeError, RuntimeError):
     """A device was asked for something that it cannot do in its state."""
 
 
-class Work(Protocol):
-    """The computation of one job, made by a learner; nothing outside sees it until `commit`."""
-
-    @property
-    def volleys(self) -> int:
-        """How many volleys in all; 0 for dense work."""
-        ...
-
-    @property
-    def counts(self) -> Any:  # noqa: ANN401  the learner's own, for whoever sums them
-        """Operations by kind."""
-        ...
-
-    def advance(self, count: int | None = None) -> NDArray[np.int64]:
-        """Run the next volleys (None: all that are left); return the events of each."""
-        ...
-
-    @property
-    def macs(self) -> Mapping[str, int]:
-        """Multiply-accumulates by layer type, known when all volleys have run."""
-        ...
-
-    def commit(self) -> object:
-        """Take effect now; return the value."""
-        ...
-
-    def discard(self) -> None:
-        """Leave everything as if the job had never begun."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What a device is to do.
-
-    Parameters
-    ----------
-    kind
-        ``frame``, or the operation of a call: ``proxy_pass``, ``kl_step``, ``set_lambda``, ...
-    subject
-        The frame, or the arguments of the call.
-    since_ns
-        When it arrived or was asked for.
-    call
-        Id of the call; 0 for a frame.
-    rows
-        Rows of a proxy pass, each a job of its own; 0 for anything else.
-    """
-
-    kind: str
-    subject: object
-    since_ns: int
-    call: int = 0
-    rows: int = 0
-
-
-class Workshop(Protocol):
-    """Turns jobs into work: the driver's door to the learner of one device."""
-
-    def begin(self, job: Job, row: int) -> Work:
-        """Return the work of a job, or of one row of it."""
-        ...
-
-
-class Done(NamedTuple):
-    """A job has ended, or a row of one (`whole` is false until the last).
-
-    `value` is what the work returned; for a whole proxy pass the tuple of its rows' values.
-    """
-
-    job: Job
-    value: object
-    work: Work
-    began_ns: int
-    ended_ns: int
-    whole: bool
-
-
-class Dropped(NamedTuple):
-    """A frame that will not be learned: ``queue``, ``down`` or ``crash``."""
-
-    frame: object
-    cause: str
-
-
 class _Running(NamedTuple):
+    """A job, or a stretch of rows: their works, and when each ends (unknown while stepped)."""
+
     job: Job
-    row: int
-    work: Work
+    works: list[Work]
+    ends: list[int]
     began_ns: int
     pace_ppm: int
 
@@ -145,6 +63,8 @@ class Device:
         Which goes when they are too many: ``newest`` or ``oldest``.
     stepped
         Whether every volley is a record of its own; the times are the same.
+    row_by_row
+        Whether every row of a pass is a record of its own; the times are the same.
     """
 
     __slots__ = (
@@ -157,6 +77,7 @@ class Device:
         "_frames",
         "_nominal_ns",
         "_queue",
+        "_row_by_row",
         "_rows",
         "_run",
         "_running",
@@ -173,7 +94,7 @@ class Device:
         "volleys",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all but the parts go by name
         self,
         board: Board,
         workshop: Workshop,
@@ -182,6 +103,7 @@ class Device:
         queue: int = 1,
         drop: str = "newest",
         stepped: bool = False,
+        row_by_row: bool = False,
     ) -> None:
         if queue < 0 or drop not in {"newest", "oldest"}:
             raise DeviceError(f"queue and drop must be sane, got {queue}, {drop!r} ({number})")
@@ -197,6 +119,7 @@ class Device:
         self._queue = queue
         self._drop_oldest = drop == "oldest"
         self._stepped = stepped
+        self._row_by_row = row_by_row or stepped
         self._frames: deque[Job] = deque()
         self._calls: deque[Job] = deque()
         self._rows: list[object] = []
@@ -230,21 +153,20 @@ class Device:
         self._calls.append(job)
 
     def start(self, now: int) -> tuple[Due, ...]:
-        """Start the next job if there is one and none runs."""
-        if self._running is not None or not self.up:
+        """Start the next job if there is one and none runs; cut a stretch that is in the way."""
+        running = self._running
+        if running is not None:
+            return self._cut(running, now) if len(running.works) > 1 else ()
+        job = self._pick() if self.up else None
+        if job is None:
             return ()
-        picked = self._pick()
-        if picked is None:
-            return ()
-        job, row = picked
-        work = self._workshop.begin(job, row)
-        self._running = _Running(job, row, work, now, self.pace_ppm)
+        self._running = running = _Running(job, self._works(job), [], now, self.pace_ppm)
         self._nominal_ns = self._run = 0
         self._ticket += 1
-        if self._stepped and work.volleys:
+        if self._stepped and running.works[0].volleys:
             return (Due(now, Order.VOLLEY, self.number, "volley", self._ticket),)
-        self._take(self._running, None)
-        return (self._end(self._running),)
+        self._compute(running)
+        return (self._end(running),)
 
     def handle(self, kind: str, payload: object, now: int) -> tuple[tuple[Due, ...], Done | None]:
         """Take a record of one's own: ``volley`` or ``job-done``."""
@@ -259,13 +181,35 @@ class Device:
             case _:
                 raise DeviceError(f"a device knows no record {kind!r} ({self.number})")
 
+    def catch_up(self, now: int, *, fault: bool = False) -> Done | None:
+        """Let those rows of a running stretch take effect that have ended by now, if any has.
+
+        A `fault` comes before the jobs that end at the same instant, all else after them.
+        """
+        running = self._running
+        if running is None:
+            return None
+        past = bisect_left if fault else bisect_right
+        ended = min(past(running.ends, now), len(running.works) - 1)
+        if not ended:
+            return None
+        works, ends = running.works, running.ends
+        at = ends[ended - 1]
+        done = self._finish(running._replace(works=works[:ended]), at)
+        self._running = running._replace(works=works[ended:], ends=ends[ended:], began_ns=at)
+        return done
+
     def crash(self, now: int) -> tuple[Dropped, ...]:
-        """Stop at once: the running job is undone, all that waits is gone; return lost frames."""
+        """Stop at once: the running job is undone, all that waits is gone; return lost frames.
+
+        Rows of a stretch that have ended are undone too, unless one caught up with them.
+        """
         if not self.up:
             raise DeviceError(f"a device that is down cannot crash ({self.number})")
         lost = [job.subject for job in self._frames]
         if self._running is not None:
-            self._running.work.discard()
+            for work in self._running.works:
+                work.discard()
             self._busy_ns += now - self._running.began_ns
             if self._running.job.kind == "frame":
                 lost.insert(0, self._running.job.subject)
@@ -306,51 +250,83 @@ class Device:
         running = self._running is not None and self._running.job.kind == "frame"
         return len(self._frames) + running
 
-    def _pick(self) -> tuple[Job, int] | None:
-        """Return the next job and its row: calls first, one frame between two rows."""
+    def _pick(self) -> Job | None:
+        """Return the next job, or the pass that goes on: calls first, one frame between rows."""
         if self._frames and (self._frame_turn or not self._calls):
             self._frame_turn = False
-            return self._frames.popleft(), 0
+            return self._frames.popleft()
         if not self._calls:
             return None
         self._frame_turn = False
-        if self._calls[0].rows:
-            return self._calls[0], len(self._rows)
-        return self._calls.popleft(), 0
+        return self._calls[0] if self._calls[0].rows else self._calls.popleft()
+
+    def _works(self, job: Job) -> list[Work]:
+        """Return the work of a job: of all rows that are left, unless a frame comes between."""
+        if not job.rows:
+            return [self._workshop.begin(job)]
+        first = len(self._rows)
+        alone = self._row_by_row or self._frames
+        return list(self._workshop.rows(job, first, first + 1 if alone else job.rows))
+
+    def _compute(self, running: _Running) -> None:
+        """Run all volleys; note when each work ends."""
+        board, at = self.board, running.began_ns
+        nominals = board.parts_ns([work.advance() for work in running.works])
+        for work, volleys_ns in zip(running.works, nominals, strict=True):
+            nominal_ns = volleys_ns + board.layers_ns(work.macs)
+            at += board.job_ns(nominal_ns, pace_ppm=running.pace_ppm)
+            running.ends.append(at)
 
     def _volley(self, running: _Running) -> tuple[Due, ...]:
-        self._take(running, 1)
-        self._ticket += 1
-        if self._run == running.work.volleys:
-            return (self._end(running),)
-        at = running.began_ns + paced_ns(self._nominal_ns, running.pace_ppm)
-        return (Due(at, Order.VOLLEY, self.number, "volley", self._ticket),)
-
-    def _take(self, running: _Running, count: int | None) -> None:
-        events = running.work.advance(count)
+        """Run the next volley of a job that is stepped."""
+        (work,) = running.works
+        events = work.advance(1)
         self._run += len(events)
         self._nominal_ns += self.board.volleys_ns(events)
+        self._ticket += 1
+        if self._run < work.volleys:
+            at = running.began_ns + paced_ns(self._nominal_ns, running.pace_ppm)
+            return (Due(at, Order.VOLLEY, self.number, "volley", self._ticket),)
+        nominal_ns = self._nominal_ns + self.board.layers_ns(work.macs)
+        taken_ns = self.board.job_ns(nominal_ns, pace_ppm=running.pace_ppm)
+        running.ends.append(running.began_ns + taken_ns)
+        return (self._end(running),)
 
     def _end(self, running: _Running) -> Due:
-        nominal_ns = self._nominal_ns + self.board.layers_ns(running.work.macs)
-        at = running.began_ns + self.board.job_ns(nominal_ns, pace_ppm=running.pace_ppm)
-        return Due(at, Order.LEARNED, self.number, "job-done", self._ticket)
+        return Due(running.ends[-1], Order.LEARNED, self.number, "job-done", self._ticket)
+
+    def _cut(self, running: _Running, now: int) -> tuple[Due, ...]:
+        """End a stretch with the row that is running, if the next ones must wait or change."""
+        works, ends = running.works, running.ends
+        if running.pace_ppm != self.pace_ppm:
+            left = bisect_left(ends, now) + 1  # a fault: it comes before rows that end now
+        elif self._frames:
+            left = bisect_right(ends, now) + 1
+        else:
+            return ()
+        if left >= len(works):
+            return ()
+        for work in works[left:]:
+            work.discard()
+        del works[left:], ends[left:]
+        self._ticket += 1
+        return (self._end(running),)
 
     def _finish(self, running: _Running, now: int) -> Done:
-        job, row, work, began_ns, _ = running
-        value = work.commit()
+        job, works, _, began_ns, _ = running
+        values = [work.commit() for work in works]
         self._running = None
         self._busy_ns += now - began_ns
-        self.jobs += 1
-        self.volleys += work.volleys
-        if job.kind == "frame":
-            self.update_ns.append(now - job.since_ns)
+        self.jobs += len(works)
+        for work in works:
+            self.volleys += work.volleys
         if not job.rows:
-            return Done(job, value, work, began_ns, now, whole=True)
-        self._rows.append(value)
-        self._frame_turn = row + 1 < job.rows
-        if self._frame_turn:
-            return Done(job, value, work, began_ns, now, whole=False)
-        self._calls.popleft()
-        values, self._rows = tuple(self._rows), []
-        return Done(job, values, work, began_ns, now, whole=True)
+            if job.kind == "frame":
+                self.update_ns.append(now - job.since_ns)
+            return Done(job, values[0], works, began_ns, now, whole=True)
+        self._rows += values
+        self._frame_turn = len(self._rows) < job.rows
+        if not self._frame_turn:
+            self._calls.popleft()
+            values, self._rows = self._rows, []
+        return Done(job, tuple(values), works, began_ns, now, whole=not self._frame_turn)

@@ -46,10 +46,9 @@ def plain(effect):
     """Return an effect as data that can be compared."""
     data = dataclasses.asdict(effect)
     if isinstance(effect, LearnerCall) and isinstance(effect.args, KlStep):
-        data["args"] = {
-            key: value.tolist() if isinstance(value, np.ndarray) else value
-            for key, value in data["args"].items()
-        }
+        data["args"]["parts"] = [
+            (part.address, part.target.tolist(), part.mask.tolist()) for part in effect.args.parts
+        ]
     return type(effect).__name__, data
 
 

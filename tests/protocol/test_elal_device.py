@@ -224,13 +224,15 @@ def test_a_held_prior_pulls_on_its_rows_after_the_token(open_lone):
     kinds = [e.cls if isinstance(e, Send) else getattr(e, "op", None) for e in effects]
     assert [k for k in kinds if k] == ["token", "kl_step", "set_lambda"]
     (step,) = steps(effects)
-    assert (step.address, step.alpha, step.steps) == (2, 8.0, 4)
-    assert step.mask.tolist() == [True, False]
+    assert (step.alpha, step.steps) == (8.0, 4)
+    (part,) = step.parts
+    assert part.address == 2
+    assert part.mask.tolist() == [True, False]
     codes = quantise(np.array([(0.7, 0.2, 0.1)], np.float32), lone.shape)
-    assert step.target[0] == pytest.approx(decode_rows(codes, lone.shape)[0])
-    assert not step.target[1].any()
+    assert part.target[0] == pytest.approx(decode_rows(codes, lone.shape)[0])
+    assert not part.target[1].any()
     found = {e.metric: e.value for e in all_of(Sample, effects)}
-    own, prior = ROWS[0].astype(float), step.target[0]
+    own, prior = ROWS[0].astype(float), part.target[0]
     assert found["kl_forward"] == pytest.approx(float((prior * np.log(prior / own)).sum()))
     assert found["kl_reverse"] == pytest.approx(float((own * np.log(own / prior)).sum()))
 
@@ -259,8 +261,17 @@ def test_steps_can_go_over_all_blocks_passed_before(open_lone):
     lone.reply(0)
     for block in (1, 2, 3):
         lone.prior(ROWS, g=1, blk=block)
-    assert [step.address for step in steps(lone.passed())] == [2]
-    assert [step.address for step in steps(lone.passed())] == [2, 3]
+
+    def one_call():
+        effects = lone.passed()
+        (step,) = steps(effects)
+        (call,) = [c.call for c in all_of(LearnerCall, effects) if c.op == "kl_step"]
+        notes = lone.tell(LearnerDone(call=call, value=None))
+        assert all(note.kind == "applied" for note in notes)
+        return [part.address for part in step.parts], [note.subject for note in notes]
+
+    assert one_call() == ([2], [2])
+    assert one_call() == ([2, 3], [2, 3])
 
 
 def test_without_weight_no_step_is_made(open_lone):

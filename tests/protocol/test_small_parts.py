@@ -14,7 +14,7 @@ from simedge.protocol.kl import kl_terms
 from simedge.protocol.machine import CancelTimer, FrameLearned, SetTimer
 from simedge.protocol.post import Sender
 from simedge.protocol.prior_store import PriorStore
-from simedge.protocol.shape import Coding, Shape
+from simedge.protocol.shape import Coding, Shape, address_of
 from simedge.protocol.transport import JOIN_RETRY_NS_MAX, RoundTrip, wire_bits
 from simedge.protocol.window import Window
 from simedge.protocol.wire import U32_MAX, Report, have_code
@@ -207,6 +207,36 @@ def test_arrays_come_back_from_plain_data(dtype):
 
 
 # ----------------------------------------------------------------------------------------- priors
+takes = st.tuples(
+    st.sampled_from([0, 1, address_of(0, level=1), address_of(1, level=1, part=1)]),
+    st.integers(1, 4),  # version
+    st.integers(0, 5),  # published
+    st.lists(st.booleans(), min_size=2, max_size=2),  # rows with an opinion
+)
+looks = st.tuples(takes.map(lambda take: take[0]), st.integers(0, 6))
+
+
+@given(st.lists(takes | looks, max_size=12))
+def test_what_a_store_gives_rests_on_its_rows_alone(doings):
+    shape = Shape(classes=2, blocks=2, rows=2, coding=Coding(bits=8))
+    store = PriorStore(shape)
+    for address, *rest in doings:
+        if len(rest) == 3:
+            version, published_ns, present = rest
+            rows = shape.span(address)[2]
+            codes = np.array([[255 * here, 0] for here in present[:rows]], np.uint16)
+            store.accept(address, (1, version), published_ns=published_ns, codes=codes)
+            continue
+        twin = PriorStore(shape)
+        twin.load(store.dump())
+        held, fresh = store.held(address, rest[0]), twin.held(address, rest[0])
+        assert (held is None) == (fresh is None)
+        if held is not None:
+            assert (held.rows == fresh.rows).all()
+            assert (held.mask == fresh.mask).all()
+            assert store.held(address, rest[0]) is held
+
+
 def test_a_store_keeps_the_greatest_version_of_each_row():
     shape = Shape(classes=2, blocks=2, rows=2, coding=Coding(bits=8))
     store = PriorStore(shape)

@@ -31,6 +31,17 @@ def test_work_is_rounded_up_and_never_free(amount, rate):
     assert work_ns(0, rate) == 0
 
 
+@given(
+    st.lists(st.lists(st.integers(0, 10**9), max_size=4), min_size=1, max_size=5),
+    st.sampled_from([1, 3, 10**6, 3 * 10**8, 5 * 10**9]),
+)
+def test_each_volley_is_rounded_up_in_one_part_and_in_many(parts, rate):
+    own = Board(conv=1, depthwise=1, dense=1, event=rate, idle_uw=0, busy_uw=0)
+    expected = [sum(work_ns(events, rate) for events in part) for part in parts]
+    arrays = [np.array(part, np.int64) for part in parts]
+    assert own.parts_ns(arrays) == [own.volleys_ns(array) for array in arrays] == expected
+
+
 def test_layers_are_bound_by_arithmetic_or_by_memory():
     settings = ComputeSettings.model_validate(
         {"base": "pi-4b", "conv": 15_560_000_000, "bandwidth": 4_000_000_000, "overhead": "300 us"}

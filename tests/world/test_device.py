@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from simedge.core.records import Order
 from simedge.world.compute import Board
-from simedge.world.device import Device, DeviceError, Dropped, Job
+from simedge.world.device import Device, DeviceError
+from simedge.world.jobs import Dropped, Job
 
 MS = 1_000_000
 BOARD = Board(
@@ -52,9 +53,14 @@ class Bench:
     def __init__(self):
         self.log = []
 
-    def begin(self, job, row):
-        name, events, *rest = job.subject
-        label = f"{name}.{row}" if job.rows else name
+    def begin(self, job):
+        return self._piece(job, job.subject[0])
+
+    def rows(self, job, first, stop):
+        return [self._piece(job, f"{job.subject[0]}.{row}") for row in range(first, stop)]
+
+    def _piece(self, job, label):
+        _, events, *rest = job.subject
         self.log.append(("begin", label))
         return Piece(label, events, self.log, macs=rest[0] if rest else 0)
 
@@ -77,12 +83,26 @@ class Bay:
             Job(kind=kind, subject=subject, since_ns=now, call=next(self.calls), rows=rows)
         )
 
-    def run(self, calls):
+    def crash(self, now):
+        self.caught(self.device.catch_up(now, fault=True), now)
+        lost = self.device.crash(now)
+        self.dropped.extend(lost)
+        return lost
+
+    def caught(self, done, now):
+        if done is not None:
+            self.done.append((now, done))
+
+    def run(self, calls, faults=()):
+        """Do what `calls` and `faults` say at their times; faults come before all else."""
         order = count()
         queue = [(at, Order.FRAME, next(order), call) for at, call in calls]
+        queue += [(at, Order.FAULT, next(order), call) for at, call in faults]
         heapq.heapify(queue)
+        self.records = 0
         while queue:
             now, _, _, what = heapq.heappop(queue)
+            self.records += not callable(what)
             if callable(what):
                 what(now)
                 dues = ()
@@ -139,10 +159,10 @@ def test_between_two_rows_of_a_pass_goes_one_frame():
         (0, bay.call("p", [1000], rows=3, kind="proxy_pass")), (1, bay.call("k", [1000])),
         *[(2 + i, bay.frame(f"f{i}", [1000])) for i in range(4)],
     ])  # fmt: skip
-    begun = [name for what, name in bay.bench.log if what == "begin"]
-    assert begun == ["p.0", "f0", "p.1", "f1", "p.2", "k", "f2", "f3"]
+    ended = [name for what, name in bay.bench.log if what == "commit"]
+    assert ended == ["p.0", "f0", "p.1", "f1", "p.2", "k", "f2", "f3"]
     whole = [(done.value, done.whole) for _, done in bay.done if done.job.rows]
-    assert whole == [("p.0", False), ("p.1", False), (("p.0", "p.1", "p.2"), True)]
+    assert whole == [(("p.0",), False), (("p.1",), False), (("p.0", "p.1", "p.2"), True)]
 
 
 def test_a_full_queue_drops_the_newest_or_the_oldest():
@@ -160,16 +180,17 @@ def test_a_full_queue_drops_the_newest_or_the_oldest():
 
 def test_a_crash_undoes_the_running_job_and_forgets_the_rest():
     bay = Bay(queue=2)
-    crash = []
     bay.run([
         (0, bay.frame("f1", [5000])), (1, bay.frame("f2", [5000])), (2, bay.call("c", [1000])),
-        (2 * MS, lambda now: crash.extend(bay.device.crash(now))),
+        (2 * MS, bay.crash),
         (3 * MS, bay.frame("f3", [1000])),
         (4 * MS, bay.device.restart),
         (6 * MS, bay.frame("f4", [1000])),
     ])  # fmt: skip
-    assert crash == [Dropped(("f1", [5000]), "crash"), Dropped(("f2", [5000]), "crash")]
-    assert bay.dropped == [Dropped(("f3", [1000]), "down")]
+    assert bay.dropped == [
+        Dropped(("f1", [5000]), "crash"), Dropped(("f2", [5000]), "crash"),
+        Dropped(("f3", [1000]), "down"),
+    ]  # fmt: skip
     assert bay.bench.log[:2] == [("begin", "f1"), ("discard", "f1")]
     assert bay.ends() == [(7 * MS, "f4")]
     device = bay.device
@@ -181,16 +202,36 @@ def test_a_crash_in_a_pass_forgets_its_rows():
     bay = Bay()
     bay.run([
         (0, bay.call("p", [1000], rows=3, kind="proxy_pass")),
-        (int(1.5 * MS), lambda now: bay.device.crash(now) and None),
+        (int(1.5 * MS), bay.crash),
         (2 * MS, bay.device.restart),
         (3 * MS, bay.call("q", [1000], rows=1, kind="proxy_pass")),
     ])  # fmt: skip
-    assert [done.value for _, done in bay.done] == ["p.0", ("q.0",)]
+    assert [done.value for _, done in bay.done] == [("p.0",), ("q.0",)]
+    assert bay.device.jobs == 2
+
+
+def test_rows_with_nothing_between_them_have_one_record():
+    bay = Bay()
+    bay.run([(0, bay.call("p", [1000], rows=16, kind="proxy_pass"))])
+    assert (bay.records, bay.device.jobs) == (1, 16)
+    assert bay.ends() == [(16 * MS, tuple(f"p.{row}" for row in range(16)))]
+
+
+def test_a_frame_that_waits_cuts_a_pass_after_the_row_that_is_running():
+    bay = Bay()
+    bay.run([
+        (0, bay.call("p", [1000], rows=6, kind="proxy_pass")), (2 * MS, bay.frame("f", [1000])),
+    ])  # fmt: skip
+    assert bay.ends() == [
+        (3 * MS, ("p.0", "p.1", "p.2")), (4 * MS, "f"), (7 * MS, tuple(f"p.{i}" for i in range(6))),
+    ]  # fmt: skip
+    undone = [name for what, name in bay.bench.log if what == "discard"]
+    assert undone == ["p.3", "p.4", "p.5"]
 
 
 def test_time_goes_on_while_down():
     bay = Bay()
-    bay.run([(MS, bay.frame("f", [5000])), (2 * MS, lambda now: bay.device.crash(now) and None)])
+    bay.run([(MS, bay.frame("f", [5000])), (2 * MS, bay.crash)])
     assert bay.device.on_ns(9 * MS) == 2 * MS
     assert bay.device.frames_held() == 0
 
@@ -227,11 +268,11 @@ def test_a_device_refuses_what_makes_no_sense():
     (due,) = bay.device.start(0)
     with pytest.raises(DeviceError, match="no record 'tick'"):
         bay.device.handle("tick", due.payload, 0)
-    bay.device.crash(0)
+    bay.crash(0)
     assert bay.device.start(0) == ()
     assert bay.device.handle("job-done", due.payload, MS) == ((), None)
     with pytest.raises(DeviceError, match="cannot crash"):
-        bay.device.crash(0)
+        bay.crash(0)
     with pytest.raises(DeviceError, match="takes no call"):
         bay.call("c")(0)
 
@@ -247,33 +288,67 @@ jobs = st.lists(
 )
 
 
+def history(plan, *, queue, drop, crash=None, paces=(), looks=(), **way):
+    """Return all that shows of a device whose volleys and rows are records in a certain way."""
+    bay = Bay(queue=queue, drop=drop, **way)
+    seen = []
+
+    def look(now):
+        bay.caught(bay.device.catch_up(now), now)
+        seen.append((bay.device.busy_ns(now), bay.device.jobs, bay.device.frames_held()))
+
+    doings = [(at, look) for at in looks]
+    for i, (kind, at, events, macs) in enumerate(plan):
+        if kind == "frame":
+            doings.append((at, bay.frame(f"f{i}", events)))
+        else:
+            rows = 5 if kind == "pass" else 0
+            doings.append((at, bay.call(f"c{i}", events, rows=rows, macs=macs)))
+
+    def fall(now):
+        bay.crash(now)
+        bay.device.restart(now)
+
+    faults = [] if crash is None else [(crash, fall)]
+    faults += [(at, lambda _, p=pace: setattr(bay.device, "pace_ppm", p)) for at, pace in paces]
+    bay.run(doings, faults)
+    device = bay.device
+    ended = [name for what, name in bay.bench.log if what == "commit"]
+    whole = [(now, done.value) for now, done in bay.done if done.whole]
+    jobs = sum(len(done.works) for _, done in bay.done)
+    assert jobs == device.jobs == len(ended)
+    return (whole, bay.dropped, ended, seen, device.busy_ns(10**9), list(device.update_ns),
+            device.volleys, jobs)  # fmt: skip
+
+
 @given(jobs, st.integers(0, 2), st.sampled_from(["newest", "oldest"]), st.integers(1, 3 * 10**6),
        st.none() | st.integers(0, 5 * MS))  # fmt: skip
-def test_stepped_volleys_give_what_fused_ones_give(jobs, queue, drop, pace, crash):
-    def history(*, stepped):
-        bay = Bay(queue=queue, drop=drop, stepped=stepped)
-        bay.device.pace_ppm = pace
-        doings = []
-        for i, (kind, at, events, macs) in enumerate(jobs):
-            if kind == "frame":
-                doings.append((at, bay.frame(f"f{i}", events)))
-            else:
-                rows = 2 if kind == "pass" else 0
-                doings.append((at, bay.call(f"c{i}", events, rows=rows, macs=macs)))
-        if crash is not None:
+def test_stepped_volleys_give_what_fused_ones_give(plan, queue, drop, pace, crash):
+    same = {"queue": queue, "drop": drop, "crash": crash, "paces": [(0, pace)]}
+    assert history(plan, **same, stepped=True) == history(plan, **same)
 
-            def fall(now):
-                bay.dropped.extend(bay.device.crash(now))
-                bay.device.restart(now)
 
-            doings.append((crash, fall))
-        bay.run(doings)
-        device = bay.device
-        ended = [what for what in bay.bench.log if what[0] != "begin"]
-        return (bay.ends(), bay.dropped, ended, device.busy_ns(10**9), list(device.update_ns),
-                device.volleys)  # fmt: skip
+ticks = st.integers(0, 12).map(MS.__mul__)
+"""In whole milliseconds, as is what works take: so rows end just when other things happen."""
+works = st.sampled_from([([], 0), ([1000], 0), ([500, 500], 0), ([1000], MS), ([], 2 * MS)])
+plans = st.lists(
+    st.tuples(st.sampled_from(["pass", "frame", "frame", "call"]), ticks, works).map(
+        lambda job: (*job[:2], *job[2])
+    ),
+    max_size=8,
+)
+settings = {
+    "queue": st.integers(0, 2),
+    "drop": st.sampled_from(["newest", "oldest"]),
+    "crash": st.none() | ticks,
+    "paces": st.lists(st.tuples(ticks, st.sampled_from([10**6, 2 * 10**6])), max_size=2),
+    "looks": st.lists(ticks, max_size=3),
+}
 
-    assert history(stepped=True) == history(stepped=False)
+
+@given(plans, st.fixed_dictionaries(settings))
+def test_a_stretch_of_rows_gives_what_row_by_row_gives(plan, settings):
+    assert history(plan, **settings) == history(plan, **settings, row_by_row=True)
 
 
 @given(jobs)
