@@ -11,8 +11,7 @@ differently, parts are compiled in numba's usual way, with the same results.
 from collections.abc import Callable
 from typing import Any, Final
 
-from numba.core import codegen
-from numba.core.compiler import Compiler
+from numba.core import codegen, compiler
 from numba.extending import register_jitable
 
 __all__ = ["part"]
@@ -38,7 +37,11 @@ class _Unlinked:
         return getattr(self._real, name)
 
 
-class _PartLibrary(codegen.JITCodeLibrary):  # type: ignore[misc] # numba has no types
+_Library: Any = codegen.JITCodeLibrary
+_Compiler: Any = compiler.Compiler
+
+
+class _PartLibrary(_Library):  # type: ignore[misc] # numba has no types
     """Code that is only ever linked into other code."""
 
     def _optimize_final_module(self) -> None:
@@ -60,7 +63,7 @@ class _PartLibrary(codegen.JITCodeLibrary):  # type: ignore[misc] # numba has no
         return _Unlinked(self._codegen)
 
 
-class _PartCompiler(Compiler):  # type: ignore[misc]
+class _PartCompiler(_Compiler):  # type: ignore[misc]
     """Numba's own, into such a library and without wrappers."""
 
     def __init__(
@@ -81,7 +84,8 @@ class _PartCompiler(Compiler):  # type: ignore[misc]
 
 def part(**options: Any) -> Callable[[Any], Any]:
     """Return a decorator for parts that are compiled with these options of `numba.njit`."""
-    known = all(hasattr(codegen.JITCodeLibrary, name) for name in _NEEDED)
+    known = all(hasattr(_Library, name) for name in _NEEDED)
     extra = {"pipeline_class": _PartCompiler} if known else {}
-    decorator: Callable[[Any], Any] = register_jitable(**options, **extra)
+    declare: Any = register_jitable
+    decorator: Callable[[Any], Any] = declare(**options, **extra)
     return decorator
