@@ -6,6 +6,7 @@ Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"
 64-bit words are used, since the distributions of numpy carry no promise across versions.
 """
 
+import functools
 import hashlib
 import re
 from fractions import Fraction
@@ -117,6 +118,17 @@ class Stream:
             return np.empty(0, np.uint64)
         return self._streams.raw(self.key, w1 << 64 | w2 << 128 | w3 << 192, count)
 
+    def rows(self, count: int, w1s: range) -> NDArray[np.uint64]:
+        """Return ``block(count, w1)`` of each w1 of consecutive ones, uint64 [w1s, 4*count].
+
+        One call of native code that releases the interpreter lock.
+        """
+        from simedge.core.philox import fill  # noqa: PLC0415  # streams alone need no compiler
+
+        words = np.empty((len(w1s), count, 4), np.uint64)
+        fill(np.array(self.key, np.uint64), w1s.start, words)
+        return words.reshape(len(w1s), 4 * count)
+
 
 def flow64(source: str, destination: str, cls: str) -> int:
     """Return the 64-bit name of a flow of messages of one class between two ends."""
@@ -174,5 +186,9 @@ def normal_float(word: int) -> float:
 
 def normals(words: NDArray[np.uint64]) -> NDArray[np.float64]:
     """Return standard normal numbers of the table, one a word, same shape."""
-    table = np.asarray(normal_table(), np.int64)
-    return table[(words >> np.uint64(52)).astype(np.int64)] / 2.0**32
+    return _normal_array()[(words >> np.uint64(52)).astype(np.int64)] / 2.0**32
+
+
+@functools.cache
+def _normal_array() -> NDArray[np.int64]:
+    return np.asarray(normal_table(), np.int64)

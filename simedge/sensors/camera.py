@@ -7,14 +7,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.sensors.encoder import EVENTS_PER_PIXEL_MAX, Camera, Reel, Scene, film, keep_apart
+from simedge.sensors.encoder import EVENTS_PER_PIXEL_MAX, Camera, Scene, film, keep_apart
 from simedge.sensors.presentation import LEGS
 from simedge.sensors.settings import CameraSettings
 
-__all__ = ["BATCH", "build_camera", "take"]
-
-BATCH: Final = 64
-"""Shots rendered in one native call: bounds the memory of a long request."""
+__all__ = ["build_camera", "take"]
 
 _LEVEL: Final = 65536
 _DARK: Final = 0.35
@@ -53,6 +50,7 @@ def build_camera(
     )
 
 
+@functools.cache
 def _instants_us(moved: float, span_us: int) -> NDArray[np.int64]:
     """Return when a picture that moves so many pixels a saccade is rendered."""
     steps = LEGS * max(_INSTANTS_LEAST, math.ceil(_INSTANTS_PER_PIXEL * moved))
@@ -62,9 +60,11 @@ def _instants_us(moved: float, span_us: int) -> NDArray[np.int64]:
 def take(scene: Scene, camera: Camera, noise: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the packed events of all shots with this noise, ascending."""
     pixels = camera.size**2
-    room = len(scene.plans) * pixels * EVENTS_PER_PIXEL_MAX
-    reel = Reel(np.empty(room, np.int64), np.zeros((3, pixels), np.int64))
-    count = film(scene, camera, reel)
-    keys = np.concatenate((reel.keys[:count], noise))
+    room = len(scene.plans) * pixels * EVENTS_PER_PIXEL_MAX + len(noise)
+    keys, scratch = np.empty(room, np.int64), np.empty((7, pixels), np.int64)
+    looks = camera.instants_us, camera.thresholds, camera.levels
+    seen = film(*scene, camera.size, *looks, keys, *scratch)
+    keys = keys[: seen + len(noise)]
+    keys[seen:] = noise
     keys.sort()
-    return keys[: keep_apart(keys, camera.refractory_us, reel.retina[0])]
+    return keys[: keep_apart(keys, camera.refractory_us, scratch[0])]

@@ -5,14 +5,14 @@ import hashlib
 import json
 import threading
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.streams import Stream, Streams, normals
 from simedge.sensors.chance import dirichlet, draw, thresholds
-from simedge.sensors.encoder import Camera
+from simedge.sensors.encoder import Camera, unpack_pictures
 from simedge.sensors.frames import ITEM, UNLABELLED, Frame, Rhythm
 from simedge.sensors.presentation import gains, pick
 from simedge.sensors.projector import CLASS_WORD, GAIN_WORD, IMAGE_WORD, Projector, Shots
@@ -20,6 +20,9 @@ from simedge.sensors.settings import DigitsSettings, DirichletSplit
 from simedge.sensors.table import CLASSES, cast_roles, digits
 
 __all__ = ["DigitsSensor"]
+
+_NEVER: Final = 2**63 - 1
+"""A number that no presentation reaches."""
 
 
 class _Eye(NamedTuple):
@@ -49,7 +52,11 @@ class DigitsSensor(Rhythm):
         self._drawing = threading.Lock()  # streams share one generator
         self.width = self.height = settings.size
         self.shifts_ns = (settings.shift.at,) if settings.shift else ()
+        self._shifted_from = self.first_from(settings.shift.at) if settings.shift else _NEVER
         self._roles = cast_roles(self._streams, digits().labels)
+        self._images: NDArray[np.int64] = np.concatenate(self._roles.train)
+        self._sizes = np.array([len(images) for images in self._roles.train])
+        self._firsts = np.cumsum(self._sizes) - self._sizes
         self._projector = Projector(settings, digits(), span_us=self.span_us)
         self._item_camera = self._projector.camera(np.zeros(settings.size**2))
         self._eye = functools.lru_cache(maxsize=1024)(self._open_eye)
@@ -70,14 +77,14 @@ class DigitsSensor(Rhythm):
         """Return consecutive frames of one device; the lock of the interpreter is released."""
         indices = self.checked(first, count)
         eye = self._eye(device)
-        words = self._words(eye.stream, indices)
+        words = self._projector.words(eye.stream, indices)
         labels = draw(words[:, CLASS_WORD], eye.law)
         sources = self._learnt_from(labels, words[:, IMAGE_WORD])
         shots = Shots(
             list(zip(indices, labels.tolist(), sources.tolist(), strict=True)),
             words,
             np.full(count, eye.gain),
-            np.array([self._is_shifted(index) for index in indices], np.bool_),
+            np.arange(first, first + count) >= self._shifted_from,
         )
         return self._projector.show(shots, eye.camera)
 
@@ -103,7 +110,7 @@ class DigitsSensor(Rhythm):
         )
         sha = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
         scene = self._projector.scene(shots, self._item_camera)
-        images = scene.pictures[scene.plans[:, 0]]
+        images = unpack_pictures(scene.pictures[scene.plans[:, 0]])
         for part in (images, scene.plans, scene.paths, self._projector.noise(shots)):
             sha.update(part.astype("<i8").tobytes())
         return sha.digest()
@@ -115,7 +122,8 @@ class DigitsSensor(Rhythm):
 
     def _items(self, name: str, count: int, pool: tuple[NDArray[np.int64], ...]) -> Shots:
         """Take `count` unlabelled items, the classes in turn and the images of a class in turn."""
-        words = self._words(self._streams.stream("sensors-items", name, "frames"), range(count))
+        stream = self._streams.stream("sensors-items", name, "frames")
+        words = self._projector.words(stream, range(count))
         sources = [_in_turn(pool[n % CLASSES], n // CLASSES) for n in range(count)]
         return Shots(
             [(ITEM, UNLABELLED, source) for source in sources],
@@ -128,19 +136,9 @@ class DigitsSensor(Rhythm):
         self, labels: NDArray[np.int64], words: NDArray[np.uint64]
     ) -> NDArray[np.int64]:
         """Draw a training image of each label."""
-        train = self._roles.train
-        sizes = np.array([len(images) for images in train])
-        firsts = np.cumsum(sizes) - sizes
-        images: NDArray[np.int64] = np.concatenate(train)
-        chosen: NDArray[np.int64] = images[firsts[labels] + pick(words, sizes[labels])]
+        sizes = self._sizes[labels]
+        chosen: NDArray[np.int64] = self._images[self._firsts[labels] + pick(words, sizes)]
         return chosen
-
-    def _is_shifted(self, index: int) -> bool:
-        return any(self.start_ns(index) >= at for at in self.shifts_ns)
-
-    def _words(self, stream: Stream, indices: range) -> NDArray[np.uint64]:
-        with self._drawing:
-            return self._projector.words(stream, indices)
 
     def _open_eye(self, device: str) -> _Eye:
         law = thresholds(self.proportions(device))

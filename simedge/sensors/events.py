@@ -35,23 +35,25 @@ def noise(
     counts
         Events of each shot, int64 [shots].
     """
-    shot, column = np.nonzero(np.arange(words.shape[1]) < counts[:, None])
-    taken = words[shot, column]
+    taken = words[np.arange(words.shape[1]) < counts[:, None]]
     low = (taken & np.uint64(0xFFFFFFFF)).astype(np.int64)
     high = (taken >> np.uint64(33)).astype(np.int64)
-    polarity = ((taken >> np.uint64(32)) & np.uint64(1)).astype(np.int64)
+    polarity = (taken >> np.uint64(32)).astype(np.int64) & 1
+    shot = np.repeat(np.arange(len(counts)), counts)
     t_us, pixel = (high * span_us) >> 31, (low * pixels) >> 32
     return shot << SHOT_BITS | t_us << TIME_BITS | pixel << 1 | polarity
 
 
 def cut(keys: NDArray[np.int64], tags: Sequence[Tag], *, size: int) -> list[Frame]:
     """Cut ascending packed events into one read-only frame a shot."""
-    pixel = (keys >> 1) & _PIXEL_MASK
+    low = keys.astype(np.uint16)  # what divides sixteen bits is four times as wide
+    pixel, side = (low >> np.uint16(1)) & np.uint16(_PIXEL_MASK), np.uint16(size)
+    y = pixel // side
     columns = (
-        (pixel % size).astype(np.uint16),
-        (pixel // size).astype(np.uint16),
+        pixel - y * side,
+        y,
         (keys >> TIME_BITS) & _TIME_MASK,
-        (keys & 1).astype(np.uint8),
+        (low & np.uint16(1)).astype(np.uint8),
     )
     for column in columns:
         column.setflags(write=False)

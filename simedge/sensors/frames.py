@@ -1,5 +1,6 @@
 """What a sensor delivers, and the port that every sensor fits."""
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Protocol
@@ -138,6 +139,10 @@ class Rhythm:
         if index < 0:
             raise SensorError(f"presentations are numbered from 0, got {index}")
         return int(index * self._period_ns)
+
+    def first_from(self, at_ns: int) -> int:
+        """Return which presentation is the first to start at a time or later."""
+        return math.ceil(at_ns / self._period_ns)
 
     def arrival_ns(self, frame: Frame) -> int:
         """Return when a frame is complete: with its last pixel event, else at its end."""

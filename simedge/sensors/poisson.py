@@ -2,7 +2,6 @@
 
 import functools
 import hashlib
-import threading
 from typing import Final
 
 import numpy as np
@@ -37,7 +36,6 @@ class PoissonSensor(Rhythm):
         self.width = self.height = settings.size
         self._items = settings.proxy.blocks * settings.proxy.rows
         self._streams = Streams(seed)
-        self._drawing = threading.Lock()  # streams share one generator
         mean = settings.noise_per_pixel(settings.pixel_rate) * settings.size**2
         self._law = poisson_thresholds(mean)
         self._stream = functools.lru_cache(maxsize=1024)(self._open_stream)
@@ -92,6 +90,4 @@ class PoissonSensor(Rhythm):
 
     def _words(self, stream: Stream, indices: range) -> NDArray[np.uint64]:
         blocks = -(-(_EVENTS + len(self._law)) // 4)
-        with self._drawing:
-            rows = [stream.block(blocks, index) for index in indices]
-        return np.array(rows, np.uint64).reshape(len(rows), 4 * blocks)
+        return stream.rows(blocks, indices)

@@ -88,25 +88,22 @@ def paths(words: NDArray[np.uint64], width: Fraction, *, instants: int) -> NDArr
     """
     corners = _corners(words, int(width * _PIXEL))
     steps = (instants - 1) // LEGS
-    along = np.arange(steps)[:, None]
-    legs = [
-        corners[:, leg, None] + (corners[:, leg + 1, None] - corners[:, leg, None]) * along // steps
-        for leg in range(LEGS)
-    ]
-    return np.concatenate((*legs, corners[:, LEGS:]), axis=1)
+    legs = (corners[:, 1:] - corners[:, :-1])[:, :, None] * np.arange(steps)[:, None] // steps
+    legs += corners[:, :-1, None]
+    return np.concatenate((legs.reshape(len(words), -1, 2), corners[:, LEGS:]), axis=1)
 
 
 def _corners(words: NDArray[np.uint64], width: int) -> NDArray[np.int64]:
     """Return the corners of each shot's path, the last being the first, int64 [shots, 4, 2]."""
-    start = _spread(words[:, 0], int(width * _START))
-    wander = _spread(words[:, 1], int(width * _WANDER))
-    corners = np.array(_CORNERS, np.int64) * width // 2 + start[:, None, :2]
+    most = np.array([int(width * _START), int(width * _WANDER)])
+    start, wander = _spread(words, most).swapaxes(0, 1)
+    corners: NDArray[np.int64] = np.array(_CORNERS) * width // 2 + start[:, None, :2]
     corners[:, 1:3] += wander.reshape(-1, 2, 2)
     return corners
 
 
-def _spread(words: NDArray[np.uint64], most: int) -> NDArray[np.int64]:
-    """Return four numbers in [-most, most] for each word, int64 [shots, 4]."""
+def _spread(words: NDArray[np.uint64], most: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return four numbers in [-most, most] for each word, int64 [shots, len(most), 4]."""
     lanes = np.arange(0, 64, 16, dtype=np.uint64)
-    parts = ((words[:, None] >> lanes) & np.uint64(0xFFFF)).astype(np.int64)
-    return ((2 * parts + 1 - _PIXEL) * most) >> 16
+    parts = ((words[..., None] >> lanes) & np.uint64(0xFFFF)).astype(np.int64)
+    return ((2 * parts + (1 - _PIXEL)) * most[:, None]) >> 16

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from simedge.core.streams import Stream
 from simedge.sensors.camera import build_camera, take
 from simedge.sensors.chance import draw, poisson_thresholds
-from simedge.sensors.encoder import Camera, Scene
+from simedge.sensors.encoder import Camera, Scene, pack_pictures
 from simedge.sensors.events import Tag, cut, noise
 from simedge.sensors.frames import Frame
 from simedge.sensors.presentation import View, paths
@@ -66,11 +66,14 @@ class Projector:
         self._camera_settings = settings.camera
         self._size = settings.size
         self._span_us = span_us
+        self._width = settings.camera.amplitude * settings.size
         view = View.straight(size=settings.size, side=SIDE)
-        self._views = (view, view.shifted(settings.shift) if settings.shift else view)
+        views = (view, view.shifted(settings.shift) if settings.shift else view)
+        said = [(*one.matrix, one.invert, *one.light.as_integer_ratio()) for one in views]
+        self._views = np.array(said, np.int64)
         ink = np.pad(table.pictures, ((0, 0), (1, 1), (1, 1))).reshape(len(table.labels), -1)
         # behind each picture's number plus theirs: the same with ink and ground exchanged
-        self._pictures = np.concatenate((ink, INK - ink)).astype(np.int64)
+        self._pictures = pack_pictures(np.concatenate((ink, INK - ink)))
         self._count = len(table.labels)
         mean = settings.noise_per_pixel(settings.camera.noise) * settings.size**2
         self._noise_law = poisson_thresholds(mean)
@@ -82,8 +85,7 @@ class Projector:
     def words(self, stream: Stream, indices: range) -> NDArray[np.uint64]:
         """Return the words of shots, uint64 [shots, n]; w1 of their counters is the index."""
         blocks = -(-(_NOISE + len(self._noise_law)) // 4)
-        rows = [stream.block(blocks, index) for index in indices]
-        return np.array(rows, np.uint64).reshape(len(rows), 4 * blocks)
+        return stream.rows(blocks, indices)
 
     def show(self, shots: Shots, camera: Camera) -> list[Frame]:
         """Return the frames of shots."""
@@ -96,23 +98,15 @@ class Projector:
 
     def scene(self, shots: Shots, camera: Camera) -> Scene:
         """Return what the camera is shown: view, image and movement of each shot."""
-        sources = np.array([source for _, _, source in shots.tags], np.int64)
-        plain, other = (self._plans(view, sources, shots.gain) for view in self._views)
-        plans = np.where(shots.shifted[:, None], other, plain)
-        width = self._camera_settings.amplitude * self._size
-        motion = paths(shots.words[:, _MOTION], width, instants=len(camera.instants_us))
+        views = self._views[shots.shifted.astype(np.intp)]
+        plans = np.empty((len(views), 6), np.int64)
+        plans[:, 0] = [source for _, _, source in shots.tags] + views[:, 4] * self._count
+        plans[:, 1:5] = views[:, :4]
+        plans[:, 5] = shots.gain * views[:, 5] // views[:, 6]
+        motion = paths(shots.words[:, _MOTION], self._width, instants=len(camera.instants_us))
         return Scene(self._pictures, plans, motion)
 
     def noise(self, shots: Shots) -> NDArray[np.int64]:
         """Return the packed noise events of shots."""
         counts = draw(shots.words[:, _NOISE_COUNT], self._noise_law)
         return noise(shots.words[:, _NOISE:], counts, pixels=self._size**2, span_us=self._span_us)
-
-    def _plans(
-        self, view: View, sources: NDArray[np.int64], gain: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        plans = np.empty((len(sources), 6), np.int64)
-        plans[:, 0] = sources + view.invert * self._count
-        plans[:, 1:5] = view.matrix
-        plans[:, 5] = gain * view.light.numerator // view.light.denominator
-        return plans

@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simedge.core import streams, tables
+from simedge.core.philox import fill
 from simedge.core.streams import Streams
 
 FLOW = streams.flow64("dev03", "server", "token")
 MESSAGE = 1 << 32 | 5
+
+words64 = st.integers(0, 2**64 - 1)
 
 
 @pytest.fixture
@@ -137,6 +140,25 @@ def test_a_block_is_the_words_of_its_counters(count, w1, w2):
     block = stream.block(count, w1, w2)
     singles = [word for w0 in range(count) for word in stream.words(w1, w2, w0=w0)]
     assert block.tolist() == singles
+
+
+@given(st.integers(0, 9), st.integers(0, 2**62), st.integers(0, 4), st.integers(0, 2**32))
+def test_rows_are_the_blocks_of_their_counters(count, first, rows, seed):
+    stream = Streams(seed).stream("a", "b", "c")
+    w1s = range(first, first + rows)
+    assert stream.rows(count, w1s).shape == (rows, 4 * count)
+    assert stream.rows(count, w1s).tolist() == [stream.block(count, w1).tolist() for w1 in w1s]
+
+
+@given(st.tuples(words64, words64), st.integers(0, 2**62), st.integers(1, 5))
+def test_native_words_are_those_of_numpy_with_and_without_the_compiler(key, first, blocks):
+    generator = np.random.Philox(key=np.array(key, np.uint64), counter=((first << 64) - 1) % 2**256)
+    expected = generator.random_raw(4 * blocks).tolist()
+    for kernel in (fill, getattr(fill, "py_func", fill)):
+        words = np.empty((1, blocks, 4), np.uint64)
+        with np.errstate(over="ignore"):  # a key wraps around
+            kernel(np.array(key, np.uint64), first, words)
+        assert words.ravel().tolist() == expected
 
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,9}", fullmatch=True)

@@ -1,6 +1,7 @@
 """Laws of the thresholds, of the Poisson counts and of the Dirichlet proportions."""
 
 import math
+from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simedge.core.streams import Streams
-from simedge.sensors.chance import dirichlet, draw, poisson_thresholds, thresholds
+from simedge.sensors.chance import _power, dirichlet, draw, poisson_thresholds, thresholds
 
 LAST = 2**64 - 1
 
@@ -68,6 +69,16 @@ def test_proportions_have_mean_and_variance_of_the_dirichlet_law(alpha: float) -
     error = math.sqrt(variance / devices)
     assert np.abs(shares.mean(axis=0) - 1 / classes).max() < 4 * error
     assert shares.var() == pytest.approx(variance, rel=0.2)
+
+
+@given(st.integers(1, 2**64 - 1), st.sampled_from(["0.01", "0.05", "0.3", "0.5", "0.7"]))
+def test_powers_are_those_of_decimal_to_the_last_digit(word: int, alpha: str) -> None:
+    shape = Decimal(alpha)
+    with localcontext() as context:
+        context.prec = 40
+        base = Decimal(word) / 2**64
+        for exponent in (1 / shape, shape - 1):
+            assert _power(base, exponent) == base**exponent
 
 
 def test_a_small_alpha_leaves_few_classes_and_a_large_one_all() -> None:

@@ -10,10 +10,11 @@ from simedge.sensors.encoder import (
     EVENTS_PER_PIXEL_MAX,
     PICTURE_SIDE,
     Camera,
-    Reel,
     Scene,
     film,
     keep_apart,
+    pack_pictures,
+    unpack_pictures,
 )
 from simedge.sensors.events import SHOT_BITS, TIME_BITS
 
@@ -40,20 +41,23 @@ def scenes(draw: st.DrawFn, shots: int = 2, instants: int = 7) -> Scene:
         (noise.integers(0, 3, shots), matrix, noise.integers(2048, 8193, shots))
     )
     paths = noise.integers(-3 * ONE, 3 * ONE, (shots, instants, 2))
-    return Scene(pictures.astype(np.int64), plans.astype(np.int64), paths.astype(np.int64))
+    return Scene(
+        pack_pictures(pictures.astype(np.uint8)), plans.astype(np.int64), paths.astype(np.int64)
+    )
 
 
 def _film(scene: Scene, camera: Camera) -> NDArray[np.int64]:
     pixels = SIZE * SIZE
-    room = len(scene.plans) * pixels * EVENTS_PER_PIXEL_MAX
-    reel = Reel(np.empty(room, np.int64), np.zeros((3, pixels), np.int64))
-    return np.sort(reel.keys[: film(scene, camera, reel)])
+    keys = np.empty(len(scene.plans) * pixels * EVENTS_PER_PIXEL_MAX, np.int64)
+    scratch = np.zeros((7, pixels), np.int64)
+    looks = camera.instants_us, camera.thresholds, camera.levels
+    return np.sort(keys[: film(*scene, camera.size, *looks, keys, *scratch)])
 
 
 def _log_intensity(scene: Scene, pixel: int, *, shot: int, instant: int) -> int:
     """Interpolate with Python's integers, straight from the definition."""
     picture, ux, uy, vx, vy, gain = (int(value) for value in scene.plans[shot])
-    texels = scene.pictures[picture].reshape(PICTURE_SIDE, PICTURE_SIDE).tolist()
+    texels = unpack_pictures(scene.pictures[picture]).reshape(PICTURE_SIDE, -1).tolist()
     left, top = (int(value) for value in scene.paths[shot, instant])
     row, column = divmod(pixel, SIZE)
     half, middle = (1 - SIZE) * ONE // 2, (PICTURE_SIDE - 1) * ONE // 2
@@ -88,6 +92,16 @@ def _twin(scene: Scene, camera: Camera) -> list[int]:
                         t_us = times[n - 1] + part // (now - before)
                         keys.append(shot << SHOT_BITS | t_us << TIME_BITS | pixel << 1 | p)
     return sorted(keys)
+
+
+def test_a_packed_picture_holds_each_texel_and_its_three_neighbours() -> None:
+    texels = np.random.Generator(np.random.Philox(key=1)).integers(0, 17, (2, PICTURE_SIDE**2))
+    packed = pack_pictures(texels.astype(np.uint8))
+    assert (unpack_pictures(packed) == texels).all()
+    side = texels.reshape(2, PICTURE_SIDE, PICTURE_SIDE)
+    parts = (side[:, :-1, :-1], side[:, :-1, 1:], side[:, 1:, :-1], side[:, 1:, 1:])
+    four = sum(part << 8 * number for number, part in enumerate(parts))
+    assert (packed.reshape(side.shape)[:, :-1, :-1] == four).all()
 
 
 @settings(max_examples=25)
@@ -135,12 +149,12 @@ def test_a_shot_is_the_same_in_any_company(scene: Scene) -> None:
 
 
 def test_the_readout_carries_so_many_events_a_shot_and_no_more() -> None:
-    picture = np.zeros((1, PICTURE_SIDE, PICTURE_SIDE), np.int64)
+    picture = np.zeros((1, PICTURE_SIDE, PICTURE_SIDE), np.uint8)
     picture[0, :, ::2] = 16
     paths = np.zeros((2, 7, 2), np.int64)
     paths[:, 1::2, 0] = ONE
     plan = np.array([[0, ONE, 0, 0, ONE, 4096]] * 2, np.int64)
-    keys = _film(Scene(picture.reshape(1, -1), plan, paths), _camera(1000))
+    keys = _film(Scene(pack_pictures(picture.reshape(1, -1)), plan, paths), _camera(1000))
     most = SIZE * SIZE * EVENTS_PER_PIXEL_MAX
     assert np.bincount(keys >> SHOT_BITS).tolist() == [most, most]
 
@@ -167,11 +181,11 @@ def test_events_of_a_pixel_keep_their_distance_and_the_first_is_kept(
 
 @pytest.mark.parametrize("polarity", [0, 1])
 def test_growing_brighter_is_on_and_growing_darker_is_off(polarity: int) -> None:
-    picture = np.zeros((1, PICTURE_SIDE, PICTURE_SIDE), np.int64)
+    picture = np.zeros((1, PICTURE_SIDE, PICTURE_SIDE), np.uint8)
     picture[0] = np.arange(PICTURE_SIDE)  # brighter to the right
     paths = np.zeros((1, 7, 2), np.int64)
     paths[0, :, 0] = np.arange(7) * (-ONE // 4 if polarity else ONE // 4)
     plan = np.array([[0, ONE // 4, 0, 0, ONE // 4, 4096]], np.int64)
-    keys = _film(Scene(picture.reshape(1, -1), plan, paths), _camera(2000))
+    keys = _film(Scene(pack_pictures(picture.reshape(1, -1)), plan, paths), _camera(2000))
     assert len(keys) > 0
     assert set((keys & 1).tolist()) == {polarity}
