@@ -92,6 +92,7 @@ class DeviceHost(Host):
     def crash(self, now: int, *, state: str) -> None:
         """Stop at once: jobs, queues and timers are gone."""
         self._catch_up(now, fault=True)
+        self.door.forget()
         for dropped in self.device.crash(now):
             self._drop(dropped, now, lost=True)
         self.account.crashes += 1
@@ -120,6 +121,8 @@ class DeviceHost(Host):
     def _settle(self, now: int) -> None:
         for due in self.device.start(now):
             self._post(due)
+        if self.device.idle and self._feed.flows:
+            self.door.anticipate(*self._feed.peek())
 
     def _catch_up(self, now: int, *, fault: bool = False) -> None:
         """Count the rows of a running pass that have ended without a record of their own."""

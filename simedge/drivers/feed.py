@@ -1,8 +1,11 @@
 """The camera of one device, rendered a batch at a time and one batch ahead."""
 
 from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from typing import Any
 
+from simedge.drivers.lookahead import Shown
 from simedge.sensors.frames import Frame, Sensor
 
 __all__ = ["Feed"]
@@ -15,25 +18,35 @@ class Feed:
 
     Parameters
     ----------
+    prepare
+        Brings frames into the learner's own form.
     executor
         Renders ahead; frames are pure functions of (seed, device, index), so nothing else changes.
     """
 
-    def __init__(self, sensor: Sensor, device: str, executor: Executor) -> None:
+    def __init__(
+        self,
+        sensor: Sensor,
+        device: str,
+        *,
+        prepare: Callable[[Sequence[Frame]], Any],
+        executor: Executor,
+    ) -> None:
         self._sensor = sensor
+        self._prepare = prepare
         self._device = device
         self._executor = executor
-        self._frames: deque[Frame] = deque()
+        self._frames: deque[tuple[Frame, Shown]] = deque()
         self._next = 0
-        self._coming: Future[list[Frame]] | None = None
+        self._coming: Future[list[tuple[Frame, Shown]]] | None = None
 
     @property
     def flows(self) -> bool:
         """Whether the sensor delivers frames at all."""
         return self._sensor.frames_due
 
-    def peek(self) -> Frame:
-        """Return the frame that arrives next."""
+    def peek(self) -> tuple[Frame, Shown]:
+        """Return the frame that arrives next, plain and as learners see it."""
         if not self._frames:
             self._frames.extend(self._batch() if self._coming is None else self._coming.result())
             self._coming = self._executor.submit(self._batch)
@@ -41,14 +54,16 @@ class Feed:
 
     def pop(self) -> Frame:
         """Return the frame that arrives now."""
-        frame = self.peek()
+        frame, _ = self.peek()
         self._frames.popleft()
         return frame
 
     def arrival_ns(self) -> int:
         """Return when the next frame arrives."""
-        return self._sensor.arrival_ns(self.peek())
+        return self._sensor.arrival_ns(self.peek()[0])
 
-    def _batch(self) -> list[Frame]:
+    def _batch(self) -> list[tuple[Frame, Shown]]:
         first, self._next = self._next, self._next + _BATCH
-        return self._sensor.frames(self._device, first, _BATCH)
+        frames = self._sensor.frames(self._device, first, _BATCH)
+        prepared = self._prepare(frames)
+        return [(frame, (prepared, i)) for i, frame in enumerate(frames)]

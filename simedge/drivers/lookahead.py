@@ -1,7 +1,12 @@
-"""The processor's door to the learner of one device."""
+"""The processor's door to the learner of one device, with a look ahead.
 
-from collections.abc import Sequence
-from concurrent.futures import Executor
+A frame that an idle device will see next is known before it arrives, and nothing touches the
+device's learner until then. So when the first device of a batch of them is to learn, the frames of
+all are computed in one go, on two cores; what comes to nothing (the device crashes, or another job
+comes first) is thrown away. The results are the same: only the wall clock notices.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from simedge.learning.ports import DeviceLearner, Pull
@@ -9,7 +14,10 @@ from simedge.protocol.machine import KlStep, ProxyPass, SetLambda
 from simedge.sensors.frames import Frame, Sensor
 from simedge.world.jobs import Job, Work
 
-__all__ = ["LearnerDoor", "ProxyItems"]
+__all__ = ["Horizon", "LearnerDoor", "ProxyItems", "Shown"]
+
+Shown = tuple[Any, int]
+"""Frames in the learner's own form, and which of them."""
 
 
 class LearnerDoor:
@@ -19,8 +27,9 @@ class LearnerDoor:
     ----------
     items
         The proxy set as learners see it, shared by all devices.
-    executor
-        None if volleys are stepped: then the rows of a pass are not computed in one go.
+    horizon
+        Computes frames ahead; None if volleys are stepped: then the rows of a pass are not computed
+        in one go either.
     """
 
     def __init__(
@@ -29,18 +38,26 @@ class LearnerDoor:
         sensor: Sensor,
         *,
         items: "ProxyItems",
-        executor: Executor | None,
+        horizon: "Horizon | None",
     ) -> None:
         self._learner = learner
         self._sensor = sensor
         self._items = items
-        self._stepped = executor is None
+        self._horizon = horizon
+        self._stepped = horizon is None
+        self._next: tuple[Frame, Work] | None = None
 
     def begin(self, job: Job) -> Work:
         """Return the work of a frame or of a call that is one job."""
         asked = job.subject
         if isinstance(asked, Frame):
+            ahead, self._next = self._next, None
+            if ahead is not None and self._horizon is not None:
+                if ahead[0] is asked:
+                    return self._horizon.take(ahead[1])
+                self._horizon.drop(ahead[1])
             return self._learner.learn(asked)
+        self.forget()
         if isinstance(asked, KlStep):
             pulls = [Pull(*part) for part in asked.parts]
             return self._learner.kl_steps(pulls, alpha=asked.alpha, steps=asked.steps)
@@ -50,12 +67,60 @@ class LearnerDoor:
     def rows(self, job: Job, first: int, stop: int) -> Sequence[Work]:
         """Return the work of the rows first .. stop - 1 of a proxy pass."""
         asked, learner = job.subject, self._learner
+        self.forget()
         assert isinstance(asked, ProxyPass)
         if self._stepped:
             frames = enumerate(self._sensor.proxy[asked.first + first : asked.first + stop], first)
             return [learner.proxy_row(item, address=asked.address, row=i) for i, item in frames]
         items = self._items.get(asked.first, asked.count)
         return learner.pass_rows(items, address=asked.address, first=first, stop=stop)
+
+    def anticipate(self, frame: Frame, shown: Shown) -> None:
+        """Note the frame that an idle device will see next, as `prepare` gave it."""
+        if self._next is None and self._horizon is not None and self._horizon.open:
+            self._next = frame, self._horizon.add(self._learner.learn(frame, shown=shown))
+
+    def forget(self) -> None:
+        """Throw away what was noted or computed ahead."""
+        if self._next is not None and self._horizon is not None:
+            self._horizon.drop(self._next[1])
+        self._next = None
+
+
+class Horizon:
+    """Frames that will be learned next, of all devices of a run.
+
+    Parameters
+    ----------
+    together
+        Runs works of the run's learners; None if they have no such way.
+    """
+
+    def __init__(self, together: Callable[[Sequence[Any]], None] | None) -> None:
+        self._together = together
+        self._waiting: dict[int, Work] = {}
+
+    @property
+    def open(self) -> bool:
+        """Whether anything can be computed ahead."""
+        return self._together is not None
+
+    def add(self, work: Work) -> Work:
+        """Note a work that nobody has begun."""
+        self._waiting[id(work)] = work
+        return work
+
+    def take(self, work: Work) -> Work:
+        """Return a noted work, computed: all that wait are."""
+        if id(work) in self._waiting and self._together is not None:
+            self._together(list(self._waiting.values()))
+            self._waiting.clear()
+        return work
+
+    def drop(self, work: Work) -> None:
+        """Throw away a noted work."""
+        self._waiting.pop(id(work), None)
+        work.discard()
 
 
 class ProxyItems:

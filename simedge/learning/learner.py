@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,35 +9,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 from simedge.learning.errors import LearnerError
-from simedge.learning.jobs import KlSteps, Presentation, SetLambda, Workshop
-from simedge.learning.passes import PassRow, Yield, rows_of_pass
+from simedge.learning.jobs import KlSteps, SetLambda, Workshop
+from simedge.learning.passes import PassRow, rows_of_pass
+from simedge.learning.play import Outcome, play
+from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
-from simedge.learning.presentation import present
+from simedge.learning.presenting import Presentation, run_together
 from simedge.learning.readout import Readout
 from simedge.learning.settings import LinearSettings, SpikingSettings
 from simedge.learning.stage import (
+    Blueprint,
     blueprint_of,
-    common_room,
     initial_weights,
     open_stage,
     rule_law,
 )
-from simedge.learning.volleys import volleys_of
-from simedge.neurons.layout import COUNTERS
+from simedge.learning.volleys import Prepared, prepare
 
 __all__ = ["Counts", "Learned", "Learner", "PassRow", "Prepared", "Work", "open_learner"]
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Presentations as circuits see them, end to end, for `Learner.predict`."""
-
-    labels: NDArray[np.int64]
-    tick: NDArray[np.int32]
-    start: NDArray[np.int32]
-    line: NDArray[np.int32]
-    bounds: NDArray[np.int64]
-    """Volleys of presentation f are [bounds[f], bounds[f+1])."""
 
 
 def open_learner(  # noqa: PLR0913 - one builder, all by name
@@ -50,6 +38,8 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     streams: Streams,
     device: str,
     span_ns: int = 100_000_000,
+    pools: "dict[object, Pool] | None" = None,
+    size: int = 1,
 ) -> "Learner":
     """Build the learner of one device.
 
@@ -64,6 +54,8 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
         device's own if `shared_start` is off.
     span_ns
         How long a presentation lasts; its time bins divide it.
+    pools, size
+        Where learners of one run that are built alike find each other, and how many there will be.
     """
     if classes < 2:
         raise LearnerError(f"a learner needs at least 2 classes, got {classes}")
@@ -72,19 +64,31 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     if isinstance(settings, SpikingSettings):
         name = "learner" if settings.shared_start else device
         weights = initial_weights(settings.layers, plan.columns, streams=streams, name=name)
-    stage = open_stage(plan)
-    held, held_tick = stage.start(weights)
+    pool = _pool_of(plan, classes, pools=pools, size=size)
+    place = pool.take()
+    pool.held[place], pool.held_tick[place] = pool.stage.start(weights)
     readout = Readout(
         classes=classes,
-        weights=np.zeros((classes, stage.features), np.float32),
+        weights=pool.weights[place],
         rate=settings.readout.rate,
         kl_rate=settings.readout.kl_rate,
         horizon=settings.readout.centring,
-        mean=np.zeros(stage.features, np.float32),
+        mean=pool.mean[place],
     )
     rule = settings.rule.kind if isinstance(settings, SpikingSettings) else "delta"
-    shop = Workshop(plan, stage, held=held, held_tick=held_tick, readout=readout)
-    return Learner(shop, rule=rule)
+    return Learner(Workshop(plan, pool, readout, place=place), rule=rule)
+
+
+def _pool_of(
+    plan: Blueprint, classes: int, *, pools: "dict[object, Pool] | None", size: int
+) -> Pool:
+    """Return the pool of learners built alike, or a new one."""
+    if pools is None:
+        return Pool(open_stage(plan), classes=classes)
+    key = plan, classes
+    if key not in pools:
+        pools[key] = Pool(open_stage(plan), classes=classes, size=size)
+    return pools[key]
 
 
 class Learner:
@@ -113,17 +117,23 @@ class Learner:
     @property
     def features(self) -> int:
         """Length of the readout's feature vector."""
-        return self._shop.stage.features
+        return int(self._shop.stage.features)
 
-    def learn(self, frame: FrameLike) -> Work:
-        """Predict the frame's class, then learn from it; value `Learned`."""
+    def learn(self, frame: FrameLike, *, shown: tuple[Prepared, int] | None = None) -> Presentation:
+        """Predict the frame's class, then learn from it; value `Learned`.
+
+        `shown` is the frame as `prepare` gave it, and its place there, if that is at hand.
+        """
         if not 0 <= frame.label < self.classes:
             raise LearnerError(f"label {frame.label} of {self.classes} classes")
-        return Presentation(self._shop, frame, kept_as=None)
+        return Presentation(self._shop, *(shown or (self.prepare([frame]), 0)))
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Work:
         """Forward one proxy item and keep its features; value: softmax, float32 (classes,)."""
-        return Presentation(self._shop, frame, kept_as=(address, row))
+        return Presentation(self._shop, self.prepare([frame]), 0, kept_as=(address, row))
+
+    run_together = staticmethod(run_together)
+    """Runs the jobs of `learn` that wait, of learners of one pool."""
 
     def kl_step(
         self, *, address: int, target: ArrayLike, mask: ArrayLike, alpha: float, steps: int = 1
@@ -167,22 +177,17 @@ class Learner:
         return SetLambda(self._shop, shares)
 
     def prepare(self, frames: Sequence[FrameLike]) -> Prepared:
-        """Gather frames into volleys once, for any number of predictions by equal learners."""
-        parts = [volleys_of(frame, self._shop.plan.camera) for frame in frames]
-        lines = np.cumsum([0, *(part.line.size for part in parts)])
-        starts = [part.start[:-1] + lines[i] for i, part in enumerate(parts)]
-        return Prepared(
-            labels=np.array([part.label for part in parts], np.int64),
-            tick=_joined([part.tick for part in parts]),
-            start=_joined([*starts, lines[-1:]]),
-            line=_joined([part.line for part in parts]),
-            bounds=np.cumsum([0, *(part.tick.size for part in parts)]).astype(np.int64),
-        )
+        """Gather frames into volleys once, for any number of presentations to equal learners."""
+        return prepare(frames, self._shop.plan.camera)
 
     def predict(self, prepared: Prepared) -> NDArray[np.int64]:
         """Return the class of each presentation, ties to the lowest; changes and counts nothing."""
-        given = self._forward(prepared, prepared.bounds, rows=1)
-        return np.asarray(given.chances.argmax(axis=1), np.int64)
+        shop, count = self._shop, prepared.bounds.size - 1
+        longest = int(np.diff(prepared.bounds).max(initial=0))
+        outcome = Outcome.room(shop.pool, count, operations=longest, keep=False)
+        jobs = [(shop.place, f, shop.clock, 0) for f in range(count)]
+        play(shop.pool, prepared, np.array(jobs, np.int64).reshape(-1, 4), outcome)
+        return np.asarray(outcome.chances.argmax(axis=1), np.int64)
 
     def pass_rows(
         self, prepared: Prepared, *, address: int, first: int = 0, stop: int | None = None
@@ -192,38 +197,17 @@ class Learner:
         It is what `proxy_row` gives row by row, provided that nothing is learned before the last
         of them is committed.
         """
+        shop = self._shop
         bounds = prepared.bounds[first : None if stop is None else stop + 1]
-        given = self._forward(prepared, bounds, rows=bounds.size - 1)
+        bounds = bounds - bounds[0]
+        places, rows = bounds.tolist(), bounds.size - 1
+        outcome = Outcome.room(shop.pool, rows, operations=places[-1])
+        jobs = [(shop.place, first + f, shop.clock, places[f]) for f in range(rows)]
+        play(shop.pool, prepared, jobs, outcome)
+        dense = not shop.plan.columns
         return rows_of_pass(
-            given,
-            bounds - bounds[0],
-            self._shop.readout,
-            address=address,
-            first=first,
-            dense=not self._shop.plan.columns,
+            outcome, bounds, shop.readout, address=address, first=first, dense=dense
         )
-
-    def _forward(self, prepared: Prepared, bounds: NDArray[np.int64], *, rows: int) -> Yield:
-        """Forward presentations on neuron state of their own, and keep `rows` of their levels."""
-        shop, stage, count = self._shop, self._shop.stage, bounds.size - 1
-        room, clock = common_room(stage), shop.clock
-        given = Yield(
-            chances=np.empty((count, self.classes), np.float32),
-            raw=np.empty((rows, stage.features), np.float32),
-            counters=np.empty((rows, len(COUNTERS)), np.int32),
-            operations=np.empty(int(bounds[-1] - bounds[0]), np.int64),
-        )
-        begin = room.scratch.begin((count + 1) * shop.plan.rest_ticks)
-        present(
-            shop.held, shop.held_tick, room.scratch.real, room.scratch.ints,
-            stage.wiring.plan, stage.wiring.table, shop.law, stage.scaling, *shop.fixed,
-            room.spikes, shop.readout.weights, shop.readout.mean,
-            prepared.line, prepared.tick, prepared.start,
-            bounds, int(bounds[0]), int(bounds[-1]), begin, clock, 0,
-            np.empty(stage.features, np.float32), given.raw, given.chances, given.counters,
-            given.operations,
-        )  # fmt: skip
-        return given
 
     def memory(self, kept_rows: int | None = None) -> dict[str, int]:
         """Return the bytes that a device needs, by term, at 4 bytes a number.
@@ -260,7 +244,3 @@ class Learner:
         for name in ("held", "held_tick", "readout", "mean"):
             sha.update(np.ascontiguousarray(state[name]).tobytes())
         return sha.digest()
-
-
-def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[np.int32]:
-    return np.concatenate([np.empty(0, np.int32), *parts]).astype(np.int32)

@@ -96,7 +96,7 @@ class OwnLearner(ABC):
         """Multiply-accumulates of one prediction: by default one for each number learned."""
         return sum(array.size for array in _arrays(self._state()))
 
-    def learn(self, frame: FrameLike) -> Work:
+    def learn(self, frame: FrameLike, *, shown: Any = None) -> Work:  # noqa: ANN401, ARG002
         """Predict the frame's class, then learn from it; value `Learned`."""
         if not 0 <= frame.label < self.classes:
             raise LearnerError(f"label {frame.label} of {self.classes} classes")

@@ -5,33 +5,19 @@ computed when its first one starts, as long as nothing is learned before the las
 """
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simedge.learning.play import Outcome
 from simedge.learning.ports import Counts
 from simedge.learning.readout import Readout
 
-__all__ = ["PassRow", "Yield", "rows_of_pass"]
-
-
-@dataclass(frozen=True, slots=True)
-class Yield:
-    """What forwarding presentations gives, a row each.
-
-    Softmax (rows, classes), raw levels (rows, features), counters (rows, counters), and the
-    operations of all volleys, end to end.
-    """
-
-    chances: NDArray[np.float32]
-    raw: NDArray[np.float32]
-    counters: NDArray[np.int32]
-    operations: NDArray[np.int64]
+__all__ = ["PassRow", "rows_of_pass"]
 
 
 def rows_of_pass(
-    given: Yield,
+    given: Outcome,
     bounds: NDArray[np.int64],
     readout: Readout,
     *,
@@ -64,7 +50,7 @@ class PassRow:
         self,
         readout: Readout,
         kept_as: tuple[int, int],
-        given: tuple[Yield, int],
+        given: tuple[Outcome, int],
         operations: NDArray[np.int64],
         counts: Counts,
         macs: int,

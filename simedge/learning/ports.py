@@ -150,8 +150,11 @@ class DeviceLearner(Protocol):
         """How many layers learn by a share λ; 0 if none do."""
         ...
 
-    def learn(self, frame: FrameLike) -> Work:
-        """Predict the frame's class, then learn from it; value `Learned`."""
+    def learn(self, frame: FrameLike, *, shown: Any = None) -> Work:  # noqa: ANN401
+        """Predict the frame's class, then learn from it; value `Learned`.
+
+        `shown` is the frame as `prepare` gave it, and its place there, if that is at hand.
+        """
         ...
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Work:

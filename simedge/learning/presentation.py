@@ -1,6 +1,8 @@
 """Presentations, volley by volley, in one native call."""
 # ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -44,71 +46,103 @@ _COUNTERS = len(COUNTERS)
 
 
 @unlocked_leaf
-def present(  # noqa: PLR0913 - arrays in tuples are slow to hand over
+def present(  # noqa: C901, PLR0913 - arrays in tuples are slow to hand over
     held: Reals,
     held_tick: NDArray[np.int64],
-    real: Reals,
-    ints: Ints,
+    law: Reals,
+    weights: Reals,
+    mean: Reals,
     plan: Ints,
     table: Reals,
-    law: Reals,
     scaling: Reals,
     slot: Ints,
     rows: NDArray[np.int64],
     gain: Reals,
     modes: NDArray[np.int64],
+    real: Reals,
+    ints: Ints,
     spikes: Ints,
-    weights: Reals,
-    mean: Reals,
     line: Ints,
     tick: Ints,
     start: Ints,
     bounds: NDArray[np.int64],
+    jobs: NDArray[np.int64],
     first: Whole,
     stop: Whole,
     begin: Whole,
-    clock: Whole,
-    learning: Whole,
+    rest: Whole,
+    new_held: Reals,
+    new_tick: NDArray[np.int64],
     features: Reals,
     raws: Reals,
-    scores: Reals,
+    chances: Reals,
     counters: Ints,
+    told: Ints,
     operations: NDArray[np.int64],
 ) -> None:
-    """Run the volleys first .. stop - 1 of presentations of which f has [bounds[f], bounds[f+1]).
+    """Run the volleys first .. stop - 1 of each presentation that `jobs` name, see `play`.
 
-    Arguments come one by one, for arrays in tuples are slow to hand over: first the circuit, the
-    numbers of its rule (eight a layer, see `coefficients`) and of its scaling (four, see
-    `rescale`), the binning, the readout; then the presentations as volleys of lines; then which
-    part of them, where on the scratch clock they begin, the thresholds' clock, 1 to learn.
+    Arguments come one by one: first what the learners of a pool know, a row each; what they share
+    (circuit, scaling, binning); scratch state; then the presentations, of which f has the volleys
+    [bounds[f], bounds[f+1]); the jobs (learner, presentation, clock, place of the operations);
+    where on the scratch clock the first begins and how far on each next one.
 
-    Row f of `scores`, `raws` and `counters` gets what presentation f gives when its last volley
-    has run (if `raws` has a single row it is written over), `operations` those of each volley.
+    Whose weights have room in `new_held` learns. A row of the other arrays gets what comes of a
+    presentation when its last volley has run; a single row is written over.
     """
-    circuit = Circuit(held, held_tick, real, ints, plan, table)
     binning = Binning(slot, rows, gain, modes, spikes)
-    layers, span = scaling.size // 4, modes[2] + 1
-    for f in range(bounds.size - 1):
-        now = Now(begin + f * span, begin + f * span, clock, learning)
-        low, high = max(first, bounds[f]), min(stop, bounds[f + 1])
-        if low == bounds[f]:
+    layers, learning = scaling.size // 4, int(new_held.shape[0] > 0)
+    for f in range(jobs.shape[0]):
+        who, shown = jobs[f, 0], jobs[f, 1]
+        opening, end = bounds[shown], bounds[shown + 1]
+        low, high = min(opening + first, end), min(opening + stop, end)
+        mine, mine_tick, rule = held[who], held_tick[who], law[who]
+        if learning:
+            mine, mine_tick = new_held[f], new_tick[f]
+            if low == opening:
+                copy(held[who], mine)
+                copy(held_tick[who], mine_tick)
+        circuit = Circuit(mine, mine_tick, real, ints, plan, table)
+        now = Now(begin + f * rest, begin + f * rest, jobs[f, 2], learning)
+        if low == opening:
             rewind(circuit, binning, layers)
         for volley in range(low, high):
             before = ints[2] + ints[5]
-            run_volley(circuit, law, binning, now, (line, tick, start), (volley, bounds[f + 1]))
+            run_volley(circuit, rule, binning, now, (line, tick, start), (volley, end))
             ints[0] += 1
-            operations[volley - first] = ints[2] + ints[5] - before
-        if high == bounds[f + 1]:
+            operations[jobs[f, 3] + volley - low] = ints[2] + ints[5] - before
+        if high == end:
             kept = f if raws.shape[0] > 1 else 0
+            if told.shape[0]:
+                tell(circuit, layers, told[f])
             if learning:
                 for index in range(layers):
                     rescale(circuit, index * FIELDS, scaling)
             levels(binning, raws[kept])
-            shape(binning, raws[kept], mean, features)
-            score(weights, features, scores[f])
-            softmax_in_place(scores[f])
+            shape(binning, raws[kept], mean[who], features[kept])
+            score(weights[who], features[kept], chances[f])
+            softmax_in_place(chances[f])
             for i in range(_COUNTERS):
                 counters[kept, i] = ints[i]
+
+
+@native_part
+def copy(source: NDArray[Any], target: NDArray[Any]) -> None:
+    """Copy an array."""
+    for i in range(source.size):
+        target[i] = source[i]
+
+
+@native_part
+def tell(circuit: Circuit, layers: Whole, told: Ints) -> None:
+    """Write the spikes of every layer down: ticks, then neurons."""
+    ints, plan, at = circuit.ints, circuit.plan, 0
+    for layer in range(0, layers * FIELDS, FIELDS):
+        count = ints[plan[layer + SPIKES]]
+        for i in range(count):
+            told[at + i] = ints[plan[layer + SPIKE_TICK] + i]
+            told[at + count + i] = ints[plan[layer + SPIKE_NEURON] + i]
+        at += 2 * count
 
 
 @native_part

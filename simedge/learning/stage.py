@@ -236,13 +236,15 @@ def scaling_law(plan: Blueprint) -> NDArray[np.float32]:
     return np.array([(*scaling, *limits) for scaling in plan.scalings], np.float32).reshape(-1)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Stage:
     """What presentations play on and do not change: shared by all learners built alike."""
 
     wiring: Wiring
     scaling: NDArray[np.float32]
     binning: Binning
+    rest_ticks: int
+    """Ticks from the start of one presentation to that of the next, on the scratch clock."""
 
     def start(
         self, weights: Sequence[NDArray[np.float32]]
@@ -256,10 +258,16 @@ class Stage:
             np.clip(held[row.weight : end], wish[2], wish[3], out=held[row.weight : end])
         return held, held_tick
 
-    @property
+    @functools.cached_property
     def features(self) -> int:
         """Length of the feature vector."""
         return int(self.binning.spikes.size)
+
+    @functools.cached_property
+    def spikes(self) -> int:
+        """Numbers that tell all spikes which a presentation can have: a tick and a neuron each."""
+        lists = [row.spike_neuron - row.spike_tick for row in self.wiring.layers]
+        return 2 * sum(lists)
 
 
 @functools.lru_cache(maxsize=16)
@@ -268,6 +276,7 @@ def open_stage(plan: Blueprint) -> Stage:
     return Stage(
         wiring=wire(plan.columns, plan.camera.ticks),
         scaling=scaling_law(plan),
+        rest_ticks=plan.rest_ticks,
         binning=binning_of(plan.grids, lines=plan.lines, ticks=plan.camera.ticks, modes=plan.modes),
     )
 
@@ -309,8 +318,10 @@ def rule_law(plan: Blueprint, shares: Sequence[float]) -> NDArray[np.float32]:
     """Return the rule's numbers for all layers at these λ, float32 (8 · layers,)."""
     if any(not 0 <= share <= 1 or math.isnan(share) for share in shares):
         raise LearnerError(f"lambda must be in [0, 1], got {list(shares)}")
+    if not plan.plastic:
+        return np.zeros(8 * len(plan.columns), np.float32)
     rows = [
         coefficients(plan.rule, share, plan.bounds, columns=layer.shape.columns)
-        for share, layer in zip(shares, plan.columns, strict=plan.plastic)
+        for share, layer in zip(shares, plan.columns, strict=True)
     ]
     return np.array(rows, np.float32).reshape(-1)

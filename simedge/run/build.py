@@ -1,8 +1,9 @@
 """From a scenario to a world that is ready to run: plain objects, joined here and nowhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
+from typing import Any
 
 from simedge.core.errors import SimedgeError
 from simedge.core.records import SECOND_NS, LogSink
@@ -14,7 +15,7 @@ from simedge.drivers.feed import Feed
 from simedge.drivers.host import Place, ServerHost
 from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
-from simedge.drivers.lookahead import LearnerDoor, ProxyItems
+from simedge.drivers.lookahead import Horizon, LearnerDoor, ProxyItems
 from simedge.drivers.observer import Observer
 from simedge.drivers.tally import DeviceTally, Tally
 from simedge.drivers.virtual import VirtualDriver
@@ -120,7 +121,8 @@ class _Builder:
         learner: LearnerFactory | None,
     ) -> None:
         self.scenario = scenario
-        self.factory = learner or partial(open_learner, scenario.learner)
+        size = sum(device.count for device in scenario.devices)
+        self.factory = learner or partial(open_learner, scenario.learner, pools={}, size=size)
         self.executor = executor
         self.streams = Streams(scenario.seed)
         self.sensor = open_sensor(scenario.sensors, scenario.seed)
@@ -135,6 +137,7 @@ class _Builder:
         self.carrier = Carrier(self.world.network, post=self.kernel.post, journal=self.journal)
         self.ground = self._ground()
         self.items: ProxyItems | None = None
+        self.horizon: Horizon | None = None
 
     def build(self) -> tuple[VirtualDriver, Tally]:
         scenario, members = self.scenario, self.world.members
@@ -218,8 +221,9 @@ class _Builder:
         stepped = scenario.kernel.volleys == "stepped"
         if self.items is None:
             self.items = ProxyItems(learner, self.sensor)
-        executor = None if stepped else self.executor
-        door = LearnerDoor(learner, self.sensor, items=self.items, executor=executor)
+        if self.horizon is None and not stepped:
+            self.horizon = Horizon(self._together(learner))
+        door = LearnerDoor(learner, self.sensor, items=self.items, horizon=self.horizon)
         device = Device(
             speeds,
             door,
@@ -234,11 +238,16 @@ class _Builder:
             device=device,
             door=door,
             learner=learner,
-            feed=Feed(self.sensor, member.name, self.executor),
+            feed=Feed(self.sensor, member.name, prepare=learner.prepare, executor=self.executor),
             meter=Meter(settings, speeds, number=member.number, links=links),
             account=self._account(member.name, settings, learner),
             checkpoints=any(fault.state == "checkpoint" for fault in scenario.faults),
         )
+
+    def _together(self, learner: DeviceLearner) -> Callable[[Sequence[Any]], None] | None:
+        """Return how learners like this one run together, if they can."""
+        run = getattr(learner, "run_together", None)
+        return None if run is None else partial(run, executor=self.executor)
 
     def _learner(self, device: str) -> DeviceLearner:
         return self.factory(

@@ -12,7 +12,7 @@ from simedge.learning.features import Grid, binning_of, count_spikes, levels, sh
 from simedge.learning.learner import open_learner
 from simedge.learning.rules.convolution import scale_map
 from simedge.learning.settings import ConvSettings, ReadoutSettings, SpikingSettings
-from simedge.learning.volleys import Camera, volleys_of
+from simedge.learning.volleys import Camera, prepare
 
 
 @dataclass
@@ -41,7 +41,7 @@ def frame_of(seed, events):
 @given(seed=st.integers(0, 999), events=st.sampled_from([0, 1, 5, 80, 900]))
 def test_volleys_are_the_unlike_lines_of_each_tick(seed, events):
     frame = frame_of(seed, events)
-    volleys = volleys_of(frame, CAMERA)
+    volleys = prepare([frame], CAMERA)
     tick = np.minimum(frame.t_us * 1000 // CAMERA.tick_ns, CAMERA.ticks - 1)
     line = (frame.y.astype(int) * 5 + frame.x) * 2 + frame.p
     pairs = np.unique(np.stack([tick, line]), axis=1)

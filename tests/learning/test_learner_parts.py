@@ -208,7 +208,7 @@ def test_features_are_the_scaled_counts(transform, normalise):
         levels.append({"none": counts, "sqrt": np.sqrt(counts), "log": np.log1p(counts)}[transform])
         work = learner.learn(frame)
         work.advance()
-        seen = work._features  # noqa: SLF001 - what the readout saw
+        seen = work._outcome.features[0]  # noqa: SLF001 - what the readout saw
         raw = levels[-1].ravel() - (levels[0].ravel() if len(levels) > 1 else 0)
         size = {
             "none": 1,

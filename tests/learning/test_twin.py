@@ -20,6 +20,7 @@ from simedge.learning.settings import (
     SpikingSettings,
     WeightSettings,
 )
+from simedge.learning.stage import common_room
 
 SIDE, TICKS, CLASSES = 7, 40, 3
 
@@ -145,7 +146,7 @@ class Twin:
         shop = learner._shop
         plan, held = shop.plan, shop.held
         rows = zip(shop.stage.wiring.layers, plan.columns, plan.scalings, strict=True)
-        laws = shop.law.reshape(-1, 8).astype(float)
+        laws = shop.pool.law[shop.place].reshape(-1, 8).astype(float)
         self.layers = []
         for (row, columns, scaling), law in zip(rows, laws, strict=True):
             size = row.taps * row.maps
@@ -172,9 +173,9 @@ class Twin:
             layer.end()
 
 
-def native_spikes(work, learner):
+def native_spikes(learner):
     """Return the spikes of each layer as (tick, neuron)."""
-    ints = work.room.scratch.ints
+    ints = common_room(learner._shop.stage).scratch.ints
     return [
         list(
             zip(
@@ -267,7 +268,7 @@ def test_the_native_circuit_is_its_twin(shapes, rule, seed):
         assume(margin > 1e-4)  # single precision decides near ties its own way
         work = learner.learn(frame)
         work.advance()
-        assert native_spikes(work, learner) == [layer.spikes for layer in twin.layers]
+        assert native_spikes(learner) == [layer.spikes for layer in twin.layers]
         work.commit()
         held = learner._shop.held
         for row, layer in zip(learner._shop.stage.wiring.layers, twin.layers, strict=True):
@@ -289,7 +290,7 @@ def test_the_usual_circuit_is_its_twin():
         twin.learn(frame_of(n))
         work = learner.learn(frame_of(n))
         work.advance()
-        assert native_spikes(work, learner) == [layer.spikes for layer in twin.layers]
+        assert native_spikes(learner) == [layer.spikes for layer in twin.layers]
         spikes += work.commit().spikes
     assert spikes > 20
 
@@ -319,6 +320,6 @@ def test_a_known_competition(reset, inhibition):
     work.advance()
     row = learner._shop.stage.wiring.layers[0]
     after = {"hard": (0, 0, 0.9, 0), "soft": (0, 0.5, 0.9, 0 if inhibition == 1 else 0.5)}
-    potentials = work.room.scratch.real[row.u : row.u + 4]
-    assert native_spikes(work, learner) == [[(0, 1), (0, 3)][:inhibition]]
+    potentials = common_room(learner._shop.stage).scratch.real[row.u : row.u + 4]
+    assert native_spikes(learner) == [[(0, 1), (0, 3)][:inhibition]]
     np.testing.assert_allclose(potentials, after[reset], atol=1e-6)
