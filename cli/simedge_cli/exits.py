@@ -29,6 +29,14 @@ def complain(message: str) -> None:
 @contextmanager
 def told() -> Iterator[None]:
     """Turn what a user can mend into a message and an exit code, without a traceback."""
+    try:
+        yield from _mended()
+    except KeyboardInterrupt:
+        complain("interrupted")
+        raise typer.Exit(Exit.INTERRUPTED) from None
+
+
+def _mended() -> Iterator[None]:
     from simedge.core.errors import SimedgeError
     from simedge.run.errors import BuildError
     from simedge.run.overrides import OverrideError
@@ -54,6 +62,3 @@ def told() -> Iterator[None]:
     except OSError as error:
         complain(f"error: {error.strerror or error}")
         raise typer.Exit(Exit.FAILED) from None
-    except KeyboardInterrupt:
-        complain("interrupted")
-        raise typer.Exit(Exit.INTERRUPTED) from None

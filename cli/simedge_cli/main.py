@@ -1,43 +1,18 @@
-"""``simedge``: the commands, put together. Importing this loads nothing heavy."""
+"""``simedge``: the way in, open before anything is loaded that an interrupt could catch halfway."""
 
-from typing import Annotated
-
-import typer
-
-from simedge_cli.doctor import doctor
-from simedge_cli.replay import replay
-from simedge_cli.run import run
-from simedge_cli.schema import schema
-from simedge_cli.validate import validate
+import sys
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    name="simedge",
-    help="Simulate many small devices that learn on their own over links that lose things.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (run, replay, validate, schema, doctor):
-    app.command()(command)
+_INTERRUPTED = 130  # `Exit.INTERRUPTED`, which is not loaded yet
 
 
-def _version(asked: bool) -> None:  # noqa: FBT001 -- the shape of an option's callback
-    if asked:
-        import simedge
+def app(words: list[str] | None = None) -> None:
+    """Run the command line; an interrupt ends it with one line, whatever it was loading."""
+    try:
+        from simedge_cli.commands import app as commands
 
-        print(simedge.__version__)
-        raise typer.Exit
-
-
-@app.callback()
-def _common(
-    *,
-    version: Annotated[
-        bool,
-        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
-    ] = False,
-) -> None:
-    """Say what all commands have in common."""
+        commands(words)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(_INTERRUPTED)

@@ -3,7 +3,8 @@
 Numba notices an edit in the file of a kernel, but not one in another file whose kernel it has
 compiled in. So compiled code is kept in a directory of the user whose name is a hash of every
 native file of this package and of the versions that took part. It is never inside the package,
-which may be installed where nobody can write. ``NUMBA_CACHE_DIR`` is respected.
+which may be installed where nobody can write. Where ``NUMBA_CACHE_DIR`` is set, that directory is
+made below it.
 """
 
 import functools
@@ -19,6 +20,9 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core.caching import FunctionCache
+from numba.core.runtime import nrt
+from typing_extensions import override
 
 from simedge.core.native_parts import part
 
@@ -93,25 +97,49 @@ def _part(function: _Kernel, options: dict[str, Any]) -> _Kernel:
 
 def _compiled(function: _Kernel, options: dict[str, Any]) -> _Kernel:
     compiler: Any = numba.njit
-    with _cache_directory() as kept:
-        cache = kept and Path(function.__code__.co_filename).is_file()
-        compiled = compiler(cache=cache, error_model="numpy", **options)(function)
+    compiled: Any = compiler(error_model="numpy", **options)(function)
+    with _cache_directory() as found:
+        # With the interpreter in numba's place there is nothing to keep.
+        if found and compiled is not function and Path(function.__code__.co_filename).is_file():
+            kept: Any = _Cache
+            compiled._cache = kept(function)  # noqa: SLF001 -- what cache=True does
     return cast("_Kernel", compiled)
+
+
+class _Cache(FunctionCache):
+    """Loads compiled code without what only a compiler needs.
+
+    Numba first imports all that it knows of Python and numpy, which takes longer than to load
+    every kernel of a run. It does so anyway when it finds nothing here and compiles.
+    """
+
+    @override
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        runtime: Any = nrt.rtsys
+        runtime.initialize(target_context)
+        itself: Any = self
+        with itself._guard_against_spurious_io_errors():  # noqa: SLF001
+            return itself._load_overload(sig, target_context)  # noqa: SLF001
 
 
 @functools.cache
 def native_cache_dir() -> Path | None:
     """Give the directory of compiled kernels, made for the user alone, or None."""
-    names = Path("simedge") / f"native-{cache_key(native_files(_PACKAGE))}"
+    names = _below()
     roots = (user_cache(os.environ), Path(tempfile.gettempdir()) / f"simedge-{_user()}")
     return next((root / names for root in roots if make_private(root / names)), None)
+
+
+@functools.cache
+def _below() -> Path:
+    return Path("simedge") / f"native-{cache_key(native_files(_PACKAGE))}"
 
 
 @contextmanager
 def _cache_directory() -> Iterator[bool]:
     """Point numba at our directory while a kernel is declared; other packages keep their own."""
     before = _CONFIG.CACHE_DIR
-    directory = before or str(native_cache_dir() or "")
+    directory = str(Path(before) / _below()) if before else str(native_cache_dir() or "")
     _CONFIG.CACHE_DIR = directory
     try:
         yield bool(directory)

@@ -136,38 +136,39 @@ def _wheel(  # noqa: C901, PLR0915 -- closures over the same cells have to be ma
         at, order, target, _, _ = record
         if type(at) is not int or at < now or at >= _TIME_LIMIT:
             raise _no_time(record, now)
+        sequence += 1
         try:
-            entry = (at, order, target, sequence, handlers[target], record)
+            if heads:
+                heapreplace(heap, (at, order, target, sequence, handlers[target], record))
+                heads = False
+            else:
+                heappush(heap, (at, order, target, sequence, handlers[target], record))
         except KeyError:
             raise KernelError(f"no target {target} is registered (record {record[3]!r})") from None
-        sequence += 1
-        if heads:
-            heads = False
-            heapreplace(heap, entry)
-        else:
-            heappush(heap, entry)
 
     def turn(count: int, until: int) -> int:
         nonlocal heads, now
         settle()
-        left = repeat(None, count)
+        left = repeat(True, count)
         try:
-            for _ in left:
-                if not heap:
+            for heads in left:
+                try:
+                    at, _, _, _, handler, record = heap[0]
+                except IndexError:
                     break
-                at, _, _, _, handler, record = heap[0]
                 if at > until:
                     break
-                now, heads = at, True
+                now = at
                 handler(record, at)
                 if heads:
-                    heads = False
                     heappop(heap)
             else:
+                heads = False
                 return count
+            heads = False
+            return count - length_hint(left) - 1
         finally:
             settle()
-        return count - length_hint(left) - 1
 
     def settle() -> None:
         nonlocal heads

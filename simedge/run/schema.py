@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import ModelSchema
 from typing_extensions import override
 
 from simedge.run.problems import Path
@@ -34,7 +33,7 @@ class _Described(GenerateJsonSchema):
     """Takes the description of a field from the docstring below it."""
 
     @override
-    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+    def model_schema(self, schema: Any) -> JsonSchemaValue:
         made, model = super().model_schema(schema), schema["cls"]
         for name, text in _field_docs(model).items():
             key = model.model_fields[name].validation_alias or name

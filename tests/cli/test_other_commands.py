@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -11,8 +12,8 @@ import simedge
 from simedge.drivers.tally import DeviceTally, Evaluation, Tally
 from simedge.run.schema import schema_text
 from simedge.run.summary import summarise
+from simedge_cli.commands import app
 from simedge_cli.figures import bits, bytes_, joules, percent, seconds
-from simedge_cli.main import app
 from simedge_cli.table import sections
 
 
@@ -107,6 +108,24 @@ def test_help_loads_nothing_heavy(words: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # ours
     assert "Usage" in done.stdout
     assert done.stderr.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    "module", ["typer", "simedge_cli.run", "simedge.core.errors", "simedge.run.scenario", "numba"]
+)
+def test_an_interrupt_while_loading_is_one_line(module: str, tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *_):\n"
+        f"        if name == {module!r}: raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "from simedge_cli.main import app\n"
+        f"app(['run', 'two_devices', '-q', '-o', {str(tmp_path / 'out')!r}])\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # ours
+    assert (done.returncode, done.stderr) == (130, "interrupted\n")
 
 
 def test_the_library_alone_loads_no_command_line() -> None:

@@ -15,7 +15,7 @@ from simedge.run.eventlog import EventLog, LogReader
 from simedge.run.replay import replay
 from simedge.run.rundir import RunDirectoryError
 from simedge.run.scenario import Scenario
-from simedge_cli.main import app
+from simedge_cli.commands import app
 
 TINY = """
 simedge: 1

@@ -21,7 +21,7 @@ from simedge.run.eventlog import LogReader
 from simedge.run.result import Progress, Result
 from simedge.run.rundir import read_status
 from simedge.run.scenario import Scenario
-from simedge_cli.main import app
+from simedge_cli.commands import app
 
 TINY = """\
 simedge: 1

@@ -84,14 +84,20 @@ def test_a_place_where_nobody_can_write_is_not_taken(tmp_path: Path) -> None:
 
 
 def _directory_of_a_kernel(tmp_path: Path, **environ: str) -> str:
-    """Compile one kernel in a fresh process and name the directory that now holds it."""
+    """Run one kernel in a fresh process and name the directory that now holds it."""
+    return _told_by_a_kernel(tmp_path, "stats.cache_path if stats else ''", **environ)
+
+
+def _told_by_a_kernel(tmp_path: Path, what: str, **environ: str) -> str:
     (tmp_path / "mine.py").write_text(
+        "import sys\n"
+        "import numpy as np\n"
         "from simedge.core.native_cache import native\n"
         "@native\n"
-        "def twice(value):\n    return 2 * value\n"
-        "assert twice(21) == 42\n"
+        "def twice(values):\n    made = np.zeros(2)\n    made += 2 * values\n    return made\n"
+        "assert list(twice(np.array([1.0, 21.0]))) == [2.0, 42.0]\n"
         "stats = getattr(twice, 'stats', None)\n"
-        "print(stats.cache_path if stats else '')\n"
+        f"print({what})\n"
     )
     env = dict(os.environ, PYTHONPATH=str(PACKAGE.parent), NUMBA_DISABLE_JIT="0", **environ)
     command = [sys.executable, str(tmp_path / "mine.py")]
@@ -99,14 +105,26 @@ def _directory_of_a_kernel(tmp_path: Path, **environ: str) -> str:
     return done.stdout.strip()
 
 
-def test_compiled_code_goes_to_the_users_cache_unless_numba_was_told_a_place(
-    tmp_path: Path,
-) -> None:
+def test_compiled_code_goes_to_the_users_cache_or_where_numba_was_told(tmp_path: Path) -> None:
     ours = _directory_of_a_kernel(tmp_path, XDG_CACHE_HOME=str(tmp_path / "a"), NUMBA_CACHE_DIR="")
     theirs = _directory_of_a_kernel(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "b"))
     assert Path(ours).is_relative_to(tmp_path / "a" / "simedge")
     assert Path(theirs).is_relative_to(tmp_path / "b")
     assert list(Path(ours).glob("*.nbi"))
+
+
+def test_a_place_told_to_numba_is_keyed_by_every_native_file_as_well(tmp_path: Path) -> None:
+    directory = native_cache_dir()
+    assert directory is not None
+    theirs = _directory_of_a_kernel(tmp_path, NUMBA_CACHE_DIR=str(tmp_path / "b"))
+    assert Path(theirs).is_relative_to(tmp_path / "b" / "simedge" / directory.name)
+
+
+def test_what_is_kept_is_loaded_without_what_only_a_compiler_needs(tmp_path: Path) -> None:
+    told = {"NUMBA_CACHE_DIR": str(tmp_path / "b")}
+    what = "sum(stats.cache_hits.values()), 'numba.np.arraymath' in sys.modules"
+    assert _told_by_a_kernel(tmp_path, what, **told) == "0 True"
+    assert _told_by_a_kernel(tmp_path, what, **told) == "1 False"
 
 
 def test_without_any_place_to_write_kernels_still_compile(tmp_path: Path) -> None:
