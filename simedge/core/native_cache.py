@@ -27,6 +27,7 @@ from typing_extensions import override
 from simedge.core.native_parts import part
 
 __all__ = [
+    "is_cold",
     "native",
     "native_cache_dir",
     "native_leaf",
@@ -38,7 +39,7 @@ __all__ = [
 
 _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 
-_MARK = b"simedge.core.native_cache import"
+_MARKS = (b"simedge.core.native_cache import", b"numba")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CONFIG: Any = numba.config  # its attributes are set at run time
 
@@ -135,11 +136,22 @@ def _below() -> Path:
     return Path("simedge") / f"native-{cache_key(native_files(_PACKAGE))}"
 
 
+def _directory() -> str:
+    given = _CONFIG.CACHE_DIR
+    return str(Path(given) / _below()) if given else str(native_cache_dir() or "")
+
+
+def is_cold() -> bool:
+    """Tell whether compiled code can be kept, and none is yet."""
+    directory = _directory()
+    return bool(directory) and next(Path(directory).rglob("*.nbi"), None) is None
+
+
 @contextmanager
 def _cache_directory() -> Iterator[bool]:
     """Point numba at our directory while a kernel is declared; other packages keep their own."""
     before = _CONFIG.CACHE_DIR
-    directory = str(Path(before) / _below()) if before else str(native_cache_dir() or "")
+    directory = _directory()
     _CONFIG.CACHE_DIR = directory
     try:
         yield bool(directory)
@@ -148,8 +160,9 @@ def _cache_directory() -> Iterator[bool]:
 
 
 def native_files(package: Path) -> list[Path]:
-    """List the files that declare kernels: those that import this module."""
-    return [path for path in sorted(package.rglob("*.py")) if _MARK in path.read_bytes()]
+    """List the files that make compiled code: those that import this module, or numba."""
+    texts = ((path, path.read_bytes()) for path in sorted(package.rglob("*.py")))
+    return [path for path, text in texts if any(mark in text for mark in _MARKS)]
 
 
 def cache_key(files: Iterable[Path]) -> str:

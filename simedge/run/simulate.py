@@ -25,6 +25,7 @@ from simedge.run.result import Progress, Result
 from simedge.run.rundir import RunDirectory
 from simedge.run.scenario import Scenario
 from simedge.run.summary import mean_accuracy, summarise
+from simedge.run.warm import warm_up
 
 __all__ = ["Run", "run_async", "simulate"]
 
@@ -135,6 +136,7 @@ class Run:
         self._tap = tap
         self._learner = learner
         # The world stands before anything is written: a scenario that cannot leaves nothing.
+        warm_up()
         try:
             self.driver, self.tally = build(
                 scenario, self._log_line, executor=self._executor, learner=learner

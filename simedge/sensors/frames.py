@@ -138,7 +138,8 @@ class Rhythm:
         """Return when a presentation starts."""
         if index < 0:
             raise SensorError(f"presentations are numbered from 0, got {index}")
-        return int(index * self._period_ns)
+        period = self._period_ns
+        return index * period.numerator // period.denominator
 
     def first_from(self, at_ns: int) -> int:
         """Return which presentation is the first to start at a time or later."""

@@ -1,0 +1,55 @@
+"""Warming up: afterwards a run compiles nothing."""
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from simedge.core.native_cache import is_cold
+from simedge.run import warm
+
+CODE = textwrap.dedent("""
+    import sys
+    from pathlib import Path
+    import simedge
+    from simedge.core.native_cache import is_cold
+    from simedge.run.warm import warm_up
+
+    def compiled():
+        return {path.name for path in Path(sys.argv[1]).rglob("*.nbc")}
+
+    assert is_cold()
+    warm_up()
+    assert not is_cold()
+    before = compiled()
+    assert before
+    faster = {"duration": "6 s", "protocol.interval": 8, "protocol.prior_period": "500 ms"}
+    counts = simedge.simulate(simedge.load("k5_star_clean").vary(faster)).summary["counts"]
+    assert counts["priors_applied"] and counts["spikes"]
+    assert compiled() == before, compiled() - before
+""")
+
+
+@pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
+def test_a_run_compiles_nothing_that_warming_up_has_not(tmp_path):
+    env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", CODE, str(tmp_path)], env=env, check=True)  # noqa: S603
+
+
+def test_who_is_warm_starts_nothing(monkeypatch):
+    monkeypatch.setattr(warm, "is_cold", lambda: False)
+    monkeypatch.setattr(warm, "_started", lambda: pytest.fail("started"))
+    warm.warm_up()
+
+
+def test_without_a_second_process_the_first_compiles_its_part(monkeypatch):
+    def refuse(*_args, **_options):
+        raise OSError
+
+    monkeypatch.setattr(warm, "is_cold", lambda: True)
+    monkeypatch.setattr(warm.subprocess, "Popen", refuse)
+    warm.warm_up()
+    warm._compile_rest()  # noqa: SLF001 - what the second process does
+    assert not is_cold()
