@@ -31,6 +31,7 @@ class Screen:
         self._out = _console(stderr=False, no_color=no_color)
         self._error = _console(stderr=True, no_color=no_color)
         self._progress = progress
+        self._live: Live | None = None
 
     @contextmanager
     def watching(self, name: str) -> Iterator[Callable[[Progress], None] | None]:
@@ -52,7 +53,14 @@ class Screen:
                     live.update(progress_line(name, progress), refresh=True)
 
             live.refresh()
+            self._live = live
             yield watch
+            self._live = None
+
+    def say(self, text: str) -> None:
+        """Show a few words in place of the progress, if that is shown."""
+        if self._live is not None:
+            self._live.update(Text(text), refresh=True)
 
     def show(self, result: Result, *, scenario: str) -> None:
         """Print the table of a result, the run directory and what to do next."""

@@ -91,10 +91,13 @@ def _overrides(
 def _run(scenario: "Scenario", out: Path | None, *, screen: "Screen") -> "Result":
     import asyncio
 
-    from simedge.run.simulate import run_async
-
     root = _ROOT if out is None else None
     with _interrupts() as came, screen.watching(scenario.name) as watch:
+        from simedge.core.native_cache import is_cold
+        from simedge.run.simulate import run_async
+
+        if is_cold():
+            screen.say(f"{scenario.name}: compiling native code, which only a first run does")
         return asyncio.run(
             run_async(scenario, out=out, root=root, watch=watch, stop=lambda: bool(came))
         )

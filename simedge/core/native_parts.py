@@ -6,7 +6,7 @@ most of the first run's patience goes into code that nobody calls. A part is tra
 optimised where it ends up. This leans on how numba links libraries: should a release of it do so
 differently, parts are compiled in numba's usual way, with the same results.
 """
-# ruff: noqa: ANN401, PLR0913, PLR0917, A002 - signatures and insides of numba
+# ruff: noqa: ANN401 - signatures and insides of numba
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -66,20 +66,12 @@ class _PartLibrary(_Library):  # type: ignore[misc] # numba has no types
 class _PartCompiler(_Compiler):  # type: ignore[misc]
     """Numba's own, into such a library and without wrappers."""
 
-    def __init__(
-        self,
-        typingctx: Any,
-        targetctx: Any,
-        library: Any,
-        args: Any,
-        return_type: Any,
-        flags: Any,
-        locals: Any,
-    ) -> None:
+    def __init__(self, *given: Any) -> None:
+        typing, target, _, arguments, result, flags, names = given
         flags = flags.copy()
         flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
-        library = _PartLibrary(targetctx.codegen(), "part")
-        super().__init__(typingctx, targetctx, library, args, return_type, flags, locals)
+        library = _PartLibrary(target.codegen(), "part")
+        super().__init__(typing, target, library, arguments, result, flags, names)
 
 
 def part(**options: Any) -> Callable[[Any], Any]:

@@ -152,7 +152,7 @@ class KlSteps(_Dense):
             if len(rows):
                 raws = readout.kept.levels(address, rows)
                 law = prior, self._step, self._steps
-                readout.step(self._result, self._shop.stage.binning, raws, law)
+                readout.step(self._result, self._shop.stage.binning, raws, prior=law)
 
     def commit(self) -> int | tuple[int, ...]:
         """Take the steps now; return the number of rows that took part, in each part."""

@@ -186,7 +186,7 @@ class Learner:
         longest = int(np.diff(prepared.bounds).max(initial=0))
         outcome = Outcome.room(shop.pool, count, operations=longest, keep=False)
         jobs = [(shop.place, f, shop.clock, 0) for f in range(count)]
-        play(shop.pool, prepared, np.array(jobs, np.int64).reshape(-1, 4), outcome)
+        play(shop.pool, prepared, np.array(jobs, np.int64).reshape(-1, 4), outcome=outcome)
         return np.asarray(outcome.chances.argmax(axis=1), np.int64)
 
     def pass_rows(
@@ -203,7 +203,7 @@ class Learner:
         places, rows = bounds.tolist(), bounds.size - 1
         outcome = Outcome.room(shop.pool, rows, operations=places[-1])
         jobs = [(shop.place, first + f, shop.clock, places[f]) for f in range(rows)]
-        play(shop.pool, prepared, jobs, outcome)
+        play(shop.pool, prepared, jobs, outcome=outcome)
         dense = not shop.plan.columns
         return rows_of_pass(
             outcome, bounds, shop.readout, address=address, first=first, dense=dense

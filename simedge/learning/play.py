@@ -62,12 +62,12 @@ class Outcome:
         )
 
 
-def play(  # noqa: PLR0913, PLR0917 - what the kernel takes, in its order
+def play(  # noqa: PLR0913 - most go by name
     pool: Pool,
     shown: Prepared,
     jobs: Sequence[tuple[int, int, int, int]] | NDArray[np.int64],
-    outcome: Outcome,
     *,
+    outcome: Outcome,
     part: tuple[int, int] = ALL,
     room: Room | None = None,
     begin: int | None = None,

@@ -3,13 +3,13 @@
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simedge.learning.jobs import Workshop
 from simedge.learning.play import Outcome, play
-from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts, Learned
 from simedge.learning.readout import loss_of
 from simedge.learning.stage import Room
@@ -79,11 +79,17 @@ class Presentation:
                 self._begin = self.room.scratch.begin(shop.stage.rest_ticks)
         job = (shop.place, self._index, shop.clock, done)
         if self.room is None:
-            play(shop.pool, self.shown, [job], self._outcome)
+            play(shop.pool, self.shown, [job], outcome=self._outcome)
         else:
             part, room = (done, done + count), self.room
             play(
-                shop.pool, self.shown, [job], self._outcome, part=part, room=room, begin=self._begin
+                shop.pool,
+                self.shown,
+                [job],
+                outcome=self._outcome,
+                part=part,
+                room=room,
+                begin=self._begin,
             )
 
     @property
@@ -171,15 +177,13 @@ class Presentation:
 def run_together(works: Sequence[Presentation], executor: Executor) -> None:
     """Run presentations that wait, of different learners of one pool; half on another core."""
     half = len(works) // 2 if len(works) >= _SPLIT else 0
-    other = executor.submit(play, *_batch(works[:half])) if half else None
-    play(*_batch(works[half:]))
+    other = executor.submit(play, **_batch(works[:half])) if half else None
+    play(**_batch(works[half:]))
     if other is not None:
         other.result()
 
 
-def _batch(
-    works: Sequence[Presentation],
-) -> tuple[Pool, Prepared, list[tuple[int, int, int, int]], Outcome]:
+def _batch(works: Sequence[Presentation]) -> dict[str, Any]:
     """Return the arguments of `play` for presentations that learn."""
     pool, shown = works[0].shop.pool, joined([work.asked for work in works])
     places = shown.bounds.tolist()
@@ -190,4 +194,4 @@ def _batch(
     for row, (work, place) in enumerate(zip(works, places, strict=False)):
         work.place_in(outcome, row, place)
         jobs.append((work.shop.place, row, work.shop.clock, place))
-    return pool, shown, jobs, outcome
+    return {"pool": pool, "shown": shown, "jobs": jobs, "outcome": outcome}

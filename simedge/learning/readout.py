@@ -111,6 +111,7 @@ class Readout:
         weights: Reals,
         binning: Binning,
         raws: Reals,
+        *,
         prior: tuple[NDArray[np.float64], float, int],
     ) -> None:
         """Move `weights` towards the priors of kept rows, whose levels are written over.

@@ -4,7 +4,7 @@ Each of these is one to four vector instructions on today's processors; where th
 makes the best of it. A place is that of the first of eight neighbours in an array; bounds are not
 checked, as in all compiled code.
 """
-# ruff: noqa: ANN401, ARG001, PLR0917 - values and signatures of numba's compiler
+# ruff: noqa: ANN401, ARG001 - values and signatures of numba's compiler
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -22,7 +22,7 @@ LANES: Final = 8
 _EIGHT: Final = ir.VectorType(ir.FloatType(), LANES)
 
 
-def _added(total: Reals, i: Whole, part: Reals, j: Whole) -> None:
+def _added(total: Reals, i: Whole, part: Reals, j: Whole) -> None:  # noqa: PLR0917 - a kernel
     """Add part[j:j+8] to total[i:i+8]."""
     total[i : i + LANES] += part[j : j + LANES]
 
@@ -32,7 +32,7 @@ def _scaled(total: Reals, i: Whole, factor: Any) -> None:
     total[i : i + LANES] *= factor
 
 
-def _exceeds(left: Reals, i: Whole, right: Reals, j: Whole) -> bool:
+def _exceeds(left: Reals, i: Whole, right: Reals, j: Whole) -> bool:  # noqa: PLR0917 - a kernel
     """Return whether any of left[i:i+8] is greater than its partner in right[j:j+8]."""
     return bool((left[i : i + LANES] > right[j : j + LANES]).any())
 
@@ -48,7 +48,7 @@ def _pointer(code: tuple[Any, ...], array: int) -> Any:
     return builder.bitcast(builder.gep(view.data, [args[array + 1]]), _EIGHT.as_pointer())
 
 
-def _add(typing: Any, total: Any, i: Any, part: Any, j: Any) -> Any:
+def _add(typing: Any, total: Any, i: Any, part: Any, j: Any) -> Any:  # noqa: PLR0917 - a kernel
     def write(*code: Any) -> Any:
         builder, target = code[1], _pointer(code, 0)
         more = builder.load(_pointer(code, 2), align=4)
@@ -58,7 +58,7 @@ def _add(typing: Any, total: Any, i: Any, part: Any, j: Any) -> Any:
     return types.void(total, i, part, j), write
 
 
-def _scale(typing: Any, total: Any, i: Any, factor: Any) -> Any:
+def _scale(typing: Any, total: Any, i: Any, factor: Any) -> Any:  # noqa: PLR0917 - a kernel
     def write(*code: Any) -> Any:
         builder, target, whole = code[1], _pointer(code, 0), ir.IntType(32)
         nothing, first = ir.Constant(_EIGHT, ir.Undefined), [0] * LANES
@@ -71,7 +71,7 @@ def _scale(typing: Any, total: Any, i: Any, factor: Any) -> Any:
     return types.void(total, i, types.float32), write
 
 
-def _above(typing: Any, left: Any, i: Any, right: Any, j: Any) -> Any:
+def _above(typing: Any, left: Any, i: Any, right: Any, j: Any) -> Any:  # noqa: PLR0917 - a kernel
     def write(*code: Any) -> Any:
         builder, bits = code[1], ir.IntType(LANES)
         mine, other = (builder.load(_pointer(code, k), align=4) for k in (0, 2))

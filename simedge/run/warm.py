@@ -84,7 +84,7 @@ def _compile_rest() -> None:
         classes=2, weights=some.copy(), rate=1.0, kl_rate=1.0, horizon=1, mean=some[0].copy()
     )
     prior = np.full((2, 2), 0.5), 1.0, 1
-    readout.step(readout.weights, stage.binning, some.copy(), prior)
+    readout.step(readout.weights, stage.binning, some.copy(), prior=prior)
     readout.learn((some[0], some[1]), np.ones(2, np.float32), 0)
     frame_block(b"\x90", skip=1, records=0)
 

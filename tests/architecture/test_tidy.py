@@ -80,7 +80,18 @@ def test_more_than_three_arguments_go_by_name(path: Path) -> None:
     assert many == [], "a reason stands beside every exception (noqa: PLR0917 -- why)"
 
 
-NATIVE = frozenset({"native", "native_leaf", "unlocked", "unlocked_leaf", "njit", "jit"})
+NATIVE = frozenset(
+    {
+        "native",
+        "native_leaf",
+        "native_part",
+        "native_sums",
+        "unlocked",
+        "unlocked_leaf",
+        "njit",
+        "jit",
+    }
+)
 
 
 def is_native(function: Function) -> bool:

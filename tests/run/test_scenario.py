@@ -133,7 +133,7 @@ def test_a_new_kind_keeps_the_keys_that_it_knows_and_says_which_go(small) -> Non
     loaded = read("k20_lossy", overrides=[from_text("protocol.kind=isolated")])
     assert loaded.scenario.protocol.kind == "isolated"
     assert loaded.scenario.protocol.interval == 16
-    assert "protocol.kl_steps: dropped, the new kind has no such key" in loaded.notes
+    assert "protocol.kl_blocks: dropped, the new kind has no such key" in loaded.notes
     assert not any("interval" in note for note in loaded.notes)
 
 
