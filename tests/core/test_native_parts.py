@@ -63,3 +63,10 @@ def test_another_numba_compiles_parts_its_own_way(monkeypatch):
         return tripled(value) + 1
 
     assert outer(5) == 16
+
+
+def test_a_part_has_no_address_and_else_the_usual_code_generator():
+    real = numba.core.registry.cpu_target.target_context.codegen()
+    library = native_parts._PartLibrary(real, "part")  # noqa: SLF001 - what numba sees of a part
+    assert library.get_pointer_to_function("anything") == 0
+    assert library.codegen.magic_tuple() == real.magic_tuple()
