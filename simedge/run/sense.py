@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from simedge.core.errors import SimedgeError
-from simedge.learning.settings import SpikingSettings
+from simedge.learning.settings import HebbianStdpSettings, SpikingSettings
 from simedge.protocol.errors import ProtocolError
 from simedge.protocol.settings import ElalSettings, FixedSettings
 from simedge.run.findings import Finding
@@ -33,6 +33,7 @@ def sense(scenario: ScenarioSettings) -> list[Finding]:
         *_references(scenario),
         *_datagrams(scenario),
         *_shares(scenario),
+        *_sources(scenario),
         *_memory(scenario),
     ]
     return found or [*_reach(scenario)]
@@ -108,6 +109,24 @@ def _shares(scenario: ScenarioSettings) -> Iterator[Finding]:
     if isinstance(given, tuple) and len(given) != layers:
         text = f"{len(given)} shares for {layers} hidden layers"
         yield ("protocol", "policy", "lambda"), "sense", text
+    rule = learner.rule if isinstance(learner, SpikingSettings) else None
+    own = rule.hebbian_share if isinstance(rule, HebbianStdpSettings) else None
+    if isinstance(own, tuple) and len(own) != layers:
+        text = f"{len(own)} shares for {layers} hidden layers"
+        yield ("learner", "rule", "lambda"), "sense", text
+
+
+def _sources(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that the readout is given sources that there are."""
+    learner = scenario.learner
+    if not isinstance(learner, SpikingSettings):
+        return
+    layers = range(1, len(learner.layers) + 1)
+    known = ["input", "hidden", *(f"hidden-{n}" for n in layers)]
+    for place, name in enumerate(learner.readout.sources):
+        if name not in known:
+            text = f"there is no source {name!r}{did_you_mean(name, known)}"
+            yield ("learner", "readout", "from", place), "sense", text
 
 
 def _memory(scenario: ScenarioSettings) -> Iterator[Finding]:

@@ -215,6 +215,16 @@ BROKEN = {
         "rows: 160",
         ["4:72 sensors.proxy.rows: a message of 160 rows takes up to 1651 bytes"],
     ),
+    "a share too many in the rule": (
+        "  kind: spiking\n",
+        "  kind: spiking\n  rule: {kind: hebbian-stdp, lambda: [0.1, 0.2]}\n",
+        ["19:38 learner.rule.lambda: 2 shares for 1 hidden layers"],
+    ),
+    "a layer that is not there": (
+        "  kind: spiking\n",
+        "  kind: spiking\n  readout: {from: [input, hidden-2]}\n",
+        ["19:27 learner.readout.from[1]: there is no source 'hidden-2' (did you mean 'hidden-1'?)"],
+    ),
     "a share too many": (
         "lambda: 0.5",
         "lambda: [0.5, 0.5]",
