@@ -31,6 +31,9 @@ from simedge.neurons.layout import (
 
 __all__ = ["adapt", "fire", "foresee"]
 
+_FEW = 32
+"""Up to so many spikes are sorted by insertion alone."""
+
 
 @native_part
 def fire(circuit: Circuit, layer: Whole, now: Now, touched: Whole) -> Whole:
@@ -93,19 +96,26 @@ def compete(circuit: Circuit, layer: Whole, column: Whole, last: Whole) -> Whole
 
 @native_part
 def put_in_order(circuit: Circuit, layer: Whole, tick: Whole, span: tuple[Whole, Whole]) -> None:
-    """Sort the volley's spikes by neuron (few, and nearly in order already), then decode them."""
-    ints, plan = circuit.ints, circuit.plan
-    neurons, ticks, firsts = (
-        plan[layer + SPIKE_NEURON],
-        plan[layer + SPIKE_TICK],
-        plan[layer + SPIKE_FIRST],
-    )
-    for i in range(neurons + span[0] + 1, neurons + span[1]):
-        code, j = ints[i], i
-        while j > neurons + span[0] and ints[j - 1] > code:
-            ints[j] = ints[j - 1]
-            j -= 1
-        ints[j] = code
+    """Sort the volley's spikes by neuron, then decode them.
+
+    Most volleys have few spikes, and then this (Shell 1959) is sorting by insertion. Of many, those
+    of one column are listed far from where they belong in a wide picture: to insert them one by
+    one would cost each spike more, the more there are.
+    """
+    ints, plan, gap = circuit.ints, circuit.plan, 1
+    ticks, firsts = plan[layer + SPIKE_TICK], plan[layer + SPIKE_FIRST]
+    neurons = plan[layer + SPIKE_NEURON]
+    begin, end = neurons + span[0], neurons + span[1]
+    while _FEW * gap < end - begin:
+        gap = 3 * gap + 1
+    while gap:
+        for i in range(begin + gap, end):
+            code, j = ints[i], i
+            while j >= begin + gap and ints[j - gap] > code:
+                ints[j] = ints[j - gap]
+                j -= gap
+            ints[j] = code
+        gap //= 3
     for i in range(span[0], span[1]):
         ints[firsts + i] = ints[neurons + i] & 1
         ints[neurons + i] >>= 1

@@ -13,8 +13,9 @@ import numpy as np
 from simedge.core.native_cache import native_part
 from simedge.learning.rules.hebbian_stdp import Bounds, HebbianStdp
 from simedge.neurons.circuit import Circuit
-from simedge.neurons.decay import decay_factor
+from simedge.neurons.decay import TABLE_TICKS, decay_factor
 from simedge.neurons.kinds import Index, Ints, Real, Reals, Run, Span, Whole
+from simedge.neurons.lanes import LANES, add_scaled_lanes, take_in_lanes
 from simedge.neurons.layout import (
     ACTED,
     ACTING,
@@ -88,6 +89,7 @@ def at_pre(
     posts, maps = Index(plan[layer + POST]), Index(plan[layer + MAPS])
     changes, weights = Index(plan[layer + CHANGE]), Index(plan[layer + WEIGHT])
     soft = law[base + 6] != 0.0 or law[base + 7] != 0.0
+    whole = Index(0) if soft else maps - maps % Index(LANES)
     if ints[plan[layer + SPIKES] + 1] == 0:
         return
     for i in range(span[0], span[1]):
@@ -101,7 +103,9 @@ def at_pre(
             factor = coefficient * decay_factor(circuit.table, table, now.tick - last)
             note(circuit, layer, now, tap)
             post, change, weight = posts + column * maps, changes + tap * maps, tap * maps
-            for m in range(maps):
+            for m in range(Index(0), whole, Index(LANES)):
+                add_scaled_lanes(real, change + m, factor, real, post + m)
+            for m in range(whole, maps):
                 full = factor * real[post + m]
                 if soft:
                     full = slowed(law, base, full, held[weights + weight + m])
@@ -124,25 +128,36 @@ def note(circuit: Circuit, layer: Whole, now: Now, tap: Whole) -> None:
 
 @native_part
 def at_post(circuit: Circuit, law: Reals, layer: Whole, now: Now, neuron: Whole) -> None:
-    """Let one post spike meet the pre traces of all inputs of its column."""
-    real, ints, plan = circuit.real, circuit.ints, circuit.plan
-    maps, base = plan[layer + MAPS], 8 * plan[layer + PLACE]
+    """Let one post spike meet the pre traces of all inputs of its column.
+
+    Which of them fired in this presentation cannot be foreseen: where ages fit the decay table,
+    nothing branches on it.
+    """
+    held, real, ints, plan = circuit.held, circuit.real, circuit.ints, circuit.plan
+    maps, base, tables = Index(plan[layer + MAPS]), 8 * plan[layer + PLACE], circuit.table
     pair, both, oja, soft = law[base + 1], law[base + 2], law[base + 3], law[base + 6] != 0.0
-    table, pre, stamps = plan[layer + DECAY] + PRE_TABLE, plan[layer + PRE], plan[layer + PRE_TICK]
-    at = plan[layer + IN_START] + neuron // maps
-    for e in range(plan[at], plan[at + 1], 2):
-        line, tap = plan[e], plan[e + 1] * maps + neuron % maps
-        last, trace = ints[stamps + line], np.float32(0.0)
-        if last >= now.start:
-            trace = real[pre + line] * decay_factor(circuit.table, table, now.tick - last)
-        held = circuit.held[plan[layer + WEIGHT] + tap]
+    pre, stamps = Index(plan[layer + PRE]), Index(plan[layer + PRE_TICK])
+    table, arrived = Index(plan[layer + DECAY] + PRE_TABLE), Index(plan[layer + ARRIVED])
+    weights, changes = Index(plan[layer + WEIGHT]), Index(plan[layer + CHANGE])
+    map_, at = Index(neuron) % maps, Index(plan[layer + IN_START]) + Index(neuron) // maps
+    long = now.tick - now.start > TABLE_TICKS
+    for e in range(Index(plan[at]), Index(plan[at + Index(1)]), Index(2)):
+        line, tap = Index(plan[e]), Index(plan[e + Index(1)]) * maps + map_
+        last = ints[stamps + line]
+        if long and last >= now.start:
+            factor = decay_factor(tables, np.int64(table), now.tick - last)
+        else:
+            factor = tables[table + Index(min(now.tick - last, TABLE_TICKS))]
+        trace = real[pre + line] * factor
+        trace = trace if last >= now.start else np.float32(0.0)
+        weight = held[weights + tap]
         change = pair * trace
-        if both != 0.0 and ints[plan[layer + ARRIVED] + line] == now.tick:
+        if both != 0.0 and ints[arrived + line] == now.tick:
             change += both
         if soft:
-            change = slowed(law, base, change, held)
-        real[plan[layer + CHANGE] + tap] += change + oja * (trace - held)
-    sources = (plan[at + 1] - plan[at]) // 2
+            change = slowed(law, base, change, weight)
+        real[changes + tap] += change + oja * (trace - weight)
+    sources = (plan[at + Index(1)] - plan[at]) // 2
     ints[4] += sources + 1
     ints[5] += sources
 
@@ -167,9 +182,13 @@ def apply(circuit: Circuit, law: Reals, layer: Whole, acting: Whole) -> None:
     taps, size = ints[plan[layer + SPIKES] + 3], plan[layer + TAPS] * maps
     base = 8 * plan[layer + PLACE]
     bounds = (law[base + 4], law[base + 5])
+    whole = maps - maps % LANES
     for i in range(taps):
-        first = ints[plan[layer + CHANGED] + i] * maps
-        take_in(circuit, layer, bounds, (first, first + maps, np.int64(1)))
+        first = np.int64(ints[plan[layer + CHANGED] + i] * maps)
+        for m in range(first, first + whole, LANES):
+            weight, change = Index(plan[layer + WEIGHT] + m), Index(plan[layer + CHANGE] + m)
+            take_in_lanes(circuit.held, weight, circuit.real, change, bounds[0], bounds[1])
+        take_in(circuit, layer, bounds, (first + whole, first + maps, np.int64(1)))
     for i in range(acting):
         map_ = ints[plan[layer + ACTING] + i] % maps
         take_in(circuit, layer, bounds, (map_, size, maps))

@@ -29,6 +29,9 @@ __all__ = [
 
 Vector = NDArray[np.float64]
 
+_BLOCK = 256
+"""So many features are left alone together if nothing was ever seen of them."""
+
 
 def softmax(scores: Vector, sharpness: float = 1.0) -> Vector:
     """Return softmax(κ·z), float64, same shape, sums to 1 over the last axis."""
@@ -72,11 +75,17 @@ def softmax_in_place(scores: Reals) -> None:
 
 @native_part
 def add_outer(readout: Reals, feature: Reals, error: Reals) -> None:
-    """Add ε⊗r; `error` carries the rate."""
-    for c in range(Index(error.size)):
-        rate = error[c]
-        for i in range(Index(feature.size)):
-            readout[c, i] += rate * feature[i]
+    """Add ε⊗r; `error` carries the rate. Where many features in a row are 0, nothing is done."""
+    size, block = Index(feature.size), Index(_BLOCK)
+    for first in range(Index(0), size, block):
+        stop, some = min(first + block, size), False
+        for i in range(first, stop):
+            some |= feature[i] != 0.0
+        if some:
+            for c in range(Index(error.size)):
+                rate = error[c]
+                for i in range(first, stop):
+                    readout[c, i] += rate * feature[i]
 
 
 def room_for(rows: int, classes: int) -> tuple[Reals, Reals, Reals]:
