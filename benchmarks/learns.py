@@ -34,19 +34,36 @@ def shares(share):
 
 LINEAR = {"learner": {"kind": "linear"}}
 ISOLATED = {"protocol.kind": "isolated"}
+FROZEN = {"learner.rule": {"kind": "delta"}}
+# What random features of this scenario did best with, found on seeds 1 and 2.
+BEST_FROZEN = {
+    "learner.layers": [
+        {
+            "kind": "conv",
+            "maps": 8,
+            "kernel": 7,
+            "stride": 3,
+            "inhibition": 4,
+            "threshold": 0.5,
+            "homeostasis": {"rate": 0},
+        }
+    ]
+}
 ARMS = {
     BASE: {},
     "linear": LINEAR,
     "isolated": ISOLATED,
     "isolated, linear": ISOLATED | LINEAR,
-    "frozen random features": {"learner.rule": {"kind": "delta"}},
+    "frozen random features": FROZEN,
+    "frozen, best threshold and inhibition": FROZEN | BEST_FROZEN,
     "lambda 0": shares(0),
     "lambda 0.5": shares(0.5),
     "lambda 1": shares(1),
     "policy reinforce": {"protocol.policy": {"kind": "reinforce"}},
     "confidence none": {"protocol.confidence": "none"},
     "sharpen 2": {"protocol.sharpen": 2},
-    "kl_steps 1": {"protocol.kl_steps": 1},
+    "kl_steps 2": {"protocol.kl_steps": 2},
+    "kl_steps 4": {"protocol.kl_steps": 4},
     "kl_blocks passed": {"protocol.kl_blocks": "passed"},
     "interval 8": {"protocol.interval": 8},
     "interval 32": {"protocol.interval": 32},
@@ -56,6 +73,7 @@ PAIRS = (
     (BASE, "linear"),
     (BASE, "isolated"),
     (BASE, "frozen random features"),
+    (BASE, "frozen, best threshold and inhibition"),
     ("linear", "isolated, linear"),
 )
 WHOLE = (BASE, "isolated")
