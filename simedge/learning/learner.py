@@ -9,12 +9,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 from simedge.learning.errors import LearnerError
+from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
 from simedge.learning.passes import PassRow, rows_of_pass
 from simedge.learning.play import Outcome, play
 from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
-from simedge.learning.presenting import Presentation, run_together
 from simedge.learning.readout import Readout
 from simedge.learning.settings import LinearSettings, SpikingSettings
 from simedge.learning.stage import (

@@ -1,9 +1,13 @@
 """Broken scenarios: each names every mistake with line, column and, where there is one, a hint."""
 
+from pathlib import Path
+
 import pytest
+from typer.testing import CliRunner
 
 from simedge.run.problems import ScenarioError
 from simedge.run.scenario import Scenario, load
+from simedge_cli.commands import app
 
 GOOD = """\
 simedge: 1
@@ -258,6 +262,20 @@ def test_every_mistake_is_named_with_its_place(old: str, new: str, expected: lis
     assert len(lines) == len(expected)
     for line, text in zip(lines, expected, strict=True):
         assert line.startswith(f"bad.yaml:{text}")
+
+
+@pytest.mark.parametrize("command", ["run", "validate"])
+@pytest.mark.parametrize(("old", "new", "expected"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_command_ends_with_exit_3_and_no_traceback(
+    old: str, new: str, expected: list[str], *, command: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "bad.yaml"
+    file.write_text(GOOD.replace(old, new), encoding="utf-8")
+    done = CliRunner().invoke(app, [command, str(file)])
+    assert done.exit_code == 3
+    for text in expected:
+        assert f"{file}:{text}" in done.output
+    assert "Traceback" not in done.output
 
 
 def test_the_corpus_starts_from_a_good_scenario() -> None:
