@@ -175,7 +175,7 @@ def test_a_link_refuses_what_it_does_not_know(link, datagram):
     with pytest.raises(LinkError, match="needs two ends"):
         type(link())(LinkModel(rate_bps=1), name="x", number=5, src=1, dst=1, streams=None)
     assert link().handle("served", 1, 0) is NOTHING
-    assert link().land(Flight(9, 1), 0) is None
+    assert link().land(Flight(9, 1), 0) == (None, NOTHING)
 
 
 @pytest.mark.parametrize(

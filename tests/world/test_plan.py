@@ -12,7 +12,7 @@ from simedge.world.datagrams import LinkError
 from simedge.world.graphs import graph, unreachable
 from simedge.world.plan import plan_world
 from simedge.world.profiles import PROFILES, merge, resolve
-from simedge.world.rates import constant
+from simedge.world.rates import fixed
 from simedge.world.settings import (
     DeviceSettings,
     LinkSettings,
@@ -198,7 +198,7 @@ def test_a_recording_is_opened_for_each_direction_that_it_drives():
 
     def opened(trace, device):
         asked.append((trace.file, trace.phase, device))
-        return constant(8)
+        return fixed(8)
 
     both = {"default": {"trace": {"file": "a.up", "down": "a.down", "phase": "random"}}}
     world((1,), links=both, open_trace=opened)
