@@ -9,8 +9,7 @@ What a driver needs::
     link.come_back(now)              -> Step   what the queue kept is served
     link.tally()                     -> Tally  counts, with the identity of conservation
 
-`Step.dues` are to be scheduled, `Step.fates` to be logged. Most drivers talk to
-`simedge.world.network.Network`, which does all this for every link.
+`Step.dues` are to be scheduled, `Step.fates` to be logged; `Network` does so for every link.
 
 A datagram passes: admit (down, mtu), cut (fragments pass all that follows alone), queue
 (drop-tail, in datagrams and bytes), serve (as its capacity says, hop ARQ tries back to back, then
@@ -55,6 +54,8 @@ __all__ = ["Link"]
 _jitter = lru_cache(maxsize=256)(open_jitter)
 # Looked up once: reading a member of an enumeration costs as much as the arithmetic of a service.
 _SERVICE, _RECEIVED = Order.SERVICE, Order.RECEIVED
+# A named tuple made from its values takes half the time of one made by its own constructor.
+_new = tuple.__new__
 
 
 @lru_cache(maxsize=256)
@@ -85,8 +86,9 @@ class Link:
     __slots__ = (
         "_attempt", "_busy_ns", "_capacity", "_chances", "_counts", "_draws", "_flights",
         "_fragments", "_free_ns", "_jitter", "_last_ns", "_loss", "_queue", "_queued_bytes",
-        "_served_ns", "_service", "_service_lost", "_service_words", "_ticket", "_waits",
-        "_weather", "airs", "begun", "dst", "model", "name", "number", "src", "tries", "up",
+        "_random", "_served_ns", "_service", "_service_lost", "_service_words", "_ticket",
+        "_waits", "_weather", "airs", "begun", "dst", "model", "name", "number", "src", "tries",
+        "up",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 -- a link is all of these
@@ -114,7 +116,8 @@ class Link:
         self._capacity = capacity or fixed(model.rate_bps, model.spread)
         self._weather = weather(capacity)
         self.tries = 0
-        self._draws = Draws(streams, name)
+        self._random = streams
+        self._draws: Draws | None = None
         self._loss = open_loss(model.loss, streams=streams, link=name, weather=self._weather)
         self._jitter = _jitter(model.jitter)
         self._chances = _thresholds(model.duplicate, model.corrupt)
@@ -141,9 +144,9 @@ class Link:
         counts = self._counts
         counts[OFFERED] += 1
         counts[ENDS + OFFERED] += datagram.wire_bytes
-        fates = [Fate("sent", self.number, datagram, datagram.cause)]
+        fates = [_new(Fate, ("sent", self.number, datagram, datagram.cause, 0))]
         due = self._enter(datagram, now, fates)
-        return Step(() if due is None else (due,), tuple(fates))
+        return _new(Step, (() if due is None else (due,), tuple(fates), ()))
 
     def handle(self, kind: str, payload: object, now: int) -> Step:
         """Take a record of one's own: ``served``, the end of a service, or ``free``, of a pause."""
@@ -160,7 +163,7 @@ class Link:
             self._lose(datagram, "loss", fates)
             step = Step((), tuple(fates))
         elif self._chances is None:
-            step = Step((self._fly(datagram, words, now),))
+            step = _new(Step, ((self._fly(datagram, words, now),), (), ()))
         else:
             step = self._travel(datagram, words, now)
         return step if self._queue is None else self._and_next(self._queue, step, now)
@@ -327,24 +330,23 @@ class Link:
         self._served_ns = end
         if self.model.duty != 1:
             # The next start is at least the use times (1 / duty - 1) after its end.
-            self._free_ns = now - (now - end) * self.model.duty.denominator // (
-                self.model.duty.numerator
-            )
+            share = self.model.duty
+            self._free_ns = now - (now - end) * share.denominator // share.numerator
         for air in self.airs:
             air.use(now, end)
         self._ticket += 1
-        return Due(end, _SERVICE, self.number, "served", self._ticket)
+        return _new(Due, (end, _SERVICE, self.number, "served", self._ticket))
 
     def _loses(self, loss: Loss, datagram: Datagram, at: int) -> bool:
         """Return whether a try is lost; words drawn for it serve what comes after."""
         threshold = loss.threshold(datagram, self.begun, at)
         if not NEVER < threshold < ALWAYS:
             return threshold == ALWAYS
-        self._service_words = words = self._draws.words(datagram, self._attempt)
+        self._service_words = words = self._words(datagram)
         return words[0] < threshold
 
     def _travel(self, datagram: Datagram, words: Words | None, now: int) -> Step:
-        words = words or self._draws.words(datagram, self._attempt)
+        words = words or self._words(datagram)
         duplicate, corrupt = self._chances or (NEVER, NEVER)
         fates = []
         twice = words[2] < duplicate
@@ -355,11 +357,11 @@ class Link:
                 self._fragments.copied(datagram.whole)
             fates.append(Fate("duplicated", self.number, datagram, copies=1))
         if words[3] < corrupt and datagram.data:
-            datagram = self._draws.flip(datagram, self._attempt)
+            datagram = self._keyed().flip(datagram, self._attempt)
             fates.append(Fate("corrupted", self.number, datagram))
         dues = [self._fly(datagram, words, now)]
         if twice:
-            words = self._draws.words(datagram, self._attempt, copy=1)
+            words = self._words(datagram, copy=1)
             dues.append(self._fly(datagram, words, now))
         return Step(tuple(dues), tuple(fates))
 
@@ -368,7 +370,7 @@ class Link:
         known_ns = None if self._weather is None else self._weather.delay_ns(now)
         at = now + (model.delay_ns if known_ns is None else known_ns)
         if self._jitter is not None:
-            word = (words or self._draws.words(datagram, self._attempt))[1]
+            word = (words or self._words(datagram))[1]
             at = max(now, at + self._jitter.offset_ns(word))
         if model.fifo:
             at = self._last_ns = max(at, self._last_ns)
@@ -377,7 +379,16 @@ class Link:
         if self._flights is None:
             self._flights = {}
         self._flights[self._ticket] = datagram
-        return Due(at, _RECEIVED, self.dst, "arrive", Flight(self.number, self._ticket))
+        flight = _new(Flight, (self.number, self._ticket))
+        return _new(Due, (at, _RECEIVED, self.dst, "arrive", flight))
+
+    def _words(self, datagram: Datagram, copy: int = 0) -> Words:
+        return (self._draws or self._keyed()).words(datagram, self._attempt, copy=copy)
+
+    def _keyed(self) -> Draws:
+        if self._draws is None:
+            self._draws = Draws(self._random, self.name)
+        return self._draws
 
     def _lose(self, datagram: Datagram, cause: str, fates: list[Fate]) -> None:
         end = _CAUSES[cause]
