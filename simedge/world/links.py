@@ -79,8 +79,7 @@ class Link:
     streams
         Random streams of the run.
     capacity
-        How long serialisations take, perhaps with delays and losses of its own; without one, the
-        constant rate or the air time of the model.
+        How long serialisations take; without one, the rate or the air time of the model.
     """
 
     __slots__ = (
@@ -361,8 +360,7 @@ class Link:
             fates.append(Fate("corrupted", self.number, datagram))
         dues = [self._fly(datagram, words, now)]
         if twice:
-            words = self._words(datagram, copy=1)
-            dues.append(self._fly(datagram, words, now))
+            dues.append(self._fly(datagram, self._words(datagram, copy=1), now))
         return Step(tuple(dues), tuple(fates))
 
     def _fly(self, datagram: Datagram, words: Words | None, now: int) -> Due:
