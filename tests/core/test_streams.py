@@ -188,3 +188,14 @@ def test_seeds_are_plain_integers(seed):
 def test_a_probability_above_one_is_refused():
     with pytest.raises(streams.StreamError, match=r"in .0, 1."):
         streams.bernoulli_threshold(Fraction(3, 2))
+
+
+word = st.sampled_from([0, 1, 2**64 - 1]) | st.integers(0, 2**64 - 1)
+
+
+@given(st.tuples(word, word, word, word))
+def test_one_block_is_that_of_its_packed_counter(counter):
+    streams, key = Streams(1), (3, 2**64 - 5)
+    w0, w1, w2, w3 = counter
+    packed = w0 | w1 << 64 | w2 << 128 | w3 << 192
+    assert list(streams.one(key, counter)) == streams.raw(key, packed, 1).tolist()

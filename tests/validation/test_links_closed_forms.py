@@ -15,11 +15,12 @@ import pytest
 from simedge.core.streams import Streams
 from simedge.core.tables import exponential_table
 from simedge.world.datagrams import Datagram, Uid
+from simedge.world.link_settings import QueueSettings
 from simedge.world.links import Link
+from simedge.world.loss_settings import BernoulliLoss, GilbertElliottLoss
 from simedge.world.network import Network
 from simedge.world.profiles import LinkModel
 from simedge.world.routing import Routes
-from simedge.world.settings import BernoulliLoss, GilbertElliottLoss, QueueSettings
 
 MS, S = 1_000_000, 10**9
 AMPLE = QueueSettings.model_construct(datagrams=10**9, bytes=10**18)
@@ -48,7 +49,9 @@ def deliver(link, times, sizes, *, watch=None):
         while queue and queue[0][0] <= now:
             at, *_, due = heapq.heappop(queue)
             if due.kind == "arrive":
-                arrived.append((at, link.land(due.payload, at)))
+                datagram, _ = link.land(due.payload, at)
+                if datagram is not None:
+                    arrived.append((at, datagram))
                 continue
             for new in link.handle(due.kind, due.payload, at).dues:
                 heapq.heappush(queue, (new.at, new.order, next(order), new))

@@ -14,14 +14,14 @@ from simedge.core.streams import Streams
 from simedge.world.datagrams import LinkError
 from simedge.world.faults import Crash, plan_faults, targets
 from simedge.world.jitter import Jitter, open_jitter
+from simedge.world.jitter_settings import JitterSettings
 from simedge.world.loss import ALWAYS, NEVER, mean_loss, open_loss
+from simedge.world.loss_settings import LossSettings
 from simedge.world.sense import Problem, problems
 from simedge.world.settings import (
     CrashSettings,
     DeviceSettings,
-    JitterSettings,
     LinksSettings,
-    LossSettings,
     ServerSettings,
     SmallWorldSettings,
     StarSettings,
@@ -42,6 +42,12 @@ LOSS, JITTER, TOPOLOGY = (TypeAdapter(t) for t in (LossSettings, JitterSettings,
         (LOSS, {"kind": "gilbert-elliott", "mean": "60%", "burst": "1 s", "bad": "50%"},
          "good <= mean <= bad"),
         (LOSS, {"kind": "gilbert-elliott", "mean": "5%", "burst": "1 s", "good": 1}, "good < bad"),
+        (LOSS, {"kind": "gilbert-elliott-packets", "p": 0, "r": 0}, "p or r above 0"),
+        (LOSS, {"kind": "gilbert-elliott-packets", "p": "120%", "r": 0}, "0% to 100%"),
+        (LOSS, {"kind": "four-state", "p13": "60%", "p14": "60%", "p31": 1}, "p13 . p14 <= 1"),
+        (LOSS, {"kind": "four-state", "p13": "60%", "p31": 0}, "bursts must end"),
+        (JITTER, {"kind": "pareto", "mean": "1 ms", "sd": 0}, "greater than 0"),
+        (JITTER, {"kind": "lognormal", "mean": "1 ms"}, "sd"),
         (LOSS, {"kind": "bernouli", "mean": "1%"}, "does not match any of the expected tags"),
         (LOSS, {"kind": "list", "ordinals": [0]}, "greater than or equal to 1"),
         (JITTER, {"kind": "uniform", "low": "2 ms", "high": "1 ms"}, "low <= high"),

@@ -1,0 +1,119 @@
+"""Capacity: how long a link takes to serialise. Constant here; recordings have their own laws."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, Protocol, runtime_checkable
+
+from simedge.core.errors import SimedgeError
+from simedge.world.link_settings import TraceSettings
+
+__all__ = [
+    "LORA_OVERHEAD",
+    "Capacity",
+    "Constant",
+    "LoraAir",
+    "OpenTrace",
+    "Weather",
+    "fixed",
+    "weather",
+]
+
+_SCALE: Final = 8 * 10**9  # bits a byte, nanoseconds a second
+_IP_HEADERS: Final = 28
+_SPREADS: Final = (7, 12)
+_LOW_RATE: Final = 11
+LORA_OVERHEAD: Final = 13
+"""Bytes that LoRaWAN adds to the application's."""
+
+
+class Capacity(Protocol):
+    """What a link can carry as a function of time alone, one object for each direction."""
+
+    def finish_ns(self, begin_ns: int, octets: int) -> int | None:
+        """Return when bytes whose serialisation begins at `begin_ns` are through; None: never.
+
+        It is the least t with W(t) >= W(begin) + 8 octets 1e9, where W is the integral of the
+        rate in bit/s over nanoseconds.
+        """
+        ...
+
+
+@runtime_checkable
+class Weather(Protocol):
+    """What a recording may know beside its capacity."""
+
+    def loss_below(self, at_ns: int) -> int:
+        """Return the threshold of loss at a time: a word below it is a loss, 2^64 is certain."""
+        ...
+
+    def delay_ns(self, at_ns: int) -> int | None:
+        """Return the propagation of what leaves at a time; None: that of the settings."""
+        ...
+
+
+def weather(capacity: object) -> Weather | None:
+    """Return what a capacity knows beside itself, if anything."""
+    return capacity if isinstance(capacity, Weather) else None
+
+
+OpenTrace = Callable[[TraceSettings, str], Capacity]
+"""Opens the recording that settings name, for the device whose name shifts its phase."""
+
+
+class Constant:
+    """The same rate for ever: ``begin + ceil(8 octets 1e9 / rate)``.
+
+    Examples
+    --------
+    >>> Constant(10_000_000).finish_ns(0, 1500)
+    1200000
+    """
+
+    __slots__ = ("rate_bps",)
+
+    def __init__(self, rate_bps: int) -> None:
+        if rate_bps <= 0:
+            raise SimedgeError(f"rate must be above 0 bit/s, got {rate_bps}")
+        self.rate_bps = rate_bps
+
+    def finish_ns(self, begin_ns: int, octets: int) -> int:
+        """Return the end of a serialisation."""
+        return begin_ns - (-octets * _SCALE // self.rate_bps)
+
+
+class LoraAir:
+    """Air time of LoRa at 125 kHz, coding 4/5, explicit header, checksum, preamble of 8 symbols.
+
+    A symbol takes 2^SF 8000 ns; payload symbols are
+    n = 8 + max(5 ceil((8 PL - 4 SF + 44) / (4 (SF - 2 DE))), 0), DE = 1 from SF11 on, and the air
+    time is (12.25 + n) symbols, a whole number. PL is the datagram with the overhead of LoRaWAN
+    in place of the headers of IPv4 and UDP.
+
+    Examples
+    --------
+    >>> LoraAir(7).finish_ns(0, 51 + 28)
+    118016000
+    """
+
+    __slots__ = ("_spread", "_symbol_ns")
+
+    def __init__(self, spread: int) -> None:
+        if not _SPREADS[0] <= spread <= _SPREADS[1]:
+            raise SimedgeError(f"a spreading factor must be in {_SPREADS}, got {spread}")
+        self._spread = spread
+        self._symbol_ns: int = 8000 << spread
+
+    def finish_ns(self, begin_ns: int, octets: int) -> int:
+        """Return the end of a serialisation."""
+        spread = self._spread
+        payload = max(0, octets - _IP_HEADERS) + LORA_OVERHEAD
+        low_rate = spread >= _LOW_RATE
+        blocks = -(-(8 * payload - 4 * spread + 44) // (4 * (spread - 2 * low_rate)))
+        symbols = 8 + max(5 * blocks, 0)
+        return begin_ns + (49 + 4 * symbols) * self._symbol_ns // 4
+
+
+@lru_cache(maxsize=1024)
+def fixed(rate_bps: int, spread: int | None = None) -> Capacity:
+    """Return the one object of a capacity without a memory, which links share."""
+    return Constant(rate_bps) if spread is None else LoraAir(spread)
