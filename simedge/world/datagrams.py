@@ -78,8 +78,9 @@ class Fate(NamedTuple):
     """What has just happened to a datagram: one line of the event log.
 
     `kind` is ``sent`` (it entered the link `target`; `cause` is the datagram's), ``lost``
-    (`cause`: ``loss``, ``queue_drop``, ``down``, ``mtu``; ``no_route`` with the number of the
-    device that had no path), ``duplicated`` (`copies` extra ones) or ``corrupted``.
+    (`cause`: ``loss``, ``queue_drop``, ``down``, ``mtu``, ``trace_end``; ``no_route`` with
+    the number of the device that had no path), ``duplicated`` (`copies` extra ones) or
+    ``corrupted``.
     """
 
     kind: str

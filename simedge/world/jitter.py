@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
 from simedge.core.streams import bernoulli_threshold, exponential_ns, integer_between, normal_ns
-from simedge.world.settings import (
+from simedge.world.jitter_settings import (
     ExponentialJitter,
     JitterSettings,
     NoJitter,

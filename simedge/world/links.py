@@ -40,13 +40,13 @@ from simedge.world.datagrams import NOTHING, Datagram, Fate, Flight, LinkError, 
 from simedge.world.jitter import open_jitter
 from simedge.world.loss import ALWAYS, NEVER, Loss, open_loss
 from simedge.world.profiles import LinkModel
+from simedge.world.rates import Capacity, constant
 
 __all__ = ["Link"]
 
 _ENDS = 7
 _OFFERED, _DUPLICATED, _DELIVERED, _QUEUE_DROP, _LOST, _DOWN, _MTU = range(_ENDS)
 _Words = tuple[int, int, int, int]
-_SCALE = 8 * 10**9  # bits a byte, nanoseconds a second
 _flow = lru_cache(maxsize=2**17)(flow64)
 _jitter = lru_cache(maxsize=256)(open_jitter)
 # Looked up once: reading a member of an enumeration costs as much as the arithmetic of a service.
@@ -73,11 +73,14 @@ class Link:
         Numbers of its ends.
     streams
         Random streams of the run.
+    capacity
+        How long serialisations take; without one, the constant rate of the model.
     """
 
     __slots__ = (
         "_attempt",
         "_busy_ns",
+        "_capacity",
         "_chances",
         "_counts",
         "_flights",
@@ -104,8 +107,16 @@ class Link:
         "up",
     )
 
-    def __init__(
-        self, model: LinkModel, *, name: str, number: int, src: int, dst: int, streams: Streams
+    def __init__(  # noqa: PLR0913 -- a link is all of these
+        self,
+        model: LinkModel,
+        *,
+        name: str,
+        number: int,
+        src: int,
+        dst: int,
+        streams: Streams,
+        capacity: Capacity | None = None,
     ) -> None:
         if src == dst:
             raise LinkError(f"a link needs two ends, got {src} twice (link {name})")
@@ -118,6 +129,7 @@ class Link:
         self.begun = 0
         self.airs: tuple[AirTime, ...] = ()
         self._busy_ns = 0
+        self._capacity = capacity or constant(model.rate_bps)
         self.tries = 0
         self._random = streams
         self._stream: Stream | None = None
@@ -145,7 +157,9 @@ class Link:
         if cause:
             return Step((), (sent, self._lose(datagram, cause)))
         if self._service is None:
-            return Step((self._begin(datagram, now),), (sent,))
+            fates = [sent]
+            due = self._begin(datagram, now, fates)
+            return Step(() if due is None else (due,), tuple(fates))
         if self._queue is None:
             self._queue = deque()
         self._queue.append(datagram)
@@ -170,7 +184,7 @@ class Link:
             step = self._travel(datagram, words, now)
         if self._queue is None:
             return step
-        return Step((*step.dues, self._next(self._queue, now)), step.fates)
+        return self._and_next(self._queue, step, now)
 
     def land(self, flight: Flight, now: int) -> Datagram | None:  # noqa: ARG002  the uniform shape
         """Return the datagram that arrives now, or None if it was lost on the way."""
@@ -210,7 +224,7 @@ class Link:
         if self.up:
             return NOTHING
         self.up = True
-        return NOTHING if self._queue is None else Step((self._next(self._queue, now),))
+        return NOTHING if self._queue is None else self._and_next(self._queue, NOTHING, now)
 
     def busy_ns(self, now: int) -> int:
         """Return the time spent on serialisation, retries and their gaps included."""
@@ -248,17 +262,28 @@ class Link:
         room = limits.bytes - self._queued_bytes
         return "" if waiting < limits.datagrams and datagram.wire_bytes <= room else "queue_drop"
 
-    def _next(self, queue: deque[Datagram], now: int) -> Due:
-        datagram = queue.popleft()
-        self._queued_bytes -= datagram.wire_bytes
+    def _and_next(self, queue: deque[Datagram], step: Step, now: int) -> Step:
+        """Return a step and the start of the next service that can end."""
+        fates = list(step.fates)
+        due = None
+        while due is None and queue:
+            datagram = queue.popleft()
+            self._queued_bytes -= datagram.wire_bytes
+            due = self._begin(datagram, now, fates)
         if not queue:
             self._queue = None  # an empty deque keeps a block of memory
-        return self._begin(datagram, now)
+        return Step(step.dues if due is None else (*step.dues, due), tuple(fates))
 
-    def _begin(self, datagram: Datagram, now: int) -> Due:
-        """Start a service; its end and fate are pure functions of now, so both are known here."""
-        serial_ns = -(-datagram.wire_bytes * _SCALE // self.model.rate_bps)
-        end = now + serial_ns
+    def _begin(self, datagram: Datagram, now: int, fates: list[Fate]) -> Due | None:
+        """Start a service; its end and fate are pure functions of now, so both are known here.
+
+        None: it would never end, and is lost at once.
+        """
+        finish_ns, size = self._capacity.finish_ns, datagram.wire_bytes
+        end = finish_ns(now, size)
+        if end is None:
+            fates.append(self._lose(datagram, "trace_end"))
+            return None
         self.begun += 1
         self.tries += 1
         self._service_words = None
@@ -266,7 +291,10 @@ class Link:
         loss = self._loss
         lost = loss is not None and self._loses(loss, datagram, end)
         while loss is not None and lost and self._attempt < self.model.retries:
-            end += self.model.gap_ns + serial_ns
+            again = finish_ns(end + self.model.gap_ns, size)
+            if again is None:
+                break
+            end = again
             self.tries += 1
             self._attempt += 1
             self._service_words = None
@@ -353,4 +381,4 @@ class Link:
         return Fate("lost", self.number, datagram, cause)
 
 
-_CAUSES = {"loss": _LOST, "queue_drop": _QUEUE_DROP, "down": _DOWN, "mtu": _MTU}
+_CAUSES = {"loss": _LOST, "queue_drop": _QUEUE_DROP, "down": _DOWN, "mtu": _MTU, "trace_end": _LOST}

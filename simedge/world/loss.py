@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from simedge.core.streams import Stream, Streams, bernoulli_threshold, exponential_ns, happens
 from simedge.world.datagrams import Datagram
-from simedge.world.settings import (
+from simedge.world.loss_settings import (
     BernoulliLoss,
     GilbertElliottLoss,
     ListLoss,

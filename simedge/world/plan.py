@@ -13,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from simedge.core.streams import Streams
+from simedge.world.datagrams import LinkError
+from simedge.world.link_settings import LinkSettings, LinksSettings
 from simedge.world.links import Link
 from simedge.world.network import Network
 from simedge.world.profiles import LinkModel, merge, resolve
+from simedge.world.rates import Capacity, OpenTrace
 from simedge.world.routing import Routes, edge_costs
-from simedge.world.settings import DeviceSettings, LinkSettings, LinksSettings, TopologySettings
+from simedge.world.settings import DeviceSettings, TopologySettings
 from simedge.world.topology import Member, edges, roster
 
 __all__ = ["World", "link_models", "plan_world"]
@@ -40,8 +43,12 @@ def plan_world(
     links: LinksSettings,
     *,
     streams: Streams,
+    open_trace: OpenTrace | None = None,
 ) -> World:
     """Build members, links and routes.
+
+    A link with a recording asks `open_trace` for its capacity, once for each direction, with the
+    name of the device whose phase it has: its own end, or the source between devices.
 
     Links are numbered after the devices, by the numbers of their ends, and named
     ``<source>.<destination>``.
@@ -57,6 +64,7 @@ def plan_world(
             src=u,
             dst=v,
             streams=streams,
+            capacity=_capacity(model, members[u or v].name, open_trace),
         )
         for place, ((u, v), model) in enumerate(sorted(models.items(), key=lambda item: item[0]))
     ]
@@ -75,6 +83,14 @@ def plan_world(
         devices={m.number: groups[m.group] for m in members[1:]},
         names={m.number: m.name for m in members} | {link.number: link.name for link in built},
     )
+
+
+def _capacity(model: LinkModel, device: str, open_trace: OpenTrace | None) -> Capacity | None:
+    if model.trace is None:
+        return None
+    if open_trace is None:
+        raise LinkError(f"nothing here reads recordings, such as {model.trace.file!r}")
+    return open_trace(model.trace, device)
 
 
 def link_models(

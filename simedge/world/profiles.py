@@ -13,22 +13,22 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from simedge.world.datagrams import LinkError
-from simedge.world.settings import (
-    ArqSettings,
-    BernoulliLoss,
+from simedge.world.jitter_settings import (
     ExponentialJitter,
-    GilbertElliottLoss,
     JitterSettings,
-    LinkSettings,
-    LossSettings,
     NoJitter,
-    NoLoss,
     NormalJitter,
-    ProfileName,
-    QueueSettings,
     TableJitter,
     UniformJitter,
 )
+from simedge.world.link_settings import (
+    ArqSettings,
+    LinkSettings,
+    ProfileName,
+    QueueSettings,
+    TraceSettings,
+)
+from simedge.world.loss_settings import BernoulliLoss, GilbertElliottLoss, LossSettings, NoLoss
 
 __all__ = ["PROFILES", "LinkModel", "Profile", "merge", "resolve"]
 
@@ -135,6 +135,7 @@ class LinkModel:
     gap_ns: int = 0
     duplicate: Fraction = Fraction(0)
     corrupt: Fraction = Fraction(0)
+    trace: TraceSettings | None = None
 
     def __post_init__(self) -> None:
         if self.rate_bps <= 0:
@@ -193,4 +194,14 @@ def resolve(settings: LinkSettings, *, upwards: bool) -> LinkModel:
         gap_ns=arq.gap,
         duplicate=given.get("duplicate", Fraction(0)),
         corrupt=given.get("corrupt", Fraction(0)),
+        trace=_trace(settings.trace, upwards=upwards),
     )
+
+
+def _trace(trace: TraceSettings | None, *, upwards: bool) -> TraceSettings | None:
+    """Return the recording of one direction: its file is that of the direction."""
+    if trace is None or trace.direction == ("down" if upwards else "up"):
+        return None
+    if upwards or trace.down is None:
+        return trace
+    return trace.model_copy(update={"file": trace.down, "down": None})

@@ -15,7 +15,7 @@ from simedge.run.overrides import Override, OverrideError, apply, from_text
 from simedge.run.problems import ScenarioError
 from simedge.run.scenario import Scenario, load, read
 from simedge.run.schema import schema_text
-from simedge.world.settings import BernoulliLoss
+from simedge.world.loss_settings import BernoulliLoss
 
 SMALL = """\
 simedge: 1

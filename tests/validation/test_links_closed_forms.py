@@ -15,11 +15,12 @@ import pytest
 from simedge.core.streams import Streams
 from simedge.core.tables import exponential_table
 from simedge.world.datagrams import Datagram, Uid
+from simedge.world.link_settings import QueueSettings
 from simedge.world.links import Link
+from simedge.world.loss_settings import BernoulliLoss, GilbertElliottLoss
 from simedge.world.network import Network
 from simedge.world.profiles import LinkModel
 from simedge.world.routing import Routes
-from simedge.world.settings import BernoulliLoss, GilbertElliottLoss, QueueSettings
 
 MS, S = 1_000_000, 10**9
 AMPLE = QueueSettings.model_construct(datagrams=10**9, bytes=10**18)

@@ -20,9 +20,9 @@ def make_datagram(seq=1, size=1500, *, source="a", destination="b", to=2, **part
     return Datagram(uid=uid, data=parts.pop("data", b""), wire_bytes=size, path=(to,), **parts)
 
 
-def make_link(seed=7, name="dev03.up", **figures):
+def make_link(seed=7, name="dev03.up", capacity=None, **figures):
     model = LinkModel(**({"rate_bps": 10_000_000} | figures))
-    return Link(model, name=name, number=9, src=1, dst=2, streams=Streams(seed))
+    return Link(model, name=name, number=9, src=1, dst=2, streams=Streams(seed), capacity=capacity)
 
 
 @dataclass

@@ -7,16 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simedge.world.datagrams import NOTHING, Flight, LinkError
+from simedge.world.jitter_settings import ExponentialJitter, NormalJitter, UniformJitter
+from simedge.world.link_settings import QueueSettings
+from simedge.world.loss_settings import BernoulliLoss, GilbertElliottLoss, ListLoss
 from simedge.world.profiles import LinkModel
-from simedge.world.settings import (
-    BernoulliLoss,
-    ExponentialJitter,
-    GilbertElliottLoss,
-    ListLoss,
-    NormalJitter,
-    QueueSettings,
-    UniformJitter,
-)
 
 MS = 1_000_000
 TOKEN = {"source": "dev03", "destination": "server"}
@@ -320,3 +314,25 @@ def test_switching_duplication_on_shifts_no_loss(crank, link, datagram, traffic)
         return set(lost_seqs(run))
 
     assert lost(Fraction(0)) == lost(Fraction(1))
+
+
+class Never:
+    """Carries nothing from a time on."""
+
+    def __init__(self, end_ns):
+        self.end_ns = end_ns
+
+    def finish_ns(self, begin_ns, octets):
+        end = begin_ns + octets
+        return end if end <= self.end_ns else None
+
+
+def test_what_a_capacity_never_finishes_is_lost_and_holds_nothing_up(crank, link, datagram):
+    target = link(capacity=Never(2500))
+    run = crank(target)
+    run.offers([(0, datagram(seq, size)) for seq, size in ((1, 1000), (2, 2000), (3, 1500))])
+    assert [(at, d.uid.seq) for at, d in run.arrived] == [(1000, 1), (2500, 3)]
+    assert lost_seqs(run, "trace_end") == [2]
+    assert target.tally().imbalance() == (0, 0)
+    refused = crank(link(capacity=Never(0))).offers([(5, datagram(4))])
+    assert lost_seqs(refused, "trace_end") == [4]

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from simedge.core.streams import Streams
 from simedge.world.datagrams import LinkError, RouteChange
 from simedge.world.links import Link
+from simedge.world.loss_settings import BernoulliLoss, NoLoss
 from simedge.world.network import Network
 from simedge.world.profiles import LinkModel
 from simedge.world.routing import MAX_HOPS, Routes, edge_costs
-from simedge.world.settings import BernoulliLoss, NoLoss
 
 MS, S = 1_000_000, 1_000_000_000
 

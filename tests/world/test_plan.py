@@ -12,6 +12,7 @@ from simedge.world.datagrams import LinkError
 from simedge.world.graphs import graph, unreachable
 from simedge.world.plan import plan_world
 from simedge.world.profiles import PROFILES, merge, resolve
+from simedge.world.rates import constant
 from simedge.world.settings import (
     DeviceSettings,
     LinkSettings,
@@ -27,13 +28,14 @@ LOSSY = {
 }  # fmt: skip
 
 
-def world(counts=(2, 2), topology=None, links=None, seed=1):
+def world(counts=(2, 2), topology=None, links=None, seed=1, **more):
     devices = [DeviceSettings(id=f"g{i}", count=n) for i, n in enumerate(counts)]
     return plan_world(
         devices,
         topology or StarSettings(),
         LinksSettings.model_validate(links or {}),
         streams=Streams(seed),
+        **more,
     )
 
 
@@ -189,3 +191,21 @@ def test_the_graph_knows_who_cannot_reach_the_server():
     members = roster([DeviceSettings(id="cam", count=3)])
     assert unreachable(members, [(0, 1), (2, 3)]) == ("cam-2", "cam-3")
     assert graph(members, [(0, 1)]).nodes[2] == {"name": "cam-2", "group": "cam"}
+
+
+def test_a_recording_is_opened_for_each_direction_that_it_drives():
+    asked = []
+
+    def opened(trace, device):
+        asked.append((trace.file, trace.phase, device))
+        return constant(8)
+
+    both = {"default": {"trace": {"file": "a.up", "down": "a.down", "phase": "random"}}}
+    world((1,), links=both, open_trace=opened)
+    assert asked == [("a.down", "random", "g0-1"), ("a.up", "random", "g0-1")]
+    asked.clear()
+    one = {"default": {"trace": {"file": "b", "direction": "down", "phase": "2 s"}}}
+    world((1,), links=one, open_trace=opened)
+    assert asked == [("b", 2 * 10**9, "g0-1")]
+    with pytest.raises(LinkError, match="nothing here reads recordings, such as 'b'"):
+        world((1,), links=one)

@@ -14,14 +14,14 @@ from simedge.core.streams import Streams
 from simedge.world.datagrams import LinkError
 from simedge.world.faults import Crash, plan_faults, targets
 from simedge.world.jitter import Jitter, open_jitter
+from simedge.world.jitter_settings import JitterSettings
 from simedge.world.loss import ALWAYS, NEVER, mean_loss, open_loss
+from simedge.world.loss_settings import LossSettings
 from simedge.world.sense import Problem, problems
 from simedge.world.settings import (
     CrashSettings,
     DeviceSettings,
-    JitterSettings,
     LinksSettings,
-    LossSettings,
     ServerSettings,
     SmallWorldSettings,
     StarSettings,

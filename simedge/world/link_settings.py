@@ -1,0 +1,104 @@
+"""Links as they are written: figures, queues, retries, and the profiles that fill the gaps."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from simedge.core.quantities import Duration, Rate, Settings, Share, Size
+from simedge.world.jitter_settings import JitterSettings
+from simedge.world.loss_settings import LossSettings
+from simedge.world.names import Name
+
+__all__ = [
+    "ArqSettings",
+    "LinkOverride",
+    "LinkSettings",
+    "LinksSettings",
+    "ProfileName",
+    "QueueSettings",
+    "TraceSettings",
+]
+
+ProfileName = Literal["ethernet", "wifi", "wifi-air", "lte", "5g", "starlink", "ble"]
+
+
+class QueueSettings(Settings):
+    """Limits of a link's queue; the datagram in service is not counted."""
+
+    datagrams: int = Field(default=100, ge=0)
+    """Greatest number."""
+    bytes: Size = 150_000
+    """Greatest sum of their bytes on the wire."""
+
+
+class ArqSettings(Settings):
+    """Retries on one hop: they hold the link back to back."""
+
+    retries: int = Field(default=0, ge=0, le=1_000)
+    """Tries after the first."""
+    gap: Duration = 0
+    """Pause before a retry."""
+
+
+class TraceSettings(Settings):
+    """A recorded network: its capacity, and what else the file holds."""
+
+    file: str = Field(min_length=1)
+    """Path of the recording, relative to the scenario's file."""
+    repeat: Literal["wrap", "hold", "stop"] = "wrap"
+    """After its end: from the start again, the last row for ever, or nothing."""
+    phase: Annotated[Literal["random"] | Duration, Field(union_mode="left_to_right")] = 0
+    """Where in the recording the run starts; `random`: each device by a draw of its own."""
+    direction: Literal["both", "up", "down"] = "both"
+    """Which direction it drives; the other one keeps its rate."""
+    down: str | None = Field(default=None, min_length=1)
+    """Path of a recording of its own for the direction from the server."""
+
+
+class LinkSettings(Settings):
+    """A link's figures. What is not given comes from the profile."""
+
+    profile: ProfileName | None = None
+    """Kind of network; without one, that of the default, and there `ethernet`."""
+    up: Rate | None = Field(default=None, gt=0)
+    """Rate towards the server, and both ways between devices."""
+    down: Rate | None = Field(default=None, gt=0)
+    """Rate from the server."""
+    delay: Duration | None = None
+    """Propagation, one way."""
+    jitter: JitterSettings | None = None
+    """Added to the delay."""
+    loss: LossSettings | None = None
+    """What is lost, each direction by itself."""
+    queue: QueueSettings | None = None
+    """Limits of the queue."""
+    queue_on_down: Literal["keep", "flush"] | None = None
+    """What becomes of the queue when the link goes down."""
+    order: Literal["fifo", "free"] | None = None
+    """`fifo`: no datagram overtakes another; `free`: jitter may reorder."""
+    mtu: Size | None = Field(default=None, gt=0)
+    """Largest datagram on the wire; larger ones are lost."""
+    arq: ArqSettings | None = None
+    """Retries on this hop."""
+    duplicate: Share | None = None
+    """Share of the datagrams that got through which arrive twice."""
+    corrupt: Share | None = None
+    """Share of the datagrams that got through in which one bit is flipped."""
+    trace: TraceSettings | None = None
+    """A recorded network drives the link."""
+
+
+class LinkOverride(LinkSettings):
+    """Figures for the links that have a listed device at either end."""
+
+    devices: tuple[Name, ...] = Field(min_length=1)
+    """Groups (`cam`) or devices (`cam-1`)."""
+
+
+class LinksSettings(Settings):
+    """All links: a default, and overrides, of which later ones win."""
+
+    default: LinkSettings = LinkSettings()
+    """For every link."""
+    overrides: tuple[LinkOverride, ...] = ()
+    """One that names a profile starts from that profile, else from what was there before."""
