@@ -40,13 +40,14 @@ from simedge.world.datagrams import NOTHING, Datagram, Fate, Flight, LinkError, 
 from simedge.world.jitter import open_jitter
 from simedge.world.loss import ALWAYS, NEVER, Loss, open_loss
 from simedge.world.profiles import LinkModel
-from simedge.world.rates import Capacity, constant
+from simedge.world.rates import Recorded, constant
 
 __all__ = ["Link"]
 
 _ENDS = 7
 _OFFERED, _DUPLICATED, _DELIVERED, _QUEUE_DROP, _LOST, _DOWN, _MTU = range(_ENDS)
 _Words = tuple[int, int, int, int]
+_MODEL = Recorded()  # nothing recorded: all is as the model says
 _flow = lru_cache(maxsize=2**17)(flow64)
 _jitter = lru_cache(maxsize=256)(open_jitter)
 # Looked up once: reading a member of an enumeration costs as much as the arithmetic of a service.
@@ -73,8 +74,8 @@ class Link:
         Numbers of its ends.
     streams
         Random streams of the run.
-    capacity
-        How long serialisations take; without one, the constant rate of the model.
+    recorded
+        Capacity, loss and delay of a recording, in place of those of the model.
     """
 
     __slots__ = (
@@ -83,6 +84,7 @@ class Link:
         "_capacity",
         "_chances",
         "_counts",
+        "_delay_ns",
         "_flights",
         "_jitter",
         "_last_ns",
@@ -116,7 +118,7 @@ class Link:
         src: int,
         dst: int,
         streams: Streams,
-        capacity: Capacity | None = None,
+        recorded: Recorded = _MODEL,
     ) -> None:
         if src == dst:
             raise LinkError(f"a link needs two ends, got {src} twice (link {name})")
@@ -129,12 +131,13 @@ class Link:
         self.begun = 0
         self.airs: tuple[AirTime, ...] = ()
         self._busy_ns = 0
-        self._capacity = capacity or constant(model.rate_bps)
+        self._capacity = recorded.capacity or constant(model.rate_bps)
+        self._delay_ns = recorded.delay_ns
         self.tries = 0
         self._random = streams
         self._stream: Stream | None = None
-        self._loss = open_loss(model.loss, streams=streams, link=name)
-        self._jitter = _jitter(model.jitter)
+        self._loss = recorded.loss or open_loss(model.loss, streams=streams, link=name)
+        self._jitter = None if recorded.delay_ns else _jitter(model.jitter)
         self._chances = _thresholds(model.duplicate, model.corrupt)
         self._queue: deque[Datagram] | None = None
         self._queued_bytes = 0
@@ -335,7 +338,7 @@ class Link:
 
     def _fly(self, datagram: Datagram, words: _Words | None, now: int) -> Due:
         model = self.model
-        at = now + model.delay_ns
+        at = now + (self._delay_ns(now) if self._delay_ns else model.delay_ns)
         if self._jitter is not None:
             word = (words or self._words(datagram, attempt=self._attempt))[1]
             at = max(now, at + self._jitter.offset_ns(word))

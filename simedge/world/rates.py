@@ -1,13 +1,14 @@
 """Capacity: how long a link takes to serialise. Constant here; recordings have their own laws."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from simedge.core.errors import SimedgeError
 from simedge.world.link_settings import TraceSettings
+from simedge.world.loss import Loss
 
-__all__ = ["Capacity", "Constant", "OpenTrace", "constant"]
+__all__ = ["Capacity", "Constant", "OpenTrace", "Recorded", "constant"]
 
 _SCALE: Final = 8 * 10**9  # bits a byte, nanoseconds a second
 
@@ -24,7 +25,21 @@ class Capacity(Protocol):
         ...
 
 
-OpenTrace = Callable[[TraceSettings, str], Capacity]
+class Recorded(NamedTuple):
+    """What a recording says of one direction of a link; None: the link keeps its own.
+
+    `delay_ns` is the one-way delay as a function of time, its jitter included; `fates` are the
+    delays of recorded messages by (uid, link), None for one that was lost: the link then has
+    neither rate nor queue, and knows no other message.
+    """
+
+    capacity: Capacity | None = None
+    loss: Loss | None = None
+    delay_ns: Callable[[int], int] | None = None
+    fates: Mapping[tuple[str, str], int | None] | None = None
+
+
+OpenTrace = Callable[[TraceSettings, str], Recorded]
 """Opens the recording that settings name, for the device whose name shifts its phase."""
 
 

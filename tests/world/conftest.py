@@ -10,6 +10,7 @@ from simedge.core.streams import Streams
 from simedge.world.datagrams import Datagram, Fate, RouteChange, Uid
 from simedge.world.links import Link
 from simedge.world.profiles import LinkModel
+from simedge.world.rates import Recorded
 
 
 def make_datagram(seq=1, size=1500, *, source="a", destination="b", to=2, **parts):
@@ -20,9 +21,10 @@ def make_datagram(seq=1, size=1500, *, source="a", destination="b", to=2, **part
     return Datagram(uid=uid, data=parts.pop("data", b""), wire_bytes=size, path=(to,), **parts)
 
 
-def make_link(seed=7, name="dev03.up", capacity=None, **figures):
+def make_link(seed=7, name="dev03.up", capacity=None, loss=None, delay_ns=None, **figures):
     model = LinkModel(**({"rate_bps": 10_000_000} | figures))
-    return Link(model, name=name, number=9, src=1, dst=2, streams=Streams(seed), capacity=capacity)
+    recorded = Recorded(capacity, loss, delay_ns)
+    return Link(model, name=name, number=9, src=1, dst=2, streams=Streams(seed), recorded=recorded)
 
 
 @dataclass

@@ -89,7 +89,8 @@ def _loss(figures: Figures) -> dict[str, object]:
     if mean == 0 or figures.burst_ns is None:
         kind = {"kind": "bernoulli", "mean": format_share(mean)} if mean else {"kind": "none"}
         return {"loss": kind}
-    burst = format_duration(max(figures.burst_ns // _US, 1) * _US)
+    grain = _US if figures.burst_ns < _US**3 else _US**2
+    burst = format_duration(max(figures.burst_ns // grain, 1) * grain)
     chain = {"kind": "gilbert-elliott", "mean": format_share(mean), "burst": burst}
     return {"loss": chain if bad == 1 else {**chain, "bad": format_share(bad)}}
 
