@@ -102,7 +102,10 @@ class Carrier:
         kind, target, datagram, cause, copies = fate
         detail: tuple[int | str, ...]
         if kind == "sent":
-            detail = self._bill(datagram)
+            detail = self._bill(datagram, datagram.cause, 1)
+        elif kind == "retried":
+            # More tries of hop ARQ: bytes on the air once more, and no new datagram.
+            kind, detail = "sent", self._bill(datagram, "retransmission", copies)
         elif kind == "lost":
             detail = (cause,)
         elif kind == "duplicated":
@@ -112,18 +115,19 @@ class Carrier:
         subject = uid_text(datagram.uid)
         self._journal.log(now, order, target, kind=kind, subject=subject, detail=detail)
 
-    def _bill(self, datagram: Datagram) -> tuple[int | str, ...]:
-        """Count the bits of a datagram that enters a link, on the wire, once a hop."""
+    def _bill(self, datagram: Datagram, cause: str, times: int) -> tuple[int | str, ...]:
+        """Count the bits of a datagram that enters a link, on the wire, once a hop and try."""
         tally = self._journal.tally
         downwards = datagram.uid.source == self._journal.names[SERVER]
-        bits = 8 * datagram.wire_bytes
+        wire_bytes = times * datagram.wire_bytes
+        bits = 8 * wire_bytes
         if downwards:
             tally.bits_down += bits
         else:
             tally.bits_up += bits
-        if datagram.cause == "retransmission":
+        if cause == "retransmission":
             tally.bits_retransmitted += bits
-        return int(downwards), datagram.cause, len(datagram.data), datagram.wire_bytes
+        return int(downwards), cause, times * len(datagram.data), wire_bytes
 
     def _log_route(self, change: RouteChange, now: int, order: Order) -> None:
         names = self._journal.names

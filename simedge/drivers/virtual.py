@@ -5,7 +5,6 @@ progress, interrupts and writers may come between two slices without touching th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 
 from simedge.core.records import Due, Order
 from simedge.drivers.carrier import Carrier
@@ -150,14 +149,12 @@ class VirtualDriver:
 
 
 def _link_tally(link: Link) -> LinkTally:
-    """Return what became of everything offered to a link; no datagram is cut into fragments."""
+    """Return what became of everything offered to a link."""
     ends = link.tally()
-    counts = {each.name: getattr(ends, each.name) for each in fields(ends)}
-    datagrams = {name: count.datagrams for name, count in counts.items()}
-    octets = {name: count.bytes for name, count in counts.items()}
+    counts = ends.counts()
     return LinkTally(
         name=link.name,
-        fragments=Flow(**datagrams),
-        octets=Flow(**octets),
-        datagrams=Flow(**datagrams),
+        fragments=Flow(**{name: count.datagrams for name, count in counts.items()}),
+        octets=Flow(**{name: count.bytes for name, count in counts.items()}),
+        datagrams=Flow(**ends.datagrams()),
     )

@@ -177,7 +177,8 @@ class Audit:
         if isinstance(detail, tuple) and isinstance(detail[-1], int):
             self.bits += 8 * detail[-1]
         source, destination, cls, boot, seq, fragment, resend = _uid(uid)
-        if target.split(".", maxsplit=1)[0] == source and fragment == resend == "0":
+        again = isinstance(detail, tuple) and "retransmission" in detail
+        if target.split(".", maxsplit=1)[0] == source and fragment == resend == "0" and not again:
             self._rises(("seq", source, destination, cls, boot), int(seq), target)
 
     def _received_look(self, target: str, uid: str) -> None:

@@ -10,8 +10,8 @@ Three modes, none of which brings the recorded network back:
     The mean rates, a Gilbert-Elliott loss and a table of delays. Outages, fading, the order in
     time and heavy tails are gone.
 ``uid``
-    The fate and the delay of each recorded message, told by its name. Rates and queues do not
-    act, and what was not recorded has no fate: such a message ends the run with an error.
+    The fate and the delay of each recorded message, told by its name. Rates, queues and retries
+    do not act, and what was not recorded has no fate: such a message ends the run with an error.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,8 +41,8 @@ CANNOT: Final[Mapping[Mode, str]] = MappingProxyType(
             "and loss; the tails of real bursts are heavier than those of the fit"
         ),
         "uid": (
-            "not reproduced: anything that was not recorded; rates and queues do not act, and a "
-            "message that the recording does not know ends the run"
+            "not reproduced: anything that was not recorded; rates, queues and retries do not act, "
+            "and a message that the recording does not know ends the run"
         ),
     }
 )
@@ -164,8 +164,13 @@ def _followed(
     if way == "both" and paths["down"] != paths["up"]:
         trace["down"] = paths["down"]
     block: dict[str, object] = {"trace": trace}
+    if settings["mode"] == "uid":
+        return block
     if any(figure.loss is not None for figure in figures.values()):
+        block["loss"] = {"kind": "trace"}
         block["arq"] = {"retries": 0}  # what was recorded was lost after all retries
+    if any(figure.delay_ns is not None for figure in figures.values()):
+        block["jitter"] = {"kind": "none"}  # it is in the recorded delays
     return block
 
 

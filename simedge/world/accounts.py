@@ -1,8 +1,33 @@
 """Accounts of a link: what became of everything offered, and how long radios were in use."""
 
-from dataclasses import dataclass
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
 
-__all__ = ["AirTime", "Count", "Tally"]
+from simedge.world.datagrams import Datagram
+
+__all__ = [
+    "DELIVERED",
+    "DOWN",
+    "DUPLICATED",
+    "ENDS",
+    "LOST",
+    "MTU",
+    "OFFERED",
+    "QUEUE_DROP",
+    "AirTime",
+    "Count",
+    "Tally",
+    "new_counts",
+    "tally",
+]
+
+ENDS: Final = 7
+"""Number of ends of a datagram, which is also the distance from its number to its bytes."""
+OFFERED, DUPLICATED, DELIVERED, QUEUE_DROP, LOST, DOWN, MTU = range(ENDS)
+_NAMES: Final = ("offered", "duplicated", "delivered", "queue_drop", "lost", "down", "mtu")
+_WAITING: Final = ("queued", "in_service", "in_flight")
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +40,7 @@ class Count:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """What became of everything that was offered to a link."""
+    """What became of everything that was offered to a link, in fragments and in their bytes."""
 
     offered: Count
     duplicated: Count
@@ -27,6 +52,22 @@ class Tally:
     queued: Count
     in_service: Count
     in_flight: Count
+    whole: Mapping[str, int] | None = None
+    """The same in whole datagrams, where any was cut."""
+
+    def counts(self) -> dict[str, Count]:
+        """Return the counts in fragments and bytes by name."""
+        return {name: getattr(self, name) for name in (*_NAMES, *_WAITING)}
+
+    def datagrams(self) -> dict[str, int]:
+        """Return the counts in whole datagrams by name.
+
+        One that lacks a fragment is one ``reassembly``; one of which fragments may still arrive is
+        ``in_flight``.
+        """
+        if self.whole is not None:
+            return dict(self.whole)
+        return {name: count.datagrams for name, count in self.counts().items()} | {"reassembly": 0}
 
     def imbalance(self) -> tuple[int, int]:
         """Return what the identity of conservation misses, in datagrams and bytes: (0, 0).
@@ -41,6 +82,37 @@ class Tally:
             sum(c.datagrams for c in ins) - sum(c.datagrams for c in outs),
             sum(c.bytes for c in ins) - sum(c.bytes for c in outs),
         )
+
+    def joined(self, cut: Mapping[str, int], fragments: Sequence[int]) -> "Tally":
+        """Return this with the counts of whole datagrams.
+
+        Parameters
+        ----------
+        cut
+            Datagrams that were cut, by what became of them.
+        fragments
+            Their fragments, in the order of the ends, then those still under way.
+        """
+        names = (*_NAMES, *_WAITING)
+        own = {name: count.datagrams for name, count in self.counts().items()}
+        rest = {name: own[name] - n for name, n in zip(names, fragments, strict=True)}
+        whole = {name: rest.get(name, 0) + cut.get(name, 0) for name in (*names, "reassembly")}
+        return replace(self, whole=whole)
+
+
+def new_counts() -> "array[int]":
+    """Return zeros: datagrams, then bytes, by their ends."""
+    return array("q", bytes(8 * 2 * ENDS))
+
+
+def tally(counts: "array[int]", waiting: Sequence[Sequence[Datagram]]) -> Tally:
+    """Return the tally of counts and of what is queued, in service and in flight."""
+    ended = {name: Count(counts[i], counts[ENDS + i]) for i, name in enumerate(_NAMES)}
+    under_way = {
+        name: Count(len(some), sum(d.wire_bytes for d in some))
+        for name, some in zip(_WAITING, waiting, strict=True)
+    }
+    return Tally(whole=None, **(ended | under_way))
 
 
 class AirTime:

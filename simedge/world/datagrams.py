@@ -1,6 +1,5 @@
 """Datagrams, their names and their fates: the plain data that links, networks and drivers share."""
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from simedge.core.errors import SimedgeError
@@ -15,6 +14,7 @@ __all__ = [
     "RouteChange",
     "Step",
     "Uid",
+    "Whole",
 ]
 
 
@@ -38,9 +38,24 @@ class Uid(NamedTuple):
     resend: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Datagram:
-    """One lossy message on its way.
+class Whole:
+    """A datagram that a link has cut into fragments, as its far end knows it."""
+
+    __slots__ = ("datagram", "first_ns", "left", "missing", "parts")
+
+    def __init__(self, datagram: "Datagram", count: int) -> None:
+        self.datagram = datagram
+        self.first_ns: int | None = None
+        """When the first fragment arrived."""
+        self.parts: list[bytes | None] | None = [None] * count
+        """What has arrived; None once the datagram is delivered or given up."""
+        self.missing = count
+        self.left = count
+        """Fragments still under way, copies included."""
+
+
+class Datagram(NamedTuple):
+    """One lossy message on its way: a named tuple, since millions are made.
 
     Parameters
     ----------
@@ -57,6 +72,8 @@ class Datagram:
         Why it was sent (payload, retransmission, ack, join, ...): for the accounts.
     sent_ns
         When its first sender sent it.
+    whole
+        The datagram that it is a fragment of, if any.
     """
 
     uid: Uid
@@ -65,6 +82,7 @@ class Datagram:
     path: tuple[int, ...]
     cause: str = "payload"
     sent_ns: int = 0
+    whole: Whole | None = None
 
 
 class Flight(NamedTuple):
@@ -78,9 +96,9 @@ class Fate(NamedTuple):
     """What has just happened to a datagram: one line of the event log.
 
     `kind` is ``sent`` (it entered the link `target`; `cause` is the datagram's), ``lost``
-    (`cause`: ``loss``, ``queue_drop``, ``down``, ``mtu``, ``trace_end``; ``no_route`` with
-    the number of the device that had no path), ``duplicated`` (`copies` extra ones) or
-    ``corrupted``.
+    (`cause`: ``loss``, ``queue_drop``, ``down``, ``mtu``, ``trace_end``, ``reassembly``;
+    ``no_route`` with the number of the device that had no path), ``duplicated`` (`copies` extra
+    ones), ``corrupted`` or ``retried`` (`copies` more tries of hop ARQ).
     """
 
     kind: str

@@ -12,10 +12,14 @@ from simedge.core.streams import bernoulli_threshold, exponential_ns, integer_be
 from simedge.world.jitter_settings import (
     ExponentialJitter,
     JitterSettings,
+    LogNormalJitter,
     NoJitter,
     NormalJitter,
+    ParetoJitter,
+    TableJitter,
     UniformJitter,
 )
+from simedge.world.jitter_tables import lognormal_table, pareto_table
 
 __all__ = ["Jitter", "open_jitter"]
 
@@ -59,6 +63,18 @@ class _Exponential:
         return exponential_ns(word, self._mean_ns)
 
 
+class _Scaled:
+    """A table of 4096 bins of a law of mean 1, times the mean."""
+
+    __slots__ = ("_mean_ns", "_table")
+
+    def __init__(self, mean_ns: int, table: tuple[int, ...]) -> None:
+        self._mean_ns, self._table = mean_ns, table
+
+    def offset_ns(self, word: int) -> int:
+        return (self._mean_ns * self._table[word >> 52] + 2**31) >> 32
+
+
 class _Table:
     """Inverse of a distribution function by straight lines between quantiles."""
 
@@ -95,5 +111,12 @@ def open_jitter(settings: JitterSettings) -> Jitter | None:
             return _Normal(settings.sd)
         case ExponentialJitter():
             return _Exponential(settings.mean)
-        case _:
+        case TableJitter():
             return _Table(settings.points)
+        case _:
+            return _skewed(settings)
+
+
+def _skewed(settings: LogNormalJitter | ParetoJitter) -> Jitter:
+    law = lognormal_table if isinstance(settings, LogNormalJitter) else pareto_table
+    return _Scaled(settings.mean, law(settings.mean, settings.sd))

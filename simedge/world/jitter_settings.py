@@ -11,8 +11,10 @@ from simedge.core.quantities import Duration, Settings, Share
 __all__ = [
     "ExponentialJitter",
     "JitterSettings",
+    "LogNormalJitter",
     "NoJitter",
     "NormalJitter",
+    "ParetoJitter",
     "TableJitter",
     "UniformJitter",
 ]
@@ -60,6 +62,27 @@ class ExponentialJitter(Settings):
     """Mean."""
 
 
+class _SkewedJitter(Settings):
+    mean: Duration = Field(gt=0)
+    """Mean."""
+    sd: Duration = Field(gt=0)
+    """Standard deviation; it fixes the shape."""
+
+
+class LogNormalJitter(_SkewedJitter):
+    """Log-normal extra delay."""
+
+    kind: Literal["lognormal"]
+    """This kind."""
+
+
+class ParetoJitter(_SkewedJitter):
+    """Pareto extra delay: a power law above a least delay, both from mean and deviation."""
+
+    kind: Literal["pareto"]
+    """This kind."""
+
+
 class TableJitter(Settings):
     """Extra delay by its quantiles: straight lines between the points, constant after the last."""
 
@@ -86,7 +109,13 @@ class TableJitter(Settings):
 
 
 JitterSettings = Annotated[
-    NoJitter | UniformJitter | NormalJitter | ExponentialJitter | TableJitter,
+    NoJitter
+    | UniformJitter
+    | NormalJitter
+    | ExponentialJitter
+    | LogNormalJitter
+    | ParetoJitter
+    | TableJitter,
     Field(discriminator="kind"),
 ]
 """What is added to the propagation delay of a datagram."""

@@ -19,7 +19,21 @@ __all__ = [
     "TraceSettings",
 ]
 
-ProfileName = Literal["ethernet", "wifi", "wifi-air", "lte", "5g", "starlink", "ble"]
+ProfileName = Literal[
+    "ethernet",
+    "wifi",
+    "wifi-air",
+    "lte",
+    "5g",
+    "starlink",
+    "ble",
+    "lora-sf7",
+    "lora-sf8",
+    "lora-sf9",
+    "lora-sf10",
+    "lora-sf11",
+    "lora-sf12",
+]
 
 
 class QueueSettings(Settings):
@@ -79,7 +93,18 @@ class LinkSettings(Settings):
     order: Literal["fifo", "free"] | None = None
     """`fifo`: no datagram overtakes another; `free`: jitter may reorder."""
     mtu: Size | None = Field(default=None, gt=0)
-    """Largest datagram on the wire; larger ones are lost."""
+    """Largest datagram on the wire; larger ones are lost, or cut where `fragment` says so."""
+    fragment: bool | None = None
+    """Whether a datagram above the MTU is cut; it is lost if one fragment is."""
+    header: Size | None = Field(default=None, ge=0)
+    """Bytes of each fragment that are its header, 20 by default."""
+    ip: bool | None = None
+    """Whether the payload of a fragment is a multiple of 8 bytes, as IPv4 has it; it is."""
+    reassembly: Duration | None = Field(default=None, gt=0)
+    """From the first fragment until all must have arrived, 2 s by default."""
+    duty: Annotated[Share, Field(gt=0)] | None = None
+    """Share of time that the sender of this link may be on the air: each use is followed by a
+    pause."""
     arq: ArqSettings | None = None
     """Retries on this hop."""
     duplicate: Share | None = None

@@ -3,8 +3,8 @@
 What a driver needs::
 
     link.offer(datagram, now)        -> Step   queue or refuse; schedules the end of service
-    link.handle(kind, payload, now)  -> Step   kind "served": fate; schedules the arrival
-    link.land(flight, now)           -> Datagram | None   at "arrive"; None: it was lost under way
+    link.handle(kind, payload, now)  -> Step   "served": fate; schedules the arrival; "free": next
+    link.land(flight, now)           -> (Datagram | None, Step)   at "arrive"; None: none is whole
     link.go_down(now)                -> Step   what is in flight is lost
     link.come_back(now)              -> Step   what the queue kept is served
     link.tally()                     -> Tally  counts, with the identity of conservation
@@ -12,43 +12,46 @@ What a driver needs::
 `Step.dues` are to be scheduled, `Step.fates` to be logged. Most drivers talk to
 `simedge.world.network.Network`, which does all this for every link.
 
-A datagram passes: admit (down, mtu), queue (drop-tail, in datagrams and bytes), serve
-(``ceil(8 bytes 1e9 / rate)`` ns a try, hop ARQ tries back to back), fate at the end of
-serialisation (lost, else duplicated, corrupted), travel (propagation and jitter). Unlike netem,
-loss comes after serialisation: a lost datagram has cost air time and energy.
+A datagram passes: admit (down, mtu), cut (fragments pass all that follows alone), queue
+(drop-tail, in datagrams and bytes), serve (as its capacity says, hop ARQ tries back to back, then
+the pause of a duty cycle), fate at the end of serialisation (lost, else duplicated, corrupted),
+travel (propagation and jitter), join. Unlike netem, loss comes after serialisation: a lost
+datagram has cost air time and energy.
 
 Every draw is keyed by the datagram's uid on the link's own stream: word 0 loss, 1 jitter,
 2 duplication, 3 corruption. So what else is sent changes no fate.
 """
 
-from array import array
 from collections import deque
-from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 
 from simedge.core.records import Due, Order
-from simedge.core.streams import (
-    Stream,
-    Streams,
-    bernoulli_threshold,
-    flow64,
-    integer_between,
+from simedge.core.streams import Streams, bernoulli_threshold
+from simedge.world.accounts import (
+    DELIVERED,
+    DOWN,
+    DUPLICATED,
+    ENDS,
+    LOST,
+    MTU,
+    OFFERED,
+    QUEUE_DROP,
+    AirTime,
+    Tally,
+    new_counts,
+    tally,
 )
-from simedge.world.accounts import AirTime, Count, Tally
 from simedge.world.datagrams import NOTHING, Datagram, Fate, Flight, LinkError, Step
+from simedge.world.draws import Draws, Words
+from simedge.world.fragments import Fragments, cut, room
 from simedge.world.jitter import open_jitter
 from simedge.world.loss import ALWAYS, NEVER, Loss, open_loss
 from simedge.world.profiles import LinkModel
-from simedge.world.rates import Recorded, constant
+from simedge.world.rates import Capacity, fixed, weather
 
 __all__ = ["Link"]
 
-_ENDS = 7
-_OFFERED, _DUPLICATED, _DELIVERED, _QUEUE_DROP, _LOST, _DOWN, _MTU = range(_ENDS)
-_Words = tuple[int, int, int, int]
-_MODEL = Recorded()  # nothing recorded: all is as the model says
-_flow = lru_cache(maxsize=2**17)(flow64)
 _jitter = lru_cache(maxsize=256)(open_jitter)
 # Looked up once: reading a member of an enumeration costs as much as the arithmetic of a service.
 _SERVICE, _RECEIVED = Order.SERVICE, Order.RECEIVED
@@ -74,40 +77,17 @@ class Link:
         Numbers of its ends.
     streams
         Random streams of the run.
-    recorded
-        Capacity, loss and delay of a recording, in place of those of the model.
+    capacity
+        How long serialisations take, perhaps with delays and losses of its own; without one, the
+        constant rate or the air time of the model.
     """
 
     __slots__ = (
-        "_attempt",
-        "_busy_ns",
-        "_capacity",
-        "_chances",
-        "_counts",
-        "_delay_ns",
-        "_flights",
-        "_jitter",
-        "_last_ns",
-        "_loss",
-        "_queue",
-        "_queued_bytes",
-        "_random",
-        "_served_ns",
-        "_service",
-        "_service_lost",
-        "_service_words",
-        "_stream",
-        "_ticket",
-        "airs",
-        "begun",
-        "dst",
-        "model",
-        "name",
-        "number",
-        "src",
-        "tries",
-        "up",
-    )
+        "_attempt", "_busy_ns", "_capacity", "_chances", "_counts", "_draws", "_flights",
+        "_fragments", "_free_ns", "_jitter", "_last_ns", "_loss", "_queue", "_queued_bytes",
+        "_served_ns", "_service", "_service_lost", "_service_words", "_ticket", "_waits",
+        "_weather", "airs", "begun", "dst", "model", "name", "number", "src", "tries", "up",
+    )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 -- a link is all of these
         self,
@@ -118,7 +98,7 @@ class Link:
         src: int,
         dst: int,
         streams: Streams,
-        recorded: Recorded = _MODEL,
+        capacity: Capacity | None = None,
     ) -> None:
         if src == dst:
             raise LinkError(f"a link needs two ends, got {src} twice (link {name})")
@@ -131,74 +111,76 @@ class Link:
         self.begun = 0
         self.airs: tuple[AirTime, ...] = ()
         self._busy_ns = 0
-        self._capacity = recorded.capacity or constant(model.rate_bps)
-        self._delay_ns = recorded.delay_ns
+        self._capacity = capacity or fixed(model.rate_bps, model.spread)
+        self._weather = weather(capacity)
         self.tries = 0
-        self._random = streams
-        self._stream: Stream | None = None
-        self._loss = recorded.loss or open_loss(model.loss, streams=streams, link=name)
-        self._jitter = None if recorded.delay_ns else _jitter(model.jitter)
+        self._draws = Draws(streams, name)
+        self._loss = open_loss(model.loss, streams=streams, link=name, weather=self._weather)
+        self._jitter = _jitter(model.jitter)
         self._chances = _thresholds(model.duplicate, model.corrupt)
         self._queue: deque[Datagram] | None = None
         self._queued_bytes = 0
         self._flights: dict[int, Datagram] | None = None
+        self._fragments: Fragments | None = None
         self._service: Datagram | None = None
         self._service_lost = False
-        self._service_words: _Words | None = None
+        self._service_words: Words | None = None
         self._attempt = 0
         self._served_ns = 0
+        self._free_ns = 0
+        self._waits = False
         self._last_ns = 0
         self._ticket = 0
-        self._counts = array("q", bytes(8 * 2 * _ENDS))  # datagrams, then bytes
+        self._counts = new_counts()
 
     def offer(self, datagram: Datagram, now: int) -> Step:
         """Take a datagram in, or refuse it: ``sent``, perhaps followed by ``lost``."""
-        sent = Fate("sent", self.number, datagram, datagram.cause)
-        self._counts[_OFFERED] += 1
-        self._counts[_ENDS + _OFFERED] += datagram.wire_bytes
-        cause = self._refusal(datagram)
-        if cause:
-            return Step((), (sent, self._lose(datagram, cause)))
-        if self._service is None:
-            fates = [sent]
-            due = self._begin(datagram, now, fates)
-            return Step(() if due is None else (due,), tuple(fates))
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append(datagram)
-        self._queued_bytes += datagram.wire_bytes
-        return Step((), (sent,))
+        model = self.model
+        if model.fragment and model.mtu is not None and datagram.wire_bytes > model.mtu:
+            return self._offer_fragments(datagram, model.mtu, now)
+        counts = self._counts
+        counts[OFFERED] += 1
+        counts[ENDS + OFFERED] += datagram.wire_bytes
+        fates = [Fate("sent", self.number, datagram, datagram.cause)]
+        due = self._enter(datagram, now, fates)
+        return Step(() if due is None else (due,), tuple(fates))
 
     def handle(self, kind: str, payload: object, now: int) -> Step:
-        """Take a record of one's own: ``served``, the end of a serialisation."""
+        """Take a record of one's own: ``served``, the end of a service, or ``free``, of a pause."""
         if kind != "served":
-            raise LinkError(f"a link knows no record {kind!r} (link {self.name})")
+            return self._freed(kind, now)
         datagram = self._service
         # A link that went down has already disposed of what was in service.
         if datagram is None or payload != self._ticket:
             return NOTHING
         self._service = None
         words, self._service_words = self._service_words, None
+        fates: list[Fate] = []
         if self._service_lost:
-            step = Step((), (self._lose(datagram, "loss"),))
+            self._lose(datagram, "loss", fates)
+            step = Step((), tuple(fates))
         elif self._chances is None:
             step = Step((self._fly(datagram, words, now),))
         else:
             step = self._travel(datagram, words, now)
-        if self._queue is None:
-            return step
-        return self._and_next(self._queue, step, now)
+        return step if self._queue is None else self._and_next(self._queue, step, now)
 
-    def land(self, flight: Flight, now: int) -> Datagram | None:  # noqa: ARG002  the uniform shape
-        """Return the datagram that arrives now, or None if it was lost on the way."""
+    def land(self, flight: Flight, now: int) -> tuple[Datagram | None, Step]:
+        """Return the datagram that is whole now, or None, and what else is settled by it."""
         flights = self._flights
         datagram = None if flights is None else flights.pop(flight.ticket, None)
-        if datagram is not None:
-            if not flights:
-                self._flights = None  # an empty dictionary keeps its table
-            self._counts[_DELIVERED] += 1
-            self._counts[_ENDS + _DELIVERED] += datagram.wire_bytes
-        return datagram
+        if datagram is None:
+            return None, NOTHING
+        if not flights:
+            self._flights = None  # an empty dictionary keeps its table
+        counts = self._counts
+        counts[DELIVERED] += 1
+        counts[ENDS + DELIVERED] += datagram.wire_bytes
+        if self._fragments is None or datagram.whole is None:
+            return datagram, NOTHING
+        fates: list[Fate] = []
+        joined = self._fragments.land(datagram, now, fates)
+        return joined, Step((), tuple(fates))
 
     def go_down(self, now: int, *, flush: bool = False) -> Step:
         """Go down: what is in service and in flight is lost.
@@ -220,7 +202,10 @@ class Link:
             gone += self._queue
             self._queue = None
             self._queued_bytes = 0
-        return Step((), tuple(self._lose(datagram, "down") for datagram in gone))
+        fates: list[Fate] = []
+        for datagram in gone:
+            self._lose(datagram, "down", fates)
+        return Step((), tuple(fates))
 
     def come_back(self, now: int) -> Step:
         """Come back, and serve what the queue kept."""
@@ -236,40 +221,74 @@ class Link:
 
     def tally(self) -> Tally:
         """Return what became of everything offered so far."""
-        ends = [Count(self._counts[end], self._counts[_ENDS + end]) for end in range(_ENDS)]
-        service = self._service
-        flying = (self._flights or {}).values()
-        return Tally(
-            offered=ends[_OFFERED],
-            duplicated=ends[_DUPLICATED],
-            delivered=ends[_DELIVERED],
-            queue_drop=ends[_QUEUE_DROP],
-            lost=ends[_LOST],
-            down=ends[_DOWN],
-            mtu=ends[_MTU],
-            queued=Count(len(self._queue or ()), self._queued_bytes),
-            in_service=Count() if service is None else Count(1, service.wire_bytes),
-            in_flight=Count(len(flying), sum(d.wire_bytes for d in flying)),
-        )
+        service = () if self._service is None else (self._service,)
+        waiting = (tuple(self._queue or ()), service, tuple((self._flights or {}).values()))
+        books = tally(self._counts, waiting)
+        return books if self._fragments is None else self._fragments.joined(books, waiting)
 
-    def _refusal(self, datagram: Datagram) -> str:
+    def _offer_fragments(self, datagram: Datagram, mtu: int, now: int) -> Step:
+        """Cut a datagram and offer its fragments; ``sent`` is told once, with all their bytes."""
+        model = self.model
+        pieces = cut(datagram, room(mtu, model.header, ip=model.ip), model.header)
+        if self._fragments is None:
+            self._fragments = Fragments(self.number, model.reassembly_ns)
+        self._fragments.offered(len(pieces))
+        size = sum(piece.wire_bytes for piece in pieces)
+        self._counts[OFFERED] += len(pieces)
+        self._counts[ENDS + OFFERED] += size
+        sent = datagram._replace(wire_bytes=size)
+        fates = [Fate("sent", self.number, sent, datagram.cause)]
+        entered = (self._enter(piece, now, fates) for piece in pieces)
+        dues = tuple(due for due in entered if due is not None)
+        return Step(dues, tuple(fates))
+
+    def _enter(self, datagram: Datagram, now: int, fates: list[Fate]) -> Due | None:
+        """Serve, queue or refuse a datagram."""
+        cause = self._refusal(datagram, now)
+        if cause:
+            self._lose(datagram, cause, fates)
+            return None
+        if self._service is None and now >= self._free_ns:
+            return self._begin(datagram, now, fates)
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(datagram)
+        self._queued_bytes += datagram.wire_bytes
+        return self._pause() if self._service is None else None
+
+    def _refusal(self, datagram: Datagram, now: int) -> str:
         if not self.up:
             return "down"
         model = self.model
         if model.mtu is not None and datagram.wire_bytes > model.mtu:
             return "mtu"
-        if self._service is None:
+        if self._service is None and now >= self._free_ns:
             return ""
         limits = model.queue
         waiting = 0 if self._queue is None else len(self._queue)
-        room = limits.bytes - self._queued_bytes
-        return "" if waiting < limits.datagrams and datagram.wire_bytes <= room else "queue_drop"
+        free = limits.bytes - self._queued_bytes
+        return "" if waiting < limits.datagrams and datagram.wire_bytes <= free else "queue_drop"
+
+    def _freed(self, kind: str, now: int) -> Step:
+        if kind != "free":
+            raise LinkError(f"a link knows no record {kind!r} (link {self.name})")
+        self._waits = False
+        if not self.up or self._service is not None or self._queue is None:
+            return NOTHING
+        return self._and_next(self._queue, NOTHING, now)
+
+    def _pause(self) -> Due | None:
+        """Wait until the duty cycle allows the next service."""
+        if self._waits:
+            return None
+        self._waits = True
+        return Due(self._free_ns, _SERVICE, self.number, "free")
 
     def _and_next(self, queue: deque[Datagram], step: Step, now: int) -> Step:
-        """Return a step and the start of the next service that can end."""
+        """Return a step and the start of the next service that can end, or of a pause."""
         fates = list(step.fates)
-        due = None
-        while due is None and queue:
+        due = self._pause() if now < self._free_ns else None
+        while now >= self._free_ns and due is None and queue:
             datagram = queue.popleft()
             self._queued_bytes -= datagram.wire_bytes
             due = self._begin(datagram, now, fates)
@@ -285,10 +304,9 @@ class Link:
         finish_ns, size = self._capacity.finish_ns, datagram.wire_bytes
         end = finish_ns(now, size)
         if end is None:
-            fates.append(self._lose(datagram, "trace_end"))
+            self._lose(datagram, "trace_end", fates)
             return None
         self.begun += 1
-        self.tries += 1
         self._service_words = None
         self._attempt = 0
         loss = self._loss
@@ -298,13 +316,20 @@ class Link:
             if again is None:
                 break
             end = again
-            self.tries += 1
             self._attempt += 1
             self._service_words = None
             lost = self._loses(loss, datagram, end)
+        self.tries += 1 + self._attempt
+        if self._attempt:
+            fates.append(Fate("retried", self.number, datagram, copies=self._attempt))
         self._service, self._service_lost = datagram, lost
         self._busy_ns += end - now
         self._served_ns = end
+        if self.model.duty != 1:
+            # The next start is at least the use times (1 / duty - 1) after its end.
+            self._free_ns = now - (now - end) * self.model.duty.denominator // (
+                self.model.duty.numerator
+            )
         for air in self.airs:
             air.use(now, end)
         self._ticket += 1
@@ -315,36 +340,38 @@ class Link:
         threshold = loss.threshold(datagram, self.begun, at)
         if not NEVER < threshold < ALWAYS:
             return threshold == ALWAYS
-        self._service_words = words = self._words(datagram, attempt=self._attempt)
+        self._service_words = words = self._draws.words(datagram, self._attempt)
         return words[0] < threshold
 
-    def _travel(self, datagram: Datagram, words: _Words | None, now: int) -> Step:
-        words = words or self._words(datagram, attempt=self._attempt)
+    def _travel(self, datagram: Datagram, words: Words | None, now: int) -> Step:
+        words = words or self._draws.words(datagram, self._attempt)
         duplicate, corrupt = self._chances or (NEVER, NEVER)
         fates = []
         twice = words[2] < duplicate
         if twice:
-            self._count(_DUPLICATED, datagram)
+            self._counts[DUPLICATED] += 1
+            self._counts[ENDS + DUPLICATED] += datagram.wire_bytes
+            if datagram.whole is not None and self._fragments is not None:
+                self._fragments.copied(datagram.whole)
             fates.append(Fate("duplicated", self.number, datagram, copies=1))
         if words[3] < corrupt and datagram.data:
-            datagram = self._flip(datagram)
+            datagram = self._draws.flip(datagram, self._attempt)
             fates.append(Fate("corrupted", self.number, datagram))
         dues = [self._fly(datagram, words, now)]
         if twice:
-            dues.append(
-                self._fly(datagram, self._words(datagram, attempt=self._attempt, copy=1), now)
-            )
+            words = self._draws.words(datagram, self._attempt, copy=1)
+            dues.append(self._fly(datagram, words, now))
         return Step(tuple(dues), tuple(fates))
 
-    def _fly(self, datagram: Datagram, words: _Words | None, now: int) -> Due:
+    def _fly(self, datagram: Datagram, words: Words | None, now: int) -> Due:
         model = self.model
-        at = now + (self._delay_ns(now) if self._delay_ns else model.delay_ns)
+        known_ns = None if self._weather is None else self._weather.delay_ns(now)
+        at = now + (model.delay_ns if known_ns is None else known_ns)
         if self._jitter is not None:
-            word = (words or self._words(datagram, attempt=self._attempt))[1]
+            word = (words or self._draws.words(datagram, self._attempt))[1]
             at = max(now, at + self._jitter.offset_ns(word))
         if model.fifo:
-            at = max(at, self._last_ns)
-            self._last_ns = at
+            at = self._last_ns = max(at, self._last_ns)
         # Tickets of services and flights come from one counter: an original and its copy differ.
         self._ticket += 1
         if self._flights is None:
@@ -352,36 +379,13 @@ class Link:
         self._flights[self._ticket] = datagram
         return Due(at, _RECEIVED, self.dst, "arrive", Flight(self.number, self._ticket))
 
-    def _flip(self, datagram: Datagram) -> Datagram:
-        bit = integer_between(
-            self._words(datagram, attempt=self._attempt, block=1)[0], 0, 8 * len(datagram.data) - 1
-        )
-        data = bytearray(datagram.data)
-        data[bit // 8] ^= 1 << bit % 8
-        return replace(datagram, data=bytes(data))
-
-    def _words(
-        self, datagram: Datagram, *, attempt: int = 0, copy: int = 0, block: int = 0
-    ) -> _Words:
-        source, destination, cls, boot, seq, fragment, resend = datagram.uid
-        if (fragment | resend | attempt) >> 16 or (boot | seq) >> 32:
-            raise LinkError(f"{datagram.uid} leaves the range of a draw (link {self.name})")
-        if self._stream is None:
-            self._stream = self._random.stream("link", self.name, "datagram")
-        return self._stream.words(
-            boot << 32 | seq,
-            _flow(source, destination, cls),
-            copy,
-            w0=resend << 48 | fragment << 32 | attempt << 16 | block,
-        )
-
-    def _count(self, end: int, datagram: Datagram) -> None:
+    def _lose(self, datagram: Datagram, cause: str, fates: list[Fate]) -> None:
+        end = _CAUSES[cause]
         self._counts[end] += 1
-        self._counts[_ENDS + end] += datagram.wire_bytes
+        self._counts[ENDS + end] += datagram.wire_bytes
+        fates.append(Fate("lost", self.number, datagram, cause))
+        if datagram.whole is not None and self._fragments is not None:
+            self._fragments.gone(datagram, end, fates)
 
-    def _lose(self, datagram: Datagram, cause: str) -> Fate:
-        self._count(_CAUSES[cause], datagram)
-        return Fate("lost", self.number, datagram, cause)
 
-
-_CAUSES = {"loss": _LOST, "queue_drop": _QUEUE_DROP, "down": _DOWN, "mtu": _MTU, "trace_end": _LOST}
+_CAUSES = {"loss": LOST, "queue_drop": QUEUE_DROP, "down": DOWN, "mtu": MTU, "trace_end": LOST}

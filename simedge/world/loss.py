@@ -10,14 +10,18 @@ from functools import lru_cache
 from typing import Final, Protocol
 
 from simedge.core.streams import Stream, Streams, bernoulli_threshold, exponential_ns, happens
-from simedge.world.datagrams import Datagram
+from simedge.world.datagrams import Datagram, LinkError
 from simedge.world.loss_settings import (
     BernoulliLoss,
+    FourStateLoss,
     GilbertElliottLoss,
     ListLoss,
     LossSettings,
     NoLoss,
+    PacketChainLoss,
+    TraceLoss,
 )
+from simedge.world.rates import Weather
 
 __all__ = ["ALWAYS", "NEVER", "Loss", "mean_loss", "open_loss"]
 
@@ -112,6 +116,77 @@ class _GilbertElliott:
             self._end_ns += max(1, stay_ns)
 
 
+@dataclass(frozen=True, slots=True)
+class _Moves:
+    """Constants of a chain that moves once a datagram: where a word leads from each state.
+
+    ``ways[state]`` are pairs (threshold, next state), thresholds rising, the last one ALWAYS.
+    """
+
+    lost_below: tuple[int, ...]
+    ways: tuple[tuple[tuple[int, int], ...], ...]
+
+
+class _Steps:
+    """A chain that moves once a served datagram; a fate is by the state before the move.
+
+    Move n is drawn at w1 = n, so that it depends on how many datagrams came before, and on
+    nothing else of them.
+    """
+
+    __slots__ = ("_link", "_moves", "_n", "_random", "_state", "_stream")
+
+    def __init__(self, moves: _Moves, streams: Streams, link: str) -> None:
+        self._moves = moves
+        self._random = streams
+        self._link = link
+        self._stream: Stream | None = None
+        self._n = 1
+        self._state = 0
+
+    def threshold(self, datagram: Datagram, ordinal: int, at_ns: int) -> int:  # noqa: ARG002  one port for all laws
+        if self._stream is None:
+            self._stream = self._random.stream("link", self._link, "loss-state")
+        while self._n < ordinal:
+            word = self._stream.words(self._n)[0]
+            ways = self._moves.ways[self._state]
+            self._state = next(state for below, state in ways if word < below)
+            self._n += 1
+        return self._moves.lost_below[self._state]
+
+
+@lru_cache(maxsize=256)
+def _packet_chain(settings: PacketChainLoss) -> _Moves:
+    p, r = bernoulli_threshold(settings.p), bernoulli_threshold(settings.r)
+    below = (bernoulli_threshold(settings.good), bernoulli_threshold(settings.bad))
+    return _Moves(below, (((p, 1), (ALWAYS, 0)), ((r, 0), (ALWAYS, 1))))
+
+
+@lru_cache(maxsize=256)
+def _four_states(settings: FourStateLoss) -> _Moves:
+    """Return the moves of states 1 to 4, here 0 to 3."""
+    t = bernoulli_threshold
+    ways = (
+        ((t(settings.p13), 2), (t(settings.p13 + settings.p14), 3), (ALWAYS, 0)),
+        ((t(settings.p23), 2), (ALWAYS, 1)),
+        ((t(settings.p31), 0), (t(settings.p31 + settings.p32), 1), (ALWAYS, 2)),
+        ((ALWAYS, 0),),
+    )
+    return _Moves((NEVER, NEVER, ALWAYS, ALWAYS), ways)
+
+
+class _Weather:
+    """The loss column of a recording."""
+
+    __slots__ = ("_weather",)
+
+    def __init__(self, weather: Weather) -> None:
+        self._weather = weather
+
+    def threshold(self, datagram: Datagram, ordinal: int, at_ns: int) -> int:  # noqa: ARG002  one port for all laws
+        return self._weather.loss_below(at_ns)
+
+
 class _List:
     __slots__ = ("_messages", "_ordinals")
 
@@ -126,11 +201,24 @@ class _List:
         return ALWAYS if lost else NEVER
 
 
-def open_loss(settings: LossSettings, *, streams: Streams, link: str) -> Loss | None:
-    """Return the law that settings name for one link, or None where nothing is lost."""
+def open_loss(
+    settings: LossSettings, *, streams: Streams, link: str, weather: Weather | None = None
+) -> Loss | None:
+    """Return the law that settings name for one link, or None where nothing is lost.
+
+    `weather` is what a recording knows of losses.
+    """
     match settings:
         case NoLoss():
             return None
+        case TraceLoss():
+            if weather is None:
+                raise LinkError(f"loss: trace needs a recording with losses (link {link})")
+            return _Weather(weather)
+        case PacketChainLoss():
+            return _Steps(_packet_chain(settings), streams, link)
+        case FourStateLoss():
+            return _Steps(_four_states(settings), streams, link)
         case GilbertElliottLoss(good=good, bad=bad, mean=mean) if good < mean < bad:
             return _GilbertElliott(_chain(settings), streams, link)
         case _:
@@ -147,7 +235,7 @@ def _stateless(settings: BernoulliLoss | GilbertElliottLoss | ListLoss) -> Loss:
 
 
 def mean_loss(settings: LossSettings) -> Fraction:
-    """Return the share of tries lost in the long run; a list counts as none.
+    """Return the share of tries lost in the long run; a list or a recording counts as none.
 
     Examples
     --------
@@ -157,5 +245,10 @@ def mean_loss(settings: LossSettings) -> Fraction:
     match settings:
         case BernoulliLoss() | GilbertElliottLoss():
             return settings.mean
+        case PacketChainLoss(p=p, r=r, good=good, bad=bad):
+            return (p * bad + r * good) / (p + r)
+        case FourStateLoss(p13=p13, p31=p31, p32=p32, p23=p23, p14=p14):
+            a = p13 / p31
+            return (a + p14) / (1 + p14 + a * (1 + (p32 / p23 if p32 else 0)))
         case _:
             return Fraction(0)

@@ -10,11 +10,14 @@ from simedge.world.names import Name
 
 __all__ = [
     "BernoulliLoss",
+    "FourStateLoss",
     "GilbertElliottLoss",
     "ListLoss",
     "LossSettings",
     "LostMessage",
     "NoLoss",
+    "PacketChainLoss",
+    "TraceLoss",
 ]
 
 
@@ -57,6 +60,62 @@ class GilbertElliottLoss(Settings):
         return self
 
 
+class PacketChainLoss(Settings):
+    """Bursts: a good and a bad state that move once a served datagram."""
+
+    kind: Literal["gilbert-elliott-packets"]
+    """This kind."""
+    p: Share
+    """Probability of the step from good to bad."""
+    r: Share
+    """Probability of the step from bad to good."""
+    bad: Share = Fraction(1)
+    """Share lost in the bad state."""
+    good: Share = Fraction(0)
+    """Share lost in the good state."""
+
+    @model_validator(mode="after")
+    def _moves(self) -> Self:
+        if self.p + self.r == 0:
+            raise ValueError("loss must have p or r above 0: its states would never change")
+        return self
+
+
+class FourStateLoss(Settings):
+    """Four states that move once a served datagram.
+
+    1 received, 2 received inside a burst, 3 lost inside a burst, 4 lost alone (then 1 again).
+    """
+
+    kind: Literal["four-state"]
+    """This kind."""
+    p13: Share
+    """Probability that a burst begins."""
+    p31: Share
+    """Probability that a burst ends."""
+    p32: Share = Fraction(0)
+    """Probability that the losses of a burst pause."""
+    p23: Share = Fraction(1)
+    """Probability that they go on."""
+    p14: Share = Fraction(0)
+    """Probability of a lone loss."""
+
+    @model_validator(mode="after")
+    def _leaves(self) -> Self:
+        if self.p13 + self.p14 > 1 or self.p31 + self.p32 > 1:
+            raise ValueError("loss must have p13 + p14 <= 1 and p31 + p32 <= 1")
+        if self.p31 == 0 or (self.p32 > 0 and self.p23 == 0):
+            raise ValueError("loss must have p31 above 0, and with p32 also p23: bursts must end")
+        return self
+
+
+class TraceLoss(Settings):
+    """The loss column of the link's recording, in force at the end of a serialisation."""
+
+    kind: Literal["trace"]
+    """This kind."""
+
+
 class LostMessage(Settings):
     """A message that a `list` loss takes away, every copy of it."""
 
@@ -84,6 +143,13 @@ class ListLoss(Settings):
 
 
 LossSettings = Annotated[
-    NoLoss | BernoulliLoss | GilbertElliottLoss | ListLoss, Field(discriminator="kind")
+    NoLoss
+    | BernoulliLoss
+    | GilbertElliottLoss
+    | PacketChainLoss
+    | FourStateLoss
+    | TraceLoss
+    | ListLoss,
+    Field(discriminator="kind"),
 ]
 """Which datagrams are lost; with hop ARQ, which tries."""

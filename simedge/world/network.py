@@ -110,11 +110,9 @@ class Network:
     def arrive(self, flight: Flight, now: int) -> tuple[Datagram | None, Step]:
         """Take an arrival: the datagram if it is for the device here, else what becomes of it."""
         link = self.by_number[flight.link]
-        datagram = link.land(flight, now)
-        if datagram is None:
-            return None, NOTHING
-        if datagram.path[-1] == link.dst:
-            return datagram, NOTHING
+        datagram, step = link.land(flight, now)
+        if datagram is None or datagram.path[-1] == link.dst:
+            return datagram, step
         return None, self.send(datagram, link.dst, now)
 
     def handle(self, target: int, kind: str, payload: object, *, now: int) -> Step:
@@ -160,16 +158,15 @@ class Network:
 
     def totals(self) -> dict[str, int]:
         """Return datagrams over all links: sent, delivered, lost, duplicated, in_flight."""
-        tallies = [link.tally() for link in self.links]
+        tallies = [link.tally().datagrams() for link in self.links]
 
         def count(*names: str) -> int:
-            counts = (getattr(tally, name) for tally in tallies for name in names)
-            return sum(c.datagrams for c in counts)
+            return sum(tally[name] for tally in tallies for name in names)
 
         return {
             "sent": count("offered"),
             "delivered": count("delivered"),
-            "lost": count("lost", "queue_drop", "down", "mtu"),
+            "lost": count("lost", "queue_drop", "down", "mtu", "reassembly"),
             "duplicated": count("duplicated"),
             "in_flight": count("queued", "in_service", "in_flight"),
         }

@@ -17,7 +17,7 @@ from simedge.world.datagrams import LinkError
 from simedge.world.link_settings import LinkSettings, LinksSettings
 from simedge.world.network import Network
 from simedge.world.profiles import LinkModel, merge, resolve
-from simedge.world.rates import OpenTrace, Recorded
+from simedge.world.rates import Capacity, OpenTrace
 from simedge.world.recorded import open_link
 from simedge.world.routing import Routes, edge_costs
 from simedge.world.settings import DeviceSettings, TopologySettings
@@ -64,7 +64,7 @@ def plan_world(
             src=u,
             dst=v,
             streams=streams,
-            recorded=_recorded(model, members[u or v].name, open_trace),
+            capacity=_capacity(model, members[u or v].name, open_trace),
         )
         for place, ((u, v), model) in enumerate(sorted(models.items(), key=lambda item: item[0]))
     ]
@@ -85,12 +85,12 @@ def plan_world(
     )
 
 
-def _recorded(model: LinkModel, device: str, open_trace: OpenTrace | None) -> Recorded:
+def _capacity(model: LinkModel, device: str, open_trace: OpenTrace | None) -> Capacity | None:
     if model.trace is None:
-        return Recorded()
+        return None
     if open_trace is None:
         raise LinkError(f"nothing here reads recordings, such as {model.trace.file!r}")
-    return open_trace(model.trace, device)
+    return open_trace(model.trace, device, model.rate_bps)
 
 
 def link_models(

@@ -3,7 +3,8 @@
 Sources: wifi: delay tail of Sui et al. (MobiSys 2016), 3 / 20 / 250 ms round trip at p50 / p90 /
 p99, rate unverified. lte: medians of Huang et al. (MobiSys 2012), jitter unverified. 5g: drive
 tests of Raca et al. (MMSys 2020), rate up and burst unverified. starlink: fit to road data of
-Osnabrueck. ethernet, wifi-air (10 % of tries) and ble: nominal, unverified.
+Osnabrueck. ethernet, wifi-air (10 % of tries) and ble: nominal, unverified. lora: air times of the
+modulation, application bytes of LoRaWAN EU868 behind a repeater.
 """
 
 from collections.abc import Mapping
@@ -28,13 +29,23 @@ from simedge.world.link_settings import (
     QueueSettings,
     TraceSettings,
 )
-from simedge.world.loss_settings import BernoulliLoss, GilbertElliottLoss, LossSettings, NoLoss
+from simedge.world.loss_settings import (
+    BernoulliLoss,
+    GilbertElliottLoss,
+    LossSettings,
+    NoLoss,
+    TraceLoss,
+)
 
 __all__ = ["PROFILES", "LinkModel", "Profile", "merge", "resolve"]
 
 _MS: Final = 1_000_000
 _NO_JITTER: Final = NoJitter(kind="none")
 _NO_LOSS: Final = NoLoss(kind="none")
+_ALWAYS_ON: Final = Fraction(1)
+_IP_HEADERS: Final = 28
+_HEADER_BYTES: Final = 20
+_REASSEMBLY_NS: Final = 2_000_000_000
 _NO_ARQ: Final = ArqSettings()
 _QUEUE: Final = QueueSettings()
 
@@ -51,6 +62,23 @@ class Profile:
     loss: LossSettings = _NO_LOSS
     arq: ArqSettings = _NO_ARQ
     mtu: int | None = None
+    duty: Fraction = _ALWAYS_ON
+    spread: int | None = None
+    """Spreading factor, where air time is that of LoRa."""
+
+
+def _lora(spread: int, application_bytes: int) -> Profile:
+    """Return EU868, 125 kHz, coding 4/5, at 1 % duty cycle; rates are nominal."""
+    nominal_bps = spread * 100_000 // 2**spread
+    return Profile(
+        up_bps=nominal_bps,
+        down_bps=nominal_bps,
+        delay_up_ns=0,
+        delay_down_ns=0,
+        mtu=application_bytes + _IP_HEADERS,
+        duty=Fraction(1, 100),
+        spread=spread,
+    )
 
 
 _WIFI_TAIL = TableJitter.model_validate(
@@ -114,6 +142,13 @@ PROFILES: Final[Mapping[ProfileName, Profile]] = MappingProxyType(
             jitter=UniformJitter.model_validate({"kind": "uniform", "high": "30 ms"}),
             mtu=244,
         ),
+        # Without a repeater SF7 and SF8 take 242 bytes of the application.
+        "lora-sf7": _lora(7, 222),
+        "lora-sf8": _lora(8, 222),
+        "lora-sf9": _lora(9, 115),
+        "lora-sf10": _lora(10, 51),
+        "lora-sf11": _lora(11, 51),
+        "lora-sf12": _lora(12, 51),
     }
 )
 
@@ -135,6 +170,12 @@ class LinkModel:
     gap_ns: int = 0
     duplicate: Fraction = Fraction(0)
     corrupt: Fraction = Fraction(0)
+    fragment: bool = False
+    header: int = _HEADER_BYTES
+    ip: bool = True
+    reassembly_ns: int = _REASSEMBLY_NS
+    duty: Fraction = _ALWAYS_ON
+    spread: int | None = None
     trace: TraceSettings | None = None
 
     def __post_init__(self) -> None:
@@ -146,6 +187,14 @@ class LinkModel:
         for name in ("duplicate", "corrupt"):
             if not 0 <= getattr(self, name) <= 1:
                 raise LinkError(f"{name} must be in [0, 1], got {getattr(self, name)}")
+        if not 0 < self.duty <= 1:
+            raise LinkError(f"duty must be in (0, 1], got {self.duty}")
+        if (
+            self.fragment
+            and self.mtu is not None
+            and self.mtu < self.header + (8 if self.ip else 1)
+        ):
+            raise LinkError(f"an mtu of {self.mtu} B leaves a fragment no room for its payload")
 
 
 def merge(below: LinkSettings, above: LinkSettings) -> LinkSettings:
@@ -179,13 +228,16 @@ def resolve(settings: LinkSettings, *, upwards: bool) -> LinkModel:
     profile = PROFILES[name]
     given = _given(settings)
     arq: ArqSettings = given.get("arq", profile.arq)
-    up_bps: int = given.get("up", profile.up_bps)
+    rates = (profile.up_bps, profile.down_bps)
+    rate_bps: int = given.get(*(("up", rates[0]) if upwards else ("down", rates[1])))
+    own_rate = ("up" if upwards else "down") in given
+    trace = _trace(settings.trace, upwards=upwards)
     return LinkModel(
         profile=name,
-        rate_bps=up_bps if upwards else given.get("down", profile.down_bps),
+        rate_bps=rate_bps,
         delay_ns=given.get("delay", profile.delay_up_ns if upwards else profile.delay_down_ns),
         jitter=given.get("jitter", profile.jitter),
-        loss=given.get("loss", profile.loss),
+        loss=_loss(given.get("loss", profile.loss), settings.trace, driven=trace is not None),
         queue=given.get("queue", _QUEUE),
         flush=settings.queue_on_down == "flush",
         fifo=settings.order != "free",
@@ -194,7 +246,13 @@ def resolve(settings: LinkSettings, *, upwards: bool) -> LinkModel:
         gap_ns=arq.gap,
         duplicate=given.get("duplicate", Fraction(0)),
         corrupt=given.get("corrupt", Fraction(0)),
-        trace=_trace(settings.trace, upwards=upwards),
+        fragment=given.get("fragment", False),
+        header=given.get("header", _HEADER_BYTES),
+        ip=given.get("ip", True),
+        reassembly_ns=given.get("reassembly", _REASSEMBLY_NS),
+        duty=given.get("duty", profile.duty),
+        spread=None if own_rate else profile.spread,
+        trace=trace,
     )
 
 
@@ -205,3 +263,12 @@ def _trace(trace: TraceSettings | None, *, upwards: bool) -> TraceSettings | Non
     file = trace.file if upwards or trace.down is None else trace.down
     direction = "up" if upwards else "down"
     return trace.model_copy(update={"file": file, "down": None, "direction": direction})
+
+
+def _loss(loss: LossSettings, trace: TraceSettings | None, *, driven: bool) -> LossSettings:
+    """Return the law of one direction; a recording says nothing of one that it does not drive."""
+    if not isinstance(loss, TraceLoss) or driven:
+        return loss
+    if trace is None:
+        raise LinkError("loss: trace needs a trace on the same link")
+    return _NO_LOSS

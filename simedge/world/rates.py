@@ -1,16 +1,29 @@
 """Capacity: how long a link takes to serialise. Constant here; recordings have their own laws."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from simedge.core.errors import SimedgeError
 from simedge.world.link_settings import TraceSettings
-from simedge.world.loss import Loss
 
-__all__ = ["Capacity", "Constant", "OpenTrace", "Recorded", "constant"]
+__all__ = [
+    "LORA_OVERHEAD",
+    "Capacity",
+    "Constant",
+    "LoraAir",
+    "OpenTrace",
+    "Weather",
+    "fixed",
+    "weather",
+]
 
 _SCALE: Final = 8 * 10**9  # bits a byte, nanoseconds a second
+_IP_HEADERS: Final = 28
+_SPREADS: Final = (7, 12)
+_LOW_RATE: Final = 11
+LORA_OVERHEAD: Final = 13
+"""Bytes that LoRaWAN adds to the application's."""
 
 
 class Capacity(Protocol):
@@ -25,22 +38,29 @@ class Capacity(Protocol):
         ...
 
 
-class Recorded(NamedTuple):
-    """What a recording says of one direction of a link; None: the link keeps its own.
+@runtime_checkable
+class Weather(Protocol):
+    """What a recording may know beside its capacity."""
 
-    `delay_ns` is the one-way delay as a function of time, its jitter included; `fates` are the
-    delays of recorded messages by (uid, link), None for one that was lost: the link then has
-    neither rate nor queue, and knows no other message.
-    """
+    def loss_below(self, at_ns: int) -> int:
+        """Return the threshold of loss at a time: a word below it is a loss, 2^64 is certain."""
+        ...
 
-    capacity: Capacity | None = None
-    loss: Loss | None = None
-    delay_ns: Callable[[int], int] | None = None
-    fates: Mapping[tuple[str, str], int | None] | None = None
+    def delay_ns(self, at_ns: int) -> int | None:
+        """Return the propagation of what leaves at a time; None: that of the settings."""
+        ...
 
 
-OpenTrace = Callable[[TraceSettings, str], Recorded]
-"""Opens the recording that settings name, for the device whose name shifts its phase."""
+def weather(capacity: object) -> Weather | None:
+    """Return what a capacity knows beside itself, if anything."""
+    return capacity if isinstance(capacity, Weather) else None
+
+
+OpenTrace = Callable[[TraceSettings, str, int], Capacity]
+"""Opens the recording that settings name, for the device whose name shifts its phase.
+
+The rate in bit/s, the link's own, is that of a recording which tells none.
+"""
 
 
 class Constant:
@@ -64,7 +84,39 @@ class Constant:
         return begin_ns - (-octets * _SCALE // self.rate_bps)
 
 
+class LoraAir:
+    """Air time of LoRa at 125 kHz, coding 4/5, explicit header, checksum, preamble of 8 symbols.
+
+    A symbol takes 2^SF 8000 ns; payload symbols are
+    n = 8 + max(5 ceil((8 PL - 4 SF + 44) / (4 (SF - 2 DE))), 0), DE = 1 from SF11 on, and the air
+    time is (12.25 + n) symbols, a whole number. PL is the datagram with the overhead of LoRaWAN
+    in place of the headers of IPv4 and UDP.
+
+    Examples
+    --------
+    >>> LoraAir(7).finish_ns(0, 51 + 28)
+    118016000
+    """
+
+    __slots__ = ("_spread", "_symbol_ns")
+
+    def __init__(self, spread: int) -> None:
+        if not _SPREADS[0] <= spread <= _SPREADS[1]:
+            raise SimedgeError(f"a spreading factor must be in {_SPREADS}, got {spread}")
+        self._spread = spread
+        self._symbol_ns: int = 8000 << spread
+
+    def finish_ns(self, begin_ns: int, octets: int) -> int:
+        """Return the end of a serialisation."""
+        spread = self._spread
+        payload = max(0, octets - _IP_HEADERS) + LORA_OVERHEAD
+        low_rate = spread >= _LOW_RATE
+        blocks = -(-(8 * payload - 4 * spread + 44) // (4 * (spread - 2 * low_rate)))
+        symbols = 8 + max(5 * blocks, 0)
+        return begin_ns + (49 + 4 * symbols) * self._symbol_ns // 4
+
+
 @lru_cache(maxsize=1024)
-def constant(rate_bps: int) -> Constant:
-    """Return the one object of a constant rate, which links share."""
-    return Constant(rate_bps)
+def fixed(rate_bps: int, spread: int | None = None) -> Capacity:
+    """Return the one object of a capacity without a memory, which links share."""
+    return Constant(rate_bps) if spread is None else LoraAir(spread)

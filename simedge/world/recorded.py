@@ -4,26 +4,34 @@ It has neither queue nor rate: a message comes after its recorded delay or is lo
 radio is billed for as long as the rate of the model takes, one message at a time.
 """
 
-from typing import Final
+from collections.abc import Mapping
 
 from typing_extensions import override
 
 from simedge.core.records import Due, Order
 from simedge.core.streams import Streams
-from simedge.world.datagrams import Datagram, Fate, Flight, LinkError, Step
+from simedge.world.datagrams import Datagram, Fate, Flight, LinkError
 from simedge.world.links import Link
 from simedge.world.profiles import LinkModel
-from simedge.world.rates import Recorded
+from simedge.world.rates import Capacity, Constant
 
-__all__ = ["RecordedLink", "open_link"]
+__all__ = ["Fates", "RecordedLink", "open_link"]
 
-_OFFERED: Final = 0
+
+class Fates(Constant):
+    """Delays of recorded messages by (uid, link), None for a lost one; a rate for the bill."""
+
+    __slots__ = ("delays_ns",)
+
+    def __init__(self, delays_ns: Mapping[tuple[str, str], int | None], rate_bps: int) -> None:
+        super().__init__(rate_bps)
+        self.delays_ns = delays_ns
 
 
 class RecordedLink(Link):
     """One direction between two neighbours, as it was recorded message by message."""
 
-    __slots__ = ("_fates",)
+    __slots__ = ("_delays_ns",)
 
     def __init__(  # noqa: PLR0913 -- a link is all of these
         self,
@@ -34,39 +42,41 @@ class RecordedLink(Link):
         src: int,
         dst: int,
         streams: Streams,
-        recorded: Recorded,
+        capacity: Fates,
     ) -> None:
-        super().__init__(model, name=name, number=number, src=src, dst=dst, streams=streams)
-        self._fates = recorded.fates or {}
+        super().__init__(
+            model, name=name, number=number, src=src, dst=dst, streams=streams, capacity=capacity
+        )
+        self._delays_ns = capacity.delays_ns
 
     @override
-    def offer(self, datagram: Datagram, now: int) -> Step:
-        """Take a datagram in: it is lost, or comes after its recorded delay.
+    def _enter(self, datagram: Datagram, now: int, fates: list[Fate]) -> Due | None:
+        """Let a datagram come after its recorded delay, or lose it.
 
         Raises
         ------
         LinkError
             If the recording does not know it.
         """
-        sent = Fate("sent", self.number, datagram, datagram.cause)
-        self._count(_OFFERED, datagram)
         if not self.up:
-            return Step((), (sent, self._lose(datagram, "down")))
+            self._lose(datagram, "down", fates)
+            return None
         key = ("/".join(map(str, datagram.uid)), self.name)
-        if key not in self._fates:
+        if key not in self._delays_ns:
             raise LinkError(
                 f"{key[0]} on {self.name} was not recorded: replay with mode time instead"
             )
         self._bill(datagram, now)
-        delay_ns = self._fates[key]
+        delay_ns = self._delays_ns[key]
         if delay_ns is None:
-            return Step((), (sent, self._lose(datagram, "loss")))
+            self._lose(datagram, "loss", fates)
+            return None
         self._ticket += 1
         if self._flights is None:
             self._flights = {}
         self._flights[self._ticket] = datagram
         flight = Flight(self.number, self._ticket)
-        return Step((Due(now + delay_ns, Order.RECEIVED, self.dst, "arrive", flight),), (sent,))
+        return Due(now + delay_ns, Order.RECEIVED, self.dst, "arrive", flight)
 
     def _bill(self, datagram: Datagram, now: int) -> None:
         end = self._capacity.finish_ns(now, datagram.wire_bytes)
@@ -86,10 +96,13 @@ def open_link(  # noqa: PLR0913 -- a link is all of these
     src: int,
     dst: int,
     streams: Streams,
-    recorded: Recorded,
+    capacity: Capacity | None,
 ) -> Link:
-    """Return a link, of the kind that its recording asks for."""
-    kind = Link if recorded.fates is None else RecordedLink
-    return kind(
-        model, name=name, number=number, src=src, dst=dst, streams=streams, recorded=recorded
+    """Return a link, of the kind that its capacity asks for."""
+    if isinstance(capacity, Fates):
+        return RecordedLink(
+            model, name=name, number=number, src=src, dst=dst, streams=streams, capacity=capacity
+        )
+    return Link(
+        model, name=name, number=number, src=src, dst=dst, streams=streams, capacity=capacity
     )

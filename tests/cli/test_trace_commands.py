@@ -82,9 +82,7 @@ def test_convert_goes_by_the_name_of_the_output_and_overwrites_nothing(ours, tmp
     assert call("trace", "convert", tmp_path / "made.up", tmp_path / "back.csv").exit_code == 0
     assert open_trace(tmp_path / "back.csv").format == "csv"
     assert call("trace", "convert", ours, tmp_path / "back.csv").exit_code == 3
-    assert call("trace", "convert", ours, "-").stdout == OURS.replace(
-        "5,400000,0.2,0.5\n6,,,0", "5,400000,0.2,0.5\n6,,,0"
-    )
+    assert call("trace", "convert", ours, "-").stdout == OURS
 
 
 def test_a_fit_is_a_link_block_that_a_scenario_takes(ours):
@@ -184,7 +182,8 @@ def test_recorded_messages_meet_their_fates_again(scenario, tmp_path):
     again = json.loads((out / "summary.json").read_text())
     assert again["accuracy"] == first.summary["accuracy"]
     assert again["latency_ms"] == first.summary["latency_ms"]
-    assert again["communication"]["bits_up"] == first.summary["communication"]["bits_up"]
+    told = ("tokens_sent", "tokens_accepted", "priors_applied", "frames_learned")
+    assert all(again["counts"][name] == first.summary["counts"][name] for name in told)
     lost = first.summary["communication"]["datagrams"]["lost"]
     assert again["communication"]["datagrams"]["lost"] >= lost > 0
 

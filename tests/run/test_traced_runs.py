@@ -87,7 +87,7 @@ def test_each_device_has_a_phase_of_its_own_and_its_directions_share_it():
 
     def end(device, direction):
         settings = TraceSettings(file="synthetic-5g-drive", phase="random", direction=direction)
-        return door(settings, device).delay_ns
+        return door(settings, device, 1).delay_ns
 
     delays = {
         device: [[end(device, way)(s * SECOND) for s in range(60)] for way in ("up", "down")]
@@ -101,10 +101,10 @@ def test_a_given_phase_is_where_the_trace_begins():
     door = TraceDoor(Streams(3))
     asked = TraceSettings(file="synthetic-5g-drive", phase="100 s", direction="up")
     plain = TraceSettings(file="synthetic-5g-drive", direction="up")
-    shifted, own = door(asked, "cam-1"), door(plain, "cam-1")
+    shifted, own = door(asked, "cam-1", 1), door(plain, "cam-1", 1)
     assert shifted.delay_ns(5 * SECOND) == own.delay_ns(105 * SECOND)
-    begin, end = 100 * SECOND, own.capacity.finish_ns(100 * SECOND, 10**7)
-    assert shifted.capacity.finish_ns(0, 10**7) == end - begin
+    begin, end = 100 * SECOND, own.finish_ns(100 * SECOND, 10**7)
+    assert shifted.finish_ns(0, 10**7) == end - begin
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_trace_that_does_not_fit_is_said_before_the_run(traced, text, settings
 
 def test_a_link_without_a_direction_is_refused():
     with pytest.raises(TraceError, match="one direction"):
-        TraceDoor(Streams(1))(TraceSettings(file="synthetic-lte"), "cam-1")
+        TraceDoor(Streams(1))(TraceSettings(file="synthetic-lte"), "cam-1", 1)
 
 
 def test_the_bundled_traces_are_what_the_script_makes(tmp_path):

@@ -49,7 +49,9 @@ def deliver(link, times, sizes, *, watch=None):
         while queue and queue[0][0] <= now:
             at, *_, due = heapq.heappop(queue)
             if due.kind == "arrive":
-                arrived.append((at, link.land(due.payload, at)))
+                datagram, _ = link.land(due.payload, at)
+                if datagram is not None:
+                    arrived.append((at, datagram))
                 continue
             for new in link.handle(due.kind, due.payload, at).dues:
                 heapq.heappush(queue, (new.at, new.order, next(order), new))

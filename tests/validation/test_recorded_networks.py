@@ -13,6 +13,7 @@ import pytest
 from simedge.core.streams import Streams
 from simedge.world.capacity import OpportunityCapacity, StepCapacity
 from simedge.world.link_settings import QueueSettings, TraceSettings
+from simedge.world.loss_settings import TraceLoss
 from simedge.world.traces.door import TraceDoor
 from simedge.world.traces.figures import measure
 from simedge.world.traces.source import open_trace
@@ -35,7 +36,7 @@ MS = 10**6
 
 def follow(file, direction="up", **settings):
     asked = TraceSettings(file=str(file), direction=direction, **settings)
-    return TraceDoor(Streams(1))(asked, "cam-1")
+    return TraceDoor(Streams(1))(asked, "cam-1", 10**9)
 
 
 @pytest.mark.parametrize("name", CELLULAR)
@@ -75,7 +76,7 @@ def test_a_whole_link_at_saturation_delivers_what_the_trace_allows(crank_and_lin
     allowed = 1504 * sum(0 < int(line) * MS <= until for line in path.read_text().split())
     recorded = follow(path, repeat="stop")
     queue = QueueSettings(datagrams=10**6, bytes="900 GB")
-    target = link(capacity=recorded.capacity, queue=queue)
+    target = link(capacity=recorded, queue=queue)
     run = crank(target)
     run.offers([(0, datagram(seq, 1500)) for seq in range(1, allowed // 1500 + 1000)])
     delivered = sum(d.wire_bytes for at, d in run.arrived if at <= until)
@@ -114,8 +115,8 @@ def test_the_pings_of_a_5g_drive_come_back(path, crank_and_link):
     length_s = losses[-1][1]
     mean = sum((end - start) * loss for start, end, loss in losses) / length_s
     up, down = follow(path, "up"), follow(path, "down")
-    assert up.capacity is None
-    run = crank(link(loss=up.loss, delay_ns=up.delay_ns, rate_bps=10**9))
+    assert up.finish_ns(0, 125) == 1000  # no capacity up: the link's own rate
+    run = crank(link(capacity=up, loss=TraceLoss(kind="trace")))
     run.offers([(100 * MS * i + 1, datagram(i + 1, 100)) for i in range(10 * length_s)])
     lost = sum(fate.kind == "lost" for _, fate in run.fates) / (10 * length_s)
     # Draws within a second share its loss, so they are independent given the trace.

@@ -10,7 +10,6 @@ from simedge.core.streams import Streams
 from simedge.world.datagrams import Datagram, Fate, RouteChange, Uid
 from simedge.world.links import Link
 from simedge.world.profiles import LinkModel
-from simedge.world.rates import Recorded
 
 
 def make_datagram(seq=1, size=1500, *, source="a", destination="b", to=2, **parts):
@@ -21,10 +20,9 @@ def make_datagram(seq=1, size=1500, *, source="a", destination="b", to=2, **part
     return Datagram(uid=uid, data=parts.pop("data", b""), wire_bytes=size, path=(to,), **parts)
 
 
-def make_link(seed=7, name="dev03.up", capacity=None, loss=None, delay_ns=None, **figures):
+def make_link(seed=7, name="dev03.up", capacity=None, **figures):
     model = LinkModel(**({"rate_bps": 10_000_000} | figures))
-    recorded = Recorded(capacity, loss, delay_ns)
-    return Link(model, name=name, number=9, src=1, dst=2, streams=Streams(seed), recorded=recorded)
+    return Link(model, name=name, number=9, src=1, dst=2, streams=Streams(seed), capacity=capacity)
 
 
 @dataclass
@@ -57,7 +55,7 @@ class Crank:
         if isinstance(self.target, Link):
             if due.kind != "arrive":
                 return self.target.handle(due.kind, due.payload, now)
-            datagram, step = self.target.land(due.payload, now), _NOTHING
+            datagram, step = self.target.land(due.payload, now)
         elif due.kind == "arrive":
             datagram, step = self.target.arrive(due.payload, now)
         else:
@@ -69,13 +67,6 @@ class Crank:
     def offers(self, pairs):
         """Offer datagrams to a link at their times."""
         return self.run([(at, lambda now, d=d: self.target.offer(d, now)) for at, d in pairs])
-
-
-class _Nothing:
-    dues = fates = changes = ()
-
-
-_NOTHING = _Nothing()
 
 
 @pytest.fixture(scope="session", name="crank")

@@ -12,7 +12,7 @@ from simedge.world.datagrams import LinkError
 from simedge.world.graphs import graph, unreachable
 from simedge.world.plan import plan_world
 from simedge.world.profiles import PROFILES, merge, resolve
-from simedge.world.rates import constant
+from simedge.world.rates import fixed
 from simedge.world.settings import (
     DeviceSettings,
     LinkSettings,
@@ -196,9 +196,10 @@ def test_the_graph_knows_who_cannot_reach_the_server():
 def test_a_recording_is_opened_for_each_direction_that_it_drives():
     asked = []
 
-    def opened(trace, device):
+    def opened(trace, device, rate_bps):
+        assert rate_bps == 10**9
         asked.append((trace.file, trace.phase, device))
-        return constant(8)
+        return fixed(8)
 
     both = {"default": {"trace": {"file": "a.up", "down": "a.down", "phase": "random"}}}
     world((1,), links=both, open_trace=opened)

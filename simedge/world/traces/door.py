@@ -1,38 +1,49 @@
 """What a link follows: the door from settings that name a trace file to its recorded figures."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, get_args
 
 from simedge.core.streams import Streams, bernoulli_threshold, integer_between
-from simedge.world.capacity import Levels, Repeat
-from simedge.world.datagrams import Datagram
+from simedge.world.capacity import Repeat
 from simedge.world.link_settings import TraceSettings
-from simedge.world.rates import Recorded
+from simedge.world.rates import Capacity, Constant
+from simedge.world.recorded import Fates
 from simedge.world.traces.rows import LOSS_ONE, Direction, TraceError
 from simedge.world.traces.source import open_trace
 from simedge.world.traces.tracks import Track, load_track
 
-__all__ = ["TraceDoor", "TraceLoss"]
+__all__ = ["Followed", "TraceDoor"]
+
+
+class Followed:
+    """One direction of a trace as a link follows it: capacity, and what is known beside it."""
+
+    __slots__ = ("_capacity", "_delay", "_loss", "_phase_ns", "_repeat", "finish_ns")
+
+    def __init__(self, track: Track, *, repeat: Repeat, phase_ns: int, rate_bps: int) -> None:
+        known = track.capacity(repeat=repeat, phase_ns=phase_ns)
+        self._capacity = known or Constant(rate_bps)
+        self.finish_ns = self._capacity.finish_ns
+        self._delay, self._loss = track.delay, track.loss
+        self._repeat, self._phase_ns = repeat, phase_ns
+
+    def loss_below(self, at_ns: int) -> int:
+        """Return the threshold of loss at a time; of a trace without losses 0."""
+        if self._loss is None:
+            return 0
+        return _threshold(self._loss.at(at_ns + self._phase_ns, self._repeat))
+
+    def delay_ns(self, at_ns: int) -> int | None:
+        """Return the one-way delay at a time; None: the link has its own."""
+        delay = self._delay
+        return None if delay is None else delay.at(at_ns + self._phase_ns, self._repeat)
 
 
 @lru_cache(maxsize=4096)
 def _threshold(loss: int) -> int:
     return bernoulli_threshold(Fraction(loss, LOSS_ONE))
-
-
-class TraceLoss:
-    """The recorded loss in force at the end of a serialisation."""
-
-    __slots__ = ("_levels", "_phase_ns", "_repeat")
-
-    def __init__(self, levels: Levels, *, repeat: Repeat, phase_ns: int) -> None:
-        self._levels, self._repeat, self._phase_ns = levels, repeat, phase_ns
-
-    def threshold(self, datagram: Datagram, ordinal: int, at_ns: int) -> int:  # noqa: ARG002  one port for all laws
-        """Return the threshold of a try that ends at `at_ns`."""
-        return _threshold(self._levels.at(at_ns + self._phase_ns, self._repeat))
 
 
 class TraceDoor:
@@ -47,7 +58,7 @@ class TraceDoor:
         self._tracks: dict[tuple[str, Direction], Track] = {}
         self._messages: dict[str, dict[tuple[str, str], int | None]] = {}
 
-    def __call__(self, settings: TraceSettings, device: str) -> Recorded:
+    def __call__(self, settings: TraceSettings, device: str, rate_bps: int) -> Capacity:
         """Return what links of a device follow in the direction that settings name.
 
         Raises
@@ -56,20 +67,14 @@ class TraceDoor:
             If the file cannot be read or says nothing of this direction.
         """
         if settings.mode == "uid":
-            return Recorded(fates=self._fates(settings.file))
+            return Fates(self._fates(settings.file), rate_bps)
         direction = _direction(settings.direction)
         key = (settings.file, direction)
         if key not in self._tracks:
             self._tracks[key] = load_track(open_trace(settings.file), direction)
         track = self._tracks[key]
         phase_ns = self._phase_ns(settings, device, track.period_ns)
-        repeat = settings.repeat
-        loss, delay = track.loss, track.delay
-        return Recorded(
-            capacity=track.capacity(repeat=repeat, phase_ns=phase_ns),
-            loss=None if loss is None else TraceLoss(loss, repeat=repeat, phase_ns=phase_ns),
-            delay_ns=None if delay is None else _delay(delay, repeat, phase_ns),
-        )
+        return Followed(track, repeat=settings.repeat, phase_ns=phase_ns, rate_bps=rate_bps)
 
     def _fates(self, file: str) -> Mapping[tuple[str, str], int | None]:
         if file not in self._messages:
@@ -93,7 +98,3 @@ def _direction(direction: Literal["both", "up", "down"]) -> Direction:
     if direction == "both":
         raise TraceError(f"a link has one direction of {', '.join(get_args(Direction))}")
     return direction
-
-
-def _delay(levels: Levels, repeat: Repeat, phase_ns: int) -> Callable[[int], int]:
-    return lambda now: levels.at(now + phase_ns, repeat)

@@ -1,0 +1,180 @@
+"""Transfers as fluid flows that share links, max-min fair, in whole bits and nanoseconds.
+
+What a driver needs::
+
+    flows.start(flow, bits, path, now=now)       a transfer begins on a path of links
+    flows.reroute(flow, path, now=now)           it goes on elsewhere with what is left
+    flows.set_rate(link, rate_bps, now=now)      a capacity steps; 0 stalls
+    flows.next_end()                             -> (at, flows) | None   which end next
+    flows.finish(now)                            -> flows that have passed by now
+    flows.stop(flow, now=now)                    -> bits that are left
+
+Rates are recomputed at each start, end, step and change of route: repeat {take the link with the
+least floor(free / unfrozen flows), ties by number; freeze its flows at that share; what is left
+over goes as 1 bit/s each to the flows that are lowest in order, where the rest of their way has
+room}. Progress is rate times ns.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from simedge.world.datagrams import LinkError
+
+__all__ = ["Flows", "max_min"]
+
+_NS: Final = 10**9
+
+
+def max_min(paths: Mapping[int, Sequence[int]], free_bps: Mapping[int, int]) -> dict[int, int]:
+    """Return the rate of each flow, in bit/s.
+
+    Parameters
+    ----------
+    paths
+        Links of each flow, by its order.
+    free_bps
+        Capacity of each link, by its number.
+
+    Examples
+    --------
+    >>> max_min({1: [1, 2], 2: [1], 3: [2]}, {1: 10, 2: 4})
+    {1: 2, 2: 8, 3: 2}
+    """
+    free = dict(free_bps)
+    on: dict[int, list[int]] = {}
+    for flow in sorted(paths):
+        for link in dict.fromkeys(paths[flow]):
+            on.setdefault(link, []).append(flow)
+    rates: dict[int, int] = {}
+    while on:
+        link = min(on, key=lambda number: (free[number] // len(on[number]), number))
+        members = on[link]
+        share = free[link] // len(members)
+        for flow in members:
+            rates[flow] = share
+            _take(free, paths[flow], share)
+        for flow in members:
+            # What is left over, where the rest of the way can carry it.
+            if all(free[other] > 0 for other in paths[flow]):
+                rates[flow] += 1
+                _take(free, paths[flow], 1)
+        for flow in list(members):
+            for other in dict.fromkeys(paths[flow]):
+                on[other].remove(flow)
+                if not on[other]:
+                    del on[other]
+    return {flow: rates.get(flow, 0) for flow in sorted(paths)}
+
+
+def _take(free: dict[int, int], path: Sequence[int], rate_bps: int) -> None:
+    for link in dict.fromkeys(path):
+        free[link] -= rate_bps
+
+
+class _Flow:
+    __slots__ = ("left", "path", "rate_bps")
+
+    def __init__(self, left: int, path: tuple[int, ...]) -> None:
+        self.left = left  # bits times nanoseconds a second
+        self.path = path
+        self.rate_bps = 0
+
+
+class Flows:
+    """Fluid flows over links.
+
+    Parameters
+    ----------
+    rates_bps
+        Capacity of each link by its number.
+
+    Examples
+    --------
+    >>> flows = Flows({1: 8_000_000})
+    >>> flows.start(1, 8_000_000, [1], now=0)
+    >>> flows.start(2, 8_000_000, [1], now=0)
+    >>> flows.next_end()
+    (2000000000, (1, 2))
+    """
+
+    __slots__ = ("_flows", "_now", "_rates_bps", "_stale")
+
+    def __init__(self, rates_bps: Mapping[int, int]) -> None:
+        self._rates_bps = dict(rates_bps)
+        self._flows: dict[int, _Flow] = {}
+        self._now = 0
+        self._stale = False
+
+    def start(self, flow: int, bits: int, path: Iterable[int], *, now: int) -> None:
+        """Begin a flow of that many bits; flows are ordered by their numbers."""
+        path = tuple(path)
+        unknown = [link for link in path if link not in self._rates_bps]
+        if flow in self._flows or bits <= 0 or not path or unknown:
+            raise LinkError(f"flow {flow} cannot start: {bits} bits over {path}")
+        self._advance(now)
+        self._flows[flow] = _Flow(bits * _NS, path)
+        self._stale = True
+
+    def reroute(self, flow: int, path: Iterable[int], *, now: int) -> None:
+        """Move a flow to another path with what is left of it; an empty one stalls it."""
+        self._advance(now)
+        self._flows[flow].path = tuple(path)
+        self._stale = True
+
+    def set_rate(self, link: int, rate_bps: int, *, now: int) -> None:
+        """Change the capacity that a link leaves to flows; 0 stalls it."""
+        if rate_bps < 0:
+            raise LinkError(f"rate must not be negative, got {rate_bps} (link {link})")
+        self._advance(now)
+        self._rates_bps[link] = rate_bps
+        self._stale = True
+
+    def stop(self, flow: int, *, now: int) -> int:
+        """Take a flow out; return the bits that had not passed, rounded up."""
+        self._advance(now)
+        self._stale = True
+        return -(-self._flows.pop(flow).left // _NS)
+
+    def finish(self, now: int) -> tuple[int, ...]:
+        """Take the flows out that have passed by now; return them in order."""
+        self._advance(now)
+        done = tuple(sorted(number for number, flow in self._flows.items() if flow.left <= 0))
+        for number in done:
+            del self._flows[number]
+        self._stale = self._stale or bool(done)
+        return done
+
+    def next_end(self) -> tuple[int, tuple[int, ...]] | None:
+        """Return when the next flow ends, and all that end then; None: none ever does."""
+        self._share()
+        ends = {
+            number: self._now - (-flow.left // flow.rate_bps)
+            for number, flow in self._flows.items()
+            if flow.rate_bps
+        }
+        if not ends:
+            return None
+        at = min(ends.values())
+        return at, tuple(sorted(number for number, end in ends.items() if end == at))
+
+    def rates_bps(self) -> dict[int, int]:
+        """Return the present rate of each flow."""
+        self._share()
+        return {number: flow.rate_bps for number, flow in sorted(self._flows.items())}
+
+    def _advance(self, now: int) -> None:
+        if now < self._now:
+            raise LinkError(f"flows are at {self._now} ns already, not at {now}")
+        self._share()
+        for flow in self._flows.values():
+            flow.left -= flow.rate_bps * (now - self._now)
+        self._now = now
+
+    def _share(self) -> None:
+        if not self._stale:
+            return
+        paths = {number: flow.path for number, flow in self._flows.items() if flow.path}
+        rates = max_min(paths, self._rates_bps)
+        for number, flow in self._flows.items():
+            flow.rate_bps = rates.get(number, 0)
+        self._stale = False
