@@ -8,6 +8,7 @@ from simedge_cli.doctor import doctor
 from simedge_cli.replay import replay
 from simedge_cli.run import run
 from simedge_cli.schema import schema
+from simedge_cli.trace import trace
 from simedge_cli.validate import validate
 
 __all__ = ["app"]
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 for command in (run, replay, validate, schema, doctor):
     app.command()(command)
+app.add_typer(trace)
 
 
 def _version(asked: bool) -> None:  # noqa: FBT001 -- the shape of an option's callback

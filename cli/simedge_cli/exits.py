@@ -42,6 +42,7 @@ def _mended() -> Iterator[None]:
     from simedge.run.overrides import OverrideError
     from simedge.run.problems import ScenarioError
     from simedge.run.rundir import RunDirectoryError
+    from simedge.world.traces.rows import TraceError
 
     try:
         yield
@@ -53,7 +54,7 @@ def _mended() -> Iterator[None]:
         count = len(error.problems)
         complain(f"{count} problem{'' if count == 1 else 's'}")
         raise typer.Exit(Exit.BAD_INPUT) from None
-    except (RunDirectoryError, BuildError) as error:
+    except (RunDirectoryError, BuildError, TraceError) as error:
         complain(f"error: {error}")
         raise typer.Exit(Exit.BAD_INPUT) from None
     except SimedgeError as error:

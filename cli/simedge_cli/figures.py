@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 __all__ = [
+    "bars",
     "bits",
     "bytes_",
     "curve",
@@ -26,8 +27,16 @@ def curve(shares: Sequence[float]) -> str:
     >>> curve([0.1, 0.5, 1.0])
     '10.0 % ▁▅█ 100.0 %'
     """
-    bars = "".join(_BARS[min(int(share * len(_BARS)), len(_BARS) - 1)] for share in shares)
-    return f"{percent(shares[0])} {bars} {percent(shares[-1])}"
+    return f"{percent(shares[0])} {bars(shares)} {percent(shares[-1])}"
+
+
+def bars(shares: Sequence[float]) -> str:
+    """Draw shares in [0, 1] as a row of bars.
+
+    >>> bars([0.0, 0.5, 1.0])
+    '▁▅█'
+    """
+    return "".join(_BARS[min(int(share * len(_BARS)), len(_BARS) - 1)] for share in shares)
 
 
 def bits(count: float | None) -> str:

@@ -1,122 +1,113 @@
-"""``simedge replay``: a recorded run once more, is it the same."""
+"""``simedge replay``: a run once more, or a scenario over recorded networks."""
 
-import json
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
 from simedge_cli.exits import Exit, complain, told
-
-if TYPE_CHECKING:
-    from simedge.run.eventlog import LogRecord, Value
-    from simedge.run.replay import Difference, Replay
+from simedge_cli.run import Record
 
 __all__ = ["replay"]
 
-_BYTES_SHOWN = 8
+
+class Mode(StrEnum):
+    """What is taken from a trace."""
+
+    TIME = "time"
+    FITTED = "fitted"
+    UID = "uid"
 
 
-def replay(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN_DIR", help="A run directory.")],
+class Repeat(StrEnum):
+    """What follows the end of a trace."""
+
+    WRAP = "wrap"
+    HOLD = "hold"
+    STOP = "stop"
+
+
+def replay(  # noqa: PLR0913 -- one parameter an option
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN_DIR | TRACE...",
+            help="A run directory; or one trace, or two: up and down.",
+        ),
+    ],
     *,
+    scenario: Annotated[
+        str | None, typer.Option(help="For traces: a YAML file or a bundled name (k20_lossy).")
+    ] = None,
+    links: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DEVICES", help="Groups or devices whose links follow; repeatable; else all."
+        ),
+    ] = None,
+    mode: Annotated[
+        Mode | None,
+        typer.Option(help="time (default), fitted, or uid (default for recorded messages)."),
+    ] = None,
+    repeat: Annotated[Repeat, typer.Option(help="After the end of a trace.")] = Repeat.WRAP,
+    phase: Annotated[
+        str, typer.Option(help='Where in the trace a device begins: random, or "10 s" for all.')
+    ] = "random",
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="The run directory itself: absent or empty."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a value; repeatable."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed, in place of the file's.")] = None,
+    duration: Annotated[str | None, typer.Option(help='Virtual time, as "2 min".')] = None,
+    record: Annotated[
+        Record | None, typer.Option(help="Keep the event log, or its hash alone.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say it by the exit code.")] = False,
     no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
 ) -> None:
-    """Run the scenario of a run directory again and compare the event logs.
+    """Run a run directory again, or a scenario over recorded networks (--scenario).
 
-    Exit 0 if all that was recorded came again, 4 with the first difference if not.
+    A directory: exit 0 if all that was recorded came again, 4 with the first difference if not.
+    Traces: the scenario runs twice with one seed, over its own links and over the traces, and
+    the differences are printed. No mode brings the recorded network back; each says what it
+    cannot reproduce.
     """
+    code = Exit.OK
     with told():
-        from simedge.run.replay import replay as run_again
-        from simedge_cli.render import Screen
+        if scenario is None:
+            code = _again(what, as_json=as_json, quiet=quiet, no_color=no_color)
+        else:
+            from simedge.run.scenario import read
+            from simedge_cli.render import Screen
+            from simedge_cli.replay_traces import replay_traces
+            from simedge_cli.run import overrides
 
-        screen = Screen(progress=not quiet, no_color=no_color)
-        with screen.watching(f"replay of {run_dir.name}") as watch:
-            found = run_again(run_dir, watch=watch)
-        if as_json:
-            print(json.dumps(_object(found)))
-        elif not quiet:
-            for line in _lines(found):
-                print(line)
-        if found.damage is not None and not quiet:
-            complain(f"{found.path}: {found.damage}")
-    raise typer.Exit(Exit.OK if found.equal else Exit.MISMATCH)
-
-
-def _lines(found: "Replay") -> list[str]:
-    difference = found.difference
-    if difference is not None:
-        return [
-            f"{found.path}: record {difference.index} is another",
-            f"  recorded  {_shown(difference.recorded)}",
-            f"  replayed  {_shown(difference.replayed)}",
-        ]
-    if found.damage is not None:
-        return [f"{found.path}: the {found.records:,} whole records are equal, the log is damaged"]
-    if not found.equal:
-        return [
-            f"{found.path}: the hash of the log is another",
-            f"  recorded  {found.recorded_sha256}",
-            f"  replayed  {found.replayed_sha256}",
-        ]
-    return [f"{found.path}: equal, {_what(found)}"]
+            asked = overrides(changes or [], seed=seed, duration=duration, record=record)
+            loaded = read(scenario, overrides=asked)
+            for note in loaded.notes:
+                complain(note)
+            code = replay_traces(
+                loaded.scenario,
+                what,
+                options={"links": links or (), "mode": mode and mode.value},
+                trace={"repeat": repeat.value, "phase": phase},
+                out=out,
+                screen=Screen(progress=not quiet, no_color=no_color),
+                shown="json" if as_json else "" if quiet else "text",
+            )
+    raise typer.Exit(code)
 
 
-def _what(found: "Replay") -> str:
-    part = "" if found.status == "done" else f" of a run that is {found.status}"
-    if found.records is None:
-        return f"by the hash alone{part}: {found.replayed_sha256}"
-    return f"{found.records:,} records{part}, hash {found.replayed_sha256}"
+def _again(what: list[str], *, as_json: bool, quiet: bool, no_color: bool) -> Exit:
+    from simedge_cli.replay_run import replay_run
 
-
-def _shown(record: "LogRecord | None") -> str:
-    """Write a record on one line: when, where, what, and its detail."""
-    if record is None:
-        return "(no record: the log ends here)"
-    at, order, target, kind, subject, detail = record
-    return f"{at / 1e9:.9f} s  {target}  {kind}  {_text(subject)}  {_text(detail)}  (order {order})"
-
-
-def _text(value: "Value") -> str:
-    match value:
-        case tuple():
-            return "[" + ", ".join(map(_text, value)) + "]"
-        case bytes():
-            dots = "..." if len(value) > _BYTES_SHOWN else ""
-            return f"0x{value[:_BYTES_SHOWN].hex()}{dots}"
-        case _:
-            return str(value)
-
-
-def _object(found: "Replay") -> dict[str, Any]:
-    return {
-        "equal": found.equal,
-        "path": str(found.path),
-        "status": found.status,
-        "records": found.records,
-        "recorded_sha256": found.recorded_sha256,
-        "replayed_sha256": found.replayed_sha256,
-        "difference": None if found.difference is None else _sides(found.difference),
-        "damage": found.damage,
-    }
-
-
-def _sides(difference: "Difference") -> dict[str, Any]:
-    recorded, replayed = difference.recorded, difference.replayed
-    return {
-        "index": difference.index,
-        "recorded": None if recorded is None else _fields(recorded),
-        "replayed": None if replayed is None else _fields(replayed),
-    }
-
-
-def _fields(record: "LogRecord") -> dict[str, Any]:
-    return {name: _plain(value) for name, value in record._asdict().items()}
-
-
-def _plain(value: "Value") -> Any:  # noqa: ANN401 -- whatever JSON has
-    if isinstance(value, tuple):
-        return [_plain(part) for part in value]
-    return value.hex() if isinstance(value, bytes) else value
+    if len(what) > 1 or Path(what[0]).is_file():
+        complain("error: traces need a scenario to drive: --scenario k20_lossy")
+        return Exit.USAGE
+    return replay_run(Path(what[0]), as_json=as_json, quiet=quiet, no_color=no_color)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simedge.run.scenario import Scenario
     from simedge_cli.render import Screen
 
-__all__ = ["run"]
+__all__ = ["Record", "exit_code", "overrides", "run", "run_watched"]
 
 _ROOT = Path("runs")
 
@@ -59,22 +59,23 @@ def run(  # noqa: PLR0913 -- one parameter an option
         from simedge.run.scenario import read
         from simedge_cli.render import Screen
 
-        asked = _overrides(changes or [], seed=seed, duration=duration, record=record)
+        asked = overrides(changes or [], seed=seed, duration=duration, record=record)
         loaded = read(scenario, overrides=asked)
         for note in loaded.notes:
             complain(note)
         screen = Screen(progress=not quiet, no_color=no_color)
-        result = _run(loaded.scenario, out, screen=screen)
+        result = run_watched(loaded.scenario, out, screen=screen)
         if as_json:
             print(json.dumps(result.summary, allow_nan=False))
         elif not quiet:
             screen.show(result, scenario=scenario)
-    raise typer.Exit(_exit_code(result))
+    raise typer.Exit(exit_code(result))
 
 
-def _overrides(
+def overrides(
     texts: list[str], *, seed: int | None, duration: str | None, record: Record | None
 ) -> list["Override"]:
+    """Return the changes that options ask for."""
     from simedge.run.overrides import Override, from_text
 
     asked = [from_text(text) for text in texts]
@@ -88,7 +89,8 @@ def _overrides(
     return asked
 
 
-def _run(scenario: "Scenario", out: Path | None, *, screen: "Screen") -> "Result":
+def run_watched(scenario: "Scenario", out: Path | None, *, screen: "Screen") -> "Result":
+    """Run a scenario with its progress shown; interrupts end it in good order."""
     import asyncio
 
     root = _ROOT if out is None else None
@@ -125,7 +127,8 @@ def _interrupts() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def _exit_code(result: "Result") -> Exit:
+def exit_code(result: "Result") -> Exit:
+    """Return how a command ends that ran this."""
     if result.interrupted:
         return Exit.INTERRUPTED
     return Exit.FAILED if result.summary["invariants"]["broken"] else Exit.OK

@@ -36,6 +36,7 @@ from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.plan import plan_world
 from simedge.world.settings import DeviceSettings
 from simedge.world.topology import Member
+from simedge.world.traces.door import TraceDoor
 
 __all__ = ["build", "check_fit", "memory_terms"]
 
@@ -127,7 +128,11 @@ class _Builder:
         self.streams = Streams(scenario.seed)
         self.sensor = open_sensor(scenario.sensors, scenario.seed)
         self.world = plan_world(
-            scenario.devices, scenario.topology, scenario.links, streams=self.streams
+            scenario.devices,
+            scenario.topology,
+            scenario.links,
+            streams=self.streams,
+            open_trace=TraceDoor(self.streams),
         )
         names = [self.world.names[number] for number in range(len(self.world.names))]
         self.tally = self._tally()

@@ -58,7 +58,7 @@ class TraceSettings(Settings):
     """A recorded network: its capacity, and what else the file holds."""
 
     file: str = Field(min_length=1)
-    """Path of the recording, relative to the scenario's file."""
+    """Path of the recording, or the name of one that comes with the package."""
     repeat: Literal["wrap", "hold", "stop"] = "wrap"
     """After its end: from the start again, the last row for ever, or nothing."""
     phase: Annotated[Literal["random"] | Duration, Field(union_mode="left_to_right")] = 0
@@ -67,6 +67,8 @@ class TraceSettings(Settings):
     """Which direction it drives; the other one keeps its rate."""
     down: str | None = Field(default=None, min_length=1)
     """Path of a recording of its own for the direction from the server."""
+    mode: Literal["time", "uid"] = "time"
+    """What it gives: figures as functions of time, or the fate of each recorded message."""
 
 
 class LinkSettings(Settings):

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from simedge.core.streams import Streams
 from simedge.world.datagrams import LinkError
 from simedge.world.link_settings import LinkSettings, LinksSettings
-from simedge.world.links import Link
 from simedge.world.network import Network
 from simedge.world.profiles import LinkModel, merge, resolve
 from simedge.world.rates import Capacity, OpenTrace
+from simedge.world.recorded import open_link
 from simedge.world.routing import Routes, edge_costs
 from simedge.world.settings import DeviceSettings, TopologySettings
 from simedge.world.topology import Member, edges, roster
@@ -47,7 +47,7 @@ def plan_world(
 ) -> World:
     """Build members, links and routes.
 
-    A link with a recording asks `open_trace` for its capacity, once for each direction, with the
+    A link with a recording asks `open_trace` for what it says, once for each direction, with the
     name of the device whose phase it has: its own end, or the source between devices.
 
     Links are numbered after the devices, by the numbers of their ends, and named
@@ -57,7 +57,7 @@ def plan_world(
     pairs = edges(topology, members, streams)
     models = link_models(links, members, pairs)
     built = [
-        Link(
+        open_link(
             model,
             name=f"{members[u].name}.{members[v].name}",
             number=len(members) + place,
@@ -90,7 +90,7 @@ def _capacity(model: LinkModel, device: str, open_trace: OpenTrace | None) -> Ca
         return None
     if open_trace is None:
         raise LinkError(f"nothing here reads recordings, such as {model.trace.file!r}")
-    return open_trace(model.trace, device)
+    return open_trace(model.trace, device, model.rate_bps)
 
 
 def link_models(

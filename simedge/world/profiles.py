@@ -257,12 +257,12 @@ def resolve(settings: LinkSettings, *, upwards: bool) -> LinkModel:
 
 
 def _trace(trace: TraceSettings | None, *, upwards: bool) -> TraceSettings | None:
-    """Return the recording of one direction: its file is that of the direction."""
+    """Return the recording of one direction: its file and its columns."""
     if trace is None or trace.direction == ("down" if upwards else "up"):
         return None
-    if upwards or trace.down is None:
-        return trace
-    return trace.model_copy(update={"file": trace.down, "down": None})
+    file = trace.file if upwards or trace.down is None else trace.down
+    direction = "up" if upwards else "down"
+    return trace.model_copy(update={"file": file, "down": None, "direction": direction})
 
 
 def _loss(loss: LossSettings, trace: TraceSettings | None, *, driven: bool) -> LossSettings:

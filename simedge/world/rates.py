@@ -56,8 +56,11 @@ def weather(capacity: object) -> Weather | None:
     return capacity if isinstance(capacity, Weather) else None
 
 
-OpenTrace = Callable[[TraceSettings, str], Capacity]
-"""Opens the recording that settings name, for the device whose name shifts its phase."""
+OpenTrace = Callable[[TraceSettings, str, int], Capacity]
+"""Opens the recording that settings name, for the device whose name shifts its phase.
+
+The rate in bit/s, the link's own, is that of a recording which tells none.
+"""
 
 
 class Constant:

@@ -196,7 +196,8 @@ def test_the_graph_knows_who_cannot_reach_the_server():
 def test_a_recording_is_opened_for_each_direction_that_it_drives():
     asked = []
 
-    def opened(trace, device):
+    def opened(trace, device, rate_bps):
+        assert rate_bps == 10**9
         asked.append((trace.file, trace.phase, device))
         return fixed(8)
 

@@ -1,0 +1,54 @@
+"""A run's event log as a recording of messages: what became of each on each link."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TextIO
+
+from simedge.run.eventlog import LogReader, LogRecord
+from simedge.run.rundir import RunDirectoryError
+from simedge.world.traces.messages import write_messages
+from simedge.world.traces.rows import Message
+
+__all__ = ["messages_of", "write_run"]
+
+
+def messages_of(records: Iterable[LogRecord]) -> list[Message]:
+    """Return what became of each datagram on each link, in the order of sending.
+
+    It has come when it is received or sent on; what is under way at the end counts as lost.
+    """
+    sent: dict[tuple[str, str], Message] = {}
+    under_way: dict[str, tuple[str, str]] = {}
+    for at, _, target, kind, subject, detail in records:
+        uid = str(subject)
+        if kind in {"sent", "received"} and uid in under_way:
+            key = under_way.pop(uid)
+            if sent[key].recv_ns is None:
+                sent[key] = sent[key]._replace(recv_ns=at)
+        if kind == "sent" and isinstance(detail, tuple):
+            down, _, _, size = detail
+            assert isinstance(size, int)
+            direction = "down" if down else "up"
+            sent[uid, target] = Message(0, uid, target, direction, size, at, None)
+            under_way[uid] = (uid, target)
+        elif kind == "lost":
+            under_way.pop(uid, None)
+    return list(sent.values())
+
+
+def write_run(path: Path, out: TextIO) -> None:
+    """Write the messages of a run directory.
+
+    Raises
+    ------
+    RunDirectoryError
+        If there is no event log.
+    """
+    log = path / "events.msgpack"
+    if not log.is_file():
+        raise RunDirectoryError(f"{path}: no events.msgpack: the run kept no records")
+    write_messages(_read(log), out)
+
+
+def _read(log: Path) -> Iterator[Message]:
+    yield from messages_of(LogReader(log))

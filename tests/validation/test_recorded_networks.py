@@ -1,0 +1,176 @@
+"""Real recordings, replayed, against readings of the files in a few independent lines.
+
+They are no part of the project: SIMEDGE_DATA names the directory that holds ``traces/``.
+"""
+
+import csv
+import os
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from simedge.core.streams import Streams
+from simedge.world.capacity import OpportunityCapacity, StepCapacity
+from simedge.world.link_settings import QueueSettings, TraceSettings
+from simedge.world.loss_settings import TraceLoss
+from simedge.world.traces.door import TraceDoor
+from simedge.world.traces.figures import measure
+from simedge.world.traces.source import open_trace
+from simedge.world.traces.tracks import load_track
+
+DATA = os.environ.get("SIMEDGE_DATA")
+pytestmark = pytest.mark.skipif(DATA is None, reason="SIMEDGE_DATA names no recordings")
+TRACES = Path(DATA or "") / "traces"
+CELLULAR = (
+    "ATT-LTE-driving-2016.down",
+    "ATT-LTE-driving-2016.up",
+    "Verizon-EVDO-driving.down",
+    "Verizon-EVDO-driving.up",
+    "Verizon-LTE-short.down",
+    "Verizon-LTE-short.up",
+)
+SECOND = 10**9
+MS = 10**6
+
+
+def follow(file, direction="up", **settings):
+    asked = TraceSettings(file=str(file), direction=direction, **settings)
+    return TraceDoor(Streams(1))(asked, "cam-1", 10**9)
+
+
+@pytest.mark.parametrize("name", CELLULAR)
+@pytest.mark.parametrize("size", [40, 1500, 1504, 9000])
+def test_a_saturated_link_gets_every_byte_of_the_trace_and_not_one_more(name, size):
+    path = TRACES / "mahimahi" / name
+    times = [int(line) for line in path.read_text().split()]
+    usable = 1504 * sum(time > 0 for time in times)  # one at 0 is over when the first byte comes
+    capacity = OpportunityCapacity(load_track(open_trace(path), "up").opportunities, repeat="stop")
+    served, now = 0, 0
+    while (end := capacity.finish_ns(now, size)) is not None:
+        served, now = served + size, end
+    assert served == usable // size * size
+    assert now == times[-1] * MS or usable - served < size
+
+
+@pytest.mark.parametrize("name", CELLULAR)
+def test_no_window_of_a_saturated_link_gets_more_than_its_opportunities(name):
+    path = TRACES / "mahimahi" / name
+    times = [int(line) * MS for line in path.read_text().split()]
+    capacity = OpportunityCapacity(load_track(open_trace(path), "up").opportunities)
+    now, ends = 0, []
+    while now < times[-1]:
+        now = capacity.finish_ns(now, 1500)
+        ends.append(now)
+    for begin in range(0, times[-1], times[-1] // 50):
+        for length in (100 * MS, SECOND, 10 * SECOND):
+            through = 1500 * sum(begin < end <= begin + length for end in ends)
+            there = 1504 * sum(begin < time <= begin + length for time in times)
+            assert through <= there + 1503 + 1500
+
+
+def test_a_whole_link_at_saturation_delivers_what_the_trace_allows(crank_and_link):
+    crank, link, datagram = crank_and_link
+    path = TRACES / "mahimahi" / "Verizon-LTE-short.up"
+    until = 20 * SECOND
+    allowed = 1504 * sum(0 < int(line) * MS <= until for line in path.read_text().split())
+    recorded = follow(path, repeat="stop")
+    queue = QueueSettings(datagrams=10**6, bytes="900 GB")
+    target = link(capacity=recorded, queue=queue)
+    run = crank(target)
+    run.offers([(0, datagram(seq, 1500)) for seq in range(1, allowed // 1500 + 1000)])
+    delivered = sum(d.wire_bytes for at, d in run.arrived if at <= until)
+    assert delivered == allowed // 1500 * 1500
+
+
+@pytest.fixture(name="crank_and_link")
+def _crank_and_link():
+    import importlib.util
+
+    path = Path(__file__).parents[1] / "world" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("world_conftest", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Crank, module.make_link, module.make_datagram
+
+
+FIVE_G = sorted((TRACES / "5g").glob("*.csv")) if DATA else []
+
+
+def held(rows, column, scale):
+    """Hold each value until the next, the first also before: (start, end, value) in seconds."""
+    known = [(int(row["t_s"]), float(row[column]) * scale) for row in rows if row[column]]
+    times = [int(row["t_s"]) for row in rows]
+    end = times[-1] + times[-1] - times[-2]
+    starts = [0, *(at for at, _ in known[1:])]
+    return zip(starts, [*starts[1:], end], [value for _, value in known], strict=True)
+
+
+@pytest.mark.parametrize("path", FIVE_G, ids=lambda path: path.stem)
+def test_the_pings_of_a_5g_drive_come_back(path, crank_and_link):
+    crank, link, datagram = crank_and_link
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    losses = list(held(rows, "ping_loss_pct", 0.01))
+    length_s = losses[-1][1]
+    mean = sum((end - start) * loss for start, end, loss in losses) / length_s
+    up, down = follow(path, "up"), follow(path, "down")
+    assert up.finish_ns(0, 125) == 1000  # no capacity up: the link's own rate
+    run = crank(link(capacity=up, loss=TraceLoss(kind="trace")))
+    run.offers([(100 * MS * i + 1, datagram(i + 1, 100)) for i in range(10 * length_s)])
+    lost = sum(fate.kind == "lost" for _, fate in run.fates) / (10 * length_s)
+    # Draws within a second share its loss, so they are independent given the trace.
+    spread = (sum((end - start) * p * (1 - p) for start, end, p in losses) / length_s) ** 0.5
+    assert abs(lost - mean) <= 4.42 * spread / (10 * length_s) ** 0.5 + 1e-3
+    for start, end, rtt_s in held(rows, "ping_avg_ms", 1e-3):
+        both = up.delay_ns(start * SECOND) + down.delay_ns(end * SECOND - 1)
+        assert abs(both - rtt_s * SECOND) <= 2
+
+
+def test_the_pings_of_the_5g_set_lose_three_percent_in_bursts_up_to_all():
+    found = [measure(open_trace(path), "down") for path in FIVE_G]
+    rows = [row for path in FIVE_G for row in csv.DictReader(path.read_text().splitlines())]
+    samples = [float(row["ping_loss_pct"]) for row in rows if row["ping_loss_pct"]]
+    total_ns = sum(figures.duration_ns for figures in found)
+    held_mean = sum(figures.loss * figures.duration_ns for figures in found) / total_ns
+    # The files hold about three percent a sample; over time the samples weigh by their distance.
+    assert held_mean == pytest.approx(sum(samples) / len(samples) / 100, rel=0.35)
+    assert max(samples) == 100
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_starlink_carries_what_its_rows_say(direction):
+    path = TRACES / "starlink" / "throughput_1hz.csv"
+    track = load_track(open_trace(path), direction)
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    column = "ul_mbps" if direction == "up" else "dl_mbps"
+    times = [datetime.fromisoformat(row["timestamp_utc"]) for row in rows]
+    megabits = sum(
+        float(row[column]) * (end - start).total_seconds()
+        for row, start, end in zip(rows, times, times[1:], strict=False)
+    )
+    last = int((times[-1] - times[0]).total_seconds() * 1000) * MS
+    assert track.steps.work(last) / SECOND / 10**6 == pytest.approx(megabits, rel=1e-9)
+    octets = int(megabits * 10**6 / 8)
+    assert StepCapacity(track.steps).finish_ns(0, octets) <= last + MS
+    assert StepCapacity(track.steps, repeat="stop").finish_ns(0, octets * 2) is None
+
+
+def test_every_recording_can_be_read_both_as_figures_and_as_a_link():
+    files = [p for p in TRACES.glob("*/*") if p.suffix != ".md" and p.name != "LICENSE"]
+    assert len(files) > 50
+    for path in files:
+        source = open_trace(path)
+        track, figures = load_track(source, "down"), measure(source, "down")
+        assert track.period_ns == figures.duration_ns
+        if track.steps is not None:
+            mean = track.steps.total / track.period_ns
+            assert figures.rate.mean == pytest.approx(mean, rel=1e-9)
+
+
+def test_outages_of_ten_seconds_and_more_are_in_the_recordings():
+    longest = max(
+        measure(open_trace(path), "up").outage_ns_max for path in (TRACES / "mahimahi").glob("*.*p")
+    )
+    assert longest > 10 * SECOND
