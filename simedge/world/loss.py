@@ -57,6 +57,10 @@ class _Bernoulli:
         return self._threshold
 
 
+_STAYS: Final = 8
+"""Stays that are drawn at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Chain:
     """Constants of a two-state chain: (good, bad) thresholds and mean stays, and the start."""
@@ -108,12 +112,19 @@ class _GilbertElliott:
             self._n = self._start_ns = self._end_ns = 0
             # The first step turns this into the first state.
             self._bad = not happens(stream.words()[0], chain.first_bad_below)
-        while at_ns >= self._end_ns:
-            self._n += 1
-            self._bad = not self._bad
-            self._start_ns = self._end_ns
-            stay_ns = exponential_ns(stream.words(self._n)[0], chain.stays_ns[self._bad])
-            self._end_ns += max(1, stay_ns)
+        if at_ns >= self._end_ns:
+            self._stay(stream.words(self._n + 1)[0], chain)
+        while at_ns >= self._end_ns:  # a silent link has many stays to catch up with
+            following = range(self._n + 1, self._n + 1 + _STAYS)
+            for word in stream.rows(1, following)[:, 0].tolist():
+                if at_ns >= self._end_ns:
+                    self._stay(word, chain)
+
+    def _stay(self, word: int, chain: _Chain) -> None:
+        self._n += 1
+        self._bad = not self._bad
+        self._start_ns = self._end_ns
+        self._end_ns += max(1, exponential_ns(word, chain.stays_ns[self._bad]))
 
 
 @dataclass(frozen=True, slots=True)
