@@ -33,7 +33,6 @@ __all__ = [
     "native_leaf",
     "native_part",
     "native_sums",
-    "unlocked",
     "unlocked_leaf",
 ]
 
@@ -77,11 +76,6 @@ def native_sums(function: _Kernel) -> _Kernel:
     code tests whether arrays overlap, and the order would depend on where they lie in memory.
     """
     return _part(function, {"fastmath": {"reassoc", "contract", "nsz"}})
-
-
-def unlocked(function: _Kernel) -> _Kernel:
-    """Compile a kernel like `native`, to run long and without the interpreter lock."""
-    return _compiled(function, {"nogil": True})
 
 
 def unlocked_leaf(function: _Kernel) -> _Kernel:

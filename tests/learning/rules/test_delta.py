@@ -89,3 +89,11 @@ def test_kernels_are_their_equations(seed):
     moved = readout.copy()
     add_outer(moved, seen[0], out)
     np.testing.assert_allclose(moved - readout, np.outer(out, seen[0]), atol=1e-6)
+
+
+def test_what_was_never_seen_is_left_alone():
+    readout, error = np.ones((2, 700), np.float32), np.array((0.5, -2.0), np.float32)
+    feature = np.zeros(700, np.float32)
+    feature[[3, 699]] = 1.0, -1.0
+    add_outer(readout, feature, error)
+    np.testing.assert_array_equal(readout, 1 + np.outer(error, feature))
