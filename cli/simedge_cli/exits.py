@@ -61,5 +61,6 @@ def _mended() -> Iterator[None]:
         complain(f"error: {error}")
         raise typer.Exit(Exit.FAILED) from None
     except OSError as error:
-        complain(f"error: {error.strerror or error}")
+        where = "" if error.filename is None else f"{error.filename}: "
+        complain(f"error: {where}{error.strerror or error}")
         raise typer.Exit(Exit.FAILED) from None

@@ -43,7 +43,7 @@ def _started() -> "subprocess.Popen[bytes] | None":
     """Start the other process, if one can be started."""
     try:
         return subprocess.Popen(  # noqa: S603 - this interpreter, this module
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-P", "-m", __name__],  # -P: not what lies where the user stands
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
