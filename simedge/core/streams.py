@@ -9,6 +9,7 @@ Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"
 import functools
 import hashlib
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Final
 
@@ -43,6 +44,9 @@ class StreamError(SimedgeError, ValueError):
     """A stream's name or counter is out of its range."""
 
 
+_One = Callable[[tuple[int, int], tuple[int, int, int, int]], tuple[int, int, int, int]]
+
+
 class Streams:
     """All random streams of one seed.
 
@@ -52,12 +56,13 @@ class Streams:
         The run's seed, an integer of at most 2^63 in magnitude.
     """
 
-    __slots__ = ("_generator", "_state", "seed")
+    __slots__ = ("_generator", "_one", "_state", "seed")
 
     def __init__(self, seed: int) -> None:
         if type(seed) is not int or abs(seed) >= 2**63:
             raise StreamError(f"the seed must be an integer below 2^63 in magnitude, got {seed!r}")
         self.seed = seed
+        self._one: _One | None = None
         self._generator = np.random.Philox(key=0)
         self._state = self._generator.state
         self._state["buffer_pos"] = 4
@@ -83,23 +88,21 @@ class Streams:
     ) -> tuple[int, int, int, int]:
         """Return the block of one counter, each of its words in [0, 2^64): the quick way of `raw`.
 
-        Most draws are single; here no 256-bit number is made and taken apart.
+        Most draws are single. Native code makes them in a room of ten words that is kept, since to
+        set the counter of numpy's generator costs more than to draw.
         """
+        if self._one is None:
+            # Who draws nothing needs no compiler.
+            from simedge.core.philox import single  # noqa: PLC0415
+
+            self._one = single() or self._interpreted
+        return self._one(key, counter)
+
+    def _interpreted(
+        self, key: tuple[int, int], counter: tuple[int, int, int, int]
+    ) -> tuple[int, int, int, int]:
         w0, w1, w2, w3 = counter
-        # numpy steps the counter before it generates.
-        if w0:
-            before = (w0 - 1, w1, w2, w3)
-        elif w1:
-            before = (_COUNTER_MASK, w1 - 1, w2, w3)
-        else:
-            a, b, c, d = self.raw(key, w2 << 128 | w3 << 192, 1).tolist()
-            return a, b, c, d
-        state = self._state
-        inner = state["state"]
-        inner["key"][:] = key
-        inner["counter"][:] = before
-        self._generator.state = state
-        a, b, c, d = self._generator.random_raw(4).tolist()
+        a, b, c, d = self.raw(key, w0 | w1 << 64 | w2 << 128 | w3 << 192, 1).tolist()
         return a, b, c, d
 
     def raw(self, key: tuple[int, int], counter: int, count: int) -> NDArray[np.uint64]:
