@@ -11,6 +11,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simedge.core.quantities import Duration, Power, Rate, Settings, Share, Size
+from simedge.world.fault_settings import CrashSettings, FaultSettings
+from simedge.world.names import DeviceId, Name
+from simedge.world.topology_settings import SmallWorldSettings, StarSettings, TopologySettings
 
 __all__ = [
     "ArqSettings",
@@ -50,8 +53,6 @@ ComputeName = Literal[
 ]
 ProfileName = Literal["ethernet", "wifi", "wifi-air", "lte", "5g", "starlink", "ble"]
 RadioName = Literal["auto", "none", "wifi", "ble", "lte", "5g"]
-DeviceId = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,23}$")]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 
 
 class ComputeSettings(Settings):
@@ -105,43 +106,6 @@ class ServerSettings(Settings):
 
     compute: Literal["free"] | ComputeName | ComputeSettings = "free"
     """`free`: merging and aggregating take no time."""
-
-
-class _RoutedSettings(Settings):
-    """What every topology has: how routes are chosen and mended."""
-
-    route: Literal["hops", "latency", "etx"] = "hops"
-    """Cost of a path: hops, propagation delay, or expected transmissions."""
-    hello: Duration = Field(default=1_000_000_000, gt=0)
-    """Period of the hello messages that watch a neighbour."""
-    misses: int = Field(default=3, ge=1, le=100)
-    """Missed hellos after which an edge leaves the graph."""
-    hold_datagrams: int = Field(default=16, ge=0, le=10_000)
-    """Datagrams that a device keeps while it has no path."""
-
-
-class StarSettings(_RoutedSettings):
-    """Every device has a link to the server and no other."""
-
-    kind: Literal["star"] = "star"
-    """This kind."""
-
-
-class SmallWorldSettings(_RoutedSettings):
-    """A ring lattice of devices, some edges rewired (Watts and Strogatz 1998), with uplinks."""
-
-    kind: Literal["small-world"]
-    """This kind."""
-    neighbours: int = Field(default=4, ge=2, le=1_000, multiple_of=2)
-    """Neighbours of a device in the ring before rewiring, an even number."""
-    rewire: Share = Fraction(1, 10)
-    """Probability that an edge is rewired."""
-    uplinks: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
-    """Devices with a link to the server: all, or a number chosen by draws."""
-
-
-TopologySettings = Annotated[StarSettings | SmallWorldSettings, Field(discriminator="kind")]
-"""Who has a link to whom."""
 
 
 class NoJitter(Settings):
@@ -352,39 +316,3 @@ class LinksSettings(Settings):
     """For every link."""
     overrides: tuple[LinkOverride, ...] = ()
     """One that names a profile starts from that profile, else from what was there before."""
-
-
-class CrashSettings(Settings):
-    """Devices, or the server, stop at once and may come back."""
-
-    kind: Literal["crash"]
-    """This kind."""
-    name: Name = "crash"
-    """Keys the fault's draws; no two faults share a name."""
-    devices: Annotated[
-        Annotated[int, Field(ge=0)] | Share | tuple[Name, ...] | None,
-        Field(union_mode="left_to_right"),
-    ] = None
-    """A number of them, a share (rounded up), or groups and devices by name."""
-    server: bool = False
-    """Crash the server instead."""
-    at: Duration
-    """When."""
-    for_: Annotated[Duration, Field(gt=0)] | None = Field(default=None, alias="for")
-    """How long; without it, to the end."""
-    every: Annotated[Duration, Field(gt=0)] | None = None
-    """Again and again with this period."""
-    state: Literal["kept", "checkpoint", "wiped"] = "checkpoint"
-    """What survives: everything, the last local checkpoint, or the boot alone."""
-
-    @model_validator(mode="after")
-    def _one_target(self) -> Self:
-        if (self.devices is None) is not self.server:
-            raise ValueError("crash needs either devices or server: true")
-        if self.every is not None and (self.for_ is None or self.for_ >= self.every):
-            raise ValueError("crash with every needs a shorter for")
-        return self
-
-
-FaultSettings = CrashSettings
-"""What goes wrong, and when."""
