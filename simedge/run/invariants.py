@@ -147,6 +147,7 @@ class Audit:
         self.bits = 0
         self._now = 0
         self._sent: set[str] = set()
+        self._said: set[tuple[str, ...]] = set()
         self._merged: set[tuple[str, str]] = set()
         self._newest: dict[tuple[str, ...], int] = {}
         self._down: set[str] = set()
@@ -177,8 +178,17 @@ class Audit:
         if isinstance(detail, tuple) and isinstance(detail[-1], int):
             self.bits += 8 * detail[-1]
         source, destination, cls, boot, seq, fragment, resend = _uid(uid)
-        if target.split(".", maxsplit=1)[0] == source and fragment == resend == "0":
+        if target.split(".", maxsplit=1)[0] != source or fragment != "0" or resend != "0":
+            return
+        # What went to others before is no news, even if it is to this one: a late joiner is told
+        # what was said without it.
+        message, here = (source, cls, boot, seq), (source, destination, cls, boot, seq)
+        if message not in self._said or here in self._said:
             self._rises(("seq", source, destination, cls, boot), int(seq), target)
+        elif int(seq) > self._newest.get(("seq", source, destination, cls, boot), 0):
+            self._newest["seq", source, destination, cls, boot] = int(seq)
+        if len(self._said) < _WATCHED_MAX:
+            self._said |= {message, here}
 
     def _received_look(self, target: str, uid: str) -> None:
         if uid not in self._sent and len(self._sent) < _WATCHED_MAX:

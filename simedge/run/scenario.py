@@ -18,7 +18,7 @@ from simedge.run.findings import Finding, findings
 from simedge.run.overrides import Override, OverrideError
 from simedge.run.problems import Path, Problem, ScenarioError, path_text
 from simedge.run.schema import scenario_schema
-from simedge.run.sense import sense
+from simedge.run.sense import notes, sense
 from simedge.run.settings import ScenarioSettings
 from simedge.run.yaml_reader import Document, parse, read_file
 from simedge.run.yaml_writer import dump
@@ -116,7 +116,9 @@ def read(source: str | FilePath, *, overrides: Iterable[Override] = ()) -> Loade
 def _build(document: Document, asked: Iterable[Override]) -> Loaded:
     reading = _Reading(document)
     reading.change(asked)
-    return Loaded(scenario=reading.validate(), notes=tuple(reading.notes))
+    scenario = reading.validate()
+    odd = [reading.note(path, text) for path, text in notes(scenario)]
+    return Loaded(scenario=scenario, notes=(*reading.notes, *odd))
 
 
 class _Reading:
@@ -184,6 +186,10 @@ class _Reading:
             if path[:length] in self._set:
                 return self._set[path[:length]]
         return None
+
+    def note(self, path: Path, message: str) -> str:
+        """Return a remark with its place."""
+        return self._problem(path, message).line()
 
     def _problem(self, path: Path, message: str, *, key: bool = False) -> Problem:
         label = self._label(path)

@@ -13,11 +13,12 @@ from simedge.protocol.settings import ElalSettings, FixedSettings
 from simedge.run.findings import Finding
 from simedge.run.problems import Path, did_you_mean
 from simedge.run.settings import ScenarioSettings
+from simedge.world.fault_sense import fault_problems, late_faults, link_problems, names_links
 from simedge.world.settings import SmallWorldSettings
 
 _EVALUATIONS_MAX = 100_000
 
-__all__ = ["device_names", "sense"]
+__all__ = ["device_names", "notes", "sense"]
 
 _CLASSES = 10  # of every sensor that there is
 _USABLE_PERCENT = 70
@@ -29,13 +30,18 @@ def sense(scenario: ScenarioSettings) -> list[Finding]:
     found = [
         *_ids(scenario),
         *_evaluations(scenario),
-        *_fault_names(scenario),
+        *_faults(scenario),
         *_references(scenario),
         *_datagrams(scenario),
         *_shares(scenario),
         *_memory(scenario),
     ]
-    return found or [*_reach(scenario)]
+    return found or [*_reach(scenario)] or [*_links_named(scenario)]
+
+
+def notes(scenario: ScenarioSettings) -> list[tuple[Path, str]]:
+    """Return what is allowed but hardly meant."""
+    return list(late_faults(scenario.faults, scenario.duration))
 
 
 def device_names(scenario: ScenarioSettings) -> list[str]:
@@ -61,25 +67,18 @@ def _ids(scenario: ScenarioSettings) -> Iterator[Finding]:
             yield ("devices", index, "id"), "sense", f"a device is called {group.id!r} already"
 
 
-def _fault_names(scenario: ScenarioSettings) -> Iterator[Finding]:
-    counts = Counter(fault.name for fault in scenario.faults)
-    for index, fault in enumerate(scenario.faults):
-        if counts[fault.name] > 1:
-            text = f"two faults are called {fault.name!r}; names key their draws: give each its own"
-            yield ("faults", index, "name"), "sense", text
+def _faults(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that faults hit what there is."""
+    for path, text in fault_problems(scenario.faults, scenario.devices):
+        yield path, "sense", text
 
 
 def _references(scenario: ScenarioSettings) -> Iterator[Finding]:
-    """See that every device named in an override or a fault exists."""
+    """See that every device named in an override exists."""
     known = [group.id for group in scenario.devices] + device_names(scenario)
     named: list[tuple[Path, tuple[str, ...]]] = [
         (("links", "overrides", i, "devices"), override.devices)
         for i, override in enumerate(scenario.links.overrides)
-    ]
-    named += [
-        (("faults", i, "devices"), fault.devices)
-        for i, fault in enumerate(scenario.faults)
-        if isinstance(fault.devices, tuple)
     ]
     known_set = frozenset(known)
     for path, names in named:
@@ -160,6 +159,21 @@ def _reach(scenario: ScenarioSettings) -> Iterator[Finding]:
         yield ("topology", "uplinks"), "sense", text
     elif topology.uplinks != "all":
         yield from _cut_off(scenario)
+
+
+def _links_named(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that every link named in a fault exists; only then the topology is drawn."""
+    if not names_links(scenario.faults):
+        return
+    from simedge.core.streams import Streams  # noqa: PLC0415
+    from simedge.world.topology import edges, roster  # noqa: PLC0415
+
+    members = roster(scenario.devices)
+    pairs = edges(scenario.topology, members, Streams(scenario.seed))
+    ends = [pair for u, v in pairs for pair in ((u, v), (v, u))]
+    links = [f"{members[u].name}.{members[v].name}" for u, v in ends]
+    for path, text in link_problems(scenario.faults, links):
+        yield path, "sense", text
 
 
 def _cut_off(scenario: ScenarioSettings) -> Iterator[Finding]:

@@ -5,6 +5,7 @@ What a driver needs::
     link.offer(datagram, now)        -> Step   queue or refuse; schedules the end of service
     link.handle(kind, payload, now)  -> Step   kind "served": fate; schedules the arrival
     link.land(flight, now)           -> Datagram | None   at "arrive"; None: it was lost under way
+    link.degrade(strain), link.restore(name)   a fault begins and ends
     link.go_down(now)                -> Step   what is in flight is lost
     link.come_back(now)              -> Step   what the queue kept is served
     link.tally()                     -> Tally  counts, with the identity of conservation
@@ -40,6 +41,7 @@ from simedge.world.datagrams import NOTHING, Datagram, Fate, Flight, LinkError, 
 from simedge.world.jitter import open_jitter
 from simedge.world.loss import ALWAYS, NEVER, Loss, open_loss
 from simedge.world.profiles import LinkModel
+from simedge.world.strains import Strain
 
 __all__ = ["Link"]
 
@@ -100,6 +102,7 @@ class Link:
         "name",
         "number",
         "src",
+        "strains",
         "tries",
         "up",
     )
@@ -117,6 +120,7 @@ class Link:
         self.up = True
         self.begun = 0
         self.airs: tuple[AirTime, ...] = ()
+        self.strains: tuple[Strain, ...] = ()
         self._busy_ns = 0
         self.tries = 0
         self._random = streams
@@ -164,7 +168,7 @@ class Link:
         words, self._service_words = self._service_words, None
         if self._service_lost:
             step = Step((), (self._lose(datagram, "loss"),))
-        elif self._chances is None:
+        elif self._chances is None and not self.strains:
             step = Step((self._fly(datagram, words, now),))
         else:
             step = self._travel(datagram, words, now)
@@ -182,6 +186,18 @@ class Link:
             self._counts[_DELIVERED] += 1
             self._counts[_ENDS + _DELIVERED] += datagram.wire_bytes
         return datagram
+
+    def flying(self, flight: Flight) -> Datagram | None:
+        """Return a datagram that is in flight, or None if it was lost on the way."""
+        return None if self._flights is None else self._flights.get(flight.ticket)
+
+    def degrade(self, strain: Strain) -> None:
+        """Let a fault have its way with what is served from now on."""
+        self.strains = (*self.strains, strain)
+
+    def restore(self, name: str) -> None:
+        """End the fault of a name."""
+        self.strains = tuple(strain for strain in self.strains if strain.name != name)
 
     def go_down(self, now: int, *, flush: bool = False) -> Step:
         """Go down: what is in service and in flight is lost.
@@ -257,7 +273,10 @@ class Link:
 
     def _begin(self, datagram: Datagram, now: int) -> Due:
         """Start a service; its end and fate are pure functions of now, so both are known here."""
-        serial_ns = -(-datagram.wire_bytes * _SCALE // self.model.rate_bps)
+        rate_bps = self.model.rate_bps
+        for strain in self.strains:
+            rate_bps = strain.rate_bps(rate_bps)
+        serial_ns = -(-datagram.wire_bytes * _SCALE // rate_bps)
         end = now + serial_ns
         self.begun += 1
         self.tries += 1
@@ -288,6 +307,9 @@ class Link:
         return words[0] < threshold
 
     def _travel(self, datagram: Datagram, words: _Words | None, now: int) -> Step:
+        for strain in self.strains:
+            if strain.loses(datagram, now):
+                return Step((), (self._lose(datagram, "loss"),))
         words = words or self._words(datagram, attempt=self._attempt)
         duplicate, corrupt = self._chances or (NEVER, NEVER)
         fates = []
@@ -295,23 +317,39 @@ class Link:
         if twice:
             self._count(_DUPLICATED, datagram)
             fates.append(Fate("duplicated", self.number, datagram, copies=1))
+        whole, (later_ns, free) = datagram, self._lag(datagram)
         if words[3] < corrupt and datagram.data:
             datagram = self._flip(datagram)
+        for strain in self.strains:
+            datagram = strain.alter(datagram)
+        if datagram is not whole:
             fates.append(Fate("corrupted", self.number, datagram))
-        dues = [self._fly(datagram, words, now)]
+        dues = [self._fly(datagram, words, now + later_ns, free=free)]
         if twice:
-            dues.append(
-                self._fly(datagram, self._words(datagram, attempt=self._attempt, copy=1), now)
-            )
+            copied = self._words(datagram, attempt=self._attempt, copy=1)
+            dues.append(self._fly(datagram, copied, now + later_ns, free=free))
+        copies = [copy for strain in self.strains for copy in strain.copies(datagram)]
+        for copied, age_ns in copies:
+            self._count(_DUPLICATED, datagram)
+            dues.append(self._fly(datagram, copied, now + age_ns, free=True))
+        if copies:
+            fates.append(Fate("duplicated", self.number, datagram, copies=len(copies)))
         return Step(tuple(dues), tuple(fates))
 
-    def _fly(self, datagram: Datagram, words: _Words | None, now: int) -> Due:
+    def _lag(self, datagram: Datagram) -> tuple[int, bool]:
+        """Return how much longer faults make a datagram travel, and whether it may be overtaken."""
+        lags = [(strain.later_ns(datagram), strain.free) for strain in self.strains]
+        return sum(ns for ns, _ in lags), any(ns and free for ns, free in lags)
+
+    def _fly(
+        self, datagram: Datagram, words: _Words | None, now: int, *, free: bool = False
+    ) -> Due:
         model = self.model
         at = now + model.delay_ns
         if self._jitter is not None:
             word = (words or self._words(datagram, attempt=self._attempt))[1]
             at = max(now, at + self._jitter.offset_ns(word))
-        if model.fifo:
+        if model.fifo and not free:
             at = max(at, self._last_ns)
             self._last_ns = at
         # Tickets of services and flights come from one counter: an original and its copy differ.

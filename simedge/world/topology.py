@@ -18,7 +18,7 @@ from simedge.world.settings import (
     TopologySettings,
 )
 
-__all__ = ["SERVER", "Member", "choose", "edges", "roster", "small_world"]
+__all__ = ["SERVER", "Member", "choose", "edges", "name_word", "roster", "small_world"]
 
 SERVER: Final = "server"
 
@@ -54,12 +54,13 @@ def choose(names: Sequence[str], count: int, stream: Stream) -> tuple[str, ...]:
     The word of a name has w1 = first 8 bytes, little-endian, of the SHA-256 of the name, so
     another device changes no other device's word.
     """
-    ranked = sorted(names, key=lambda name: (stream.words(_name64(name))[0], name))
+    ranked = sorted(names, key=lambda name: (stream.words(name_word(name))[0], name))
     chosen = frozenset(ranked[:count])
     return tuple(name for name in names if name in chosen)
 
 
-def _name64(name: str) -> int:
+def name_word(name: str) -> int:
+    """Return the number of a name in draws: the same whoever else is there."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
 
 
