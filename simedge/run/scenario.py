@@ -116,6 +116,7 @@ def read(source: str | FilePath, *, overrides: Iterable[Override] = ()) -> Loade
 def _build(document: Document, asked: Iterable[Override]) -> Loaded:
     reading = _Reading(document)
     reading.change(asked)
+    reading.take_in_topology()
     scenario = reading.validate()
     odd = [reading.note(path, text) for path, text in notes(scenario)]
     return Loaded(scenario=scenario, notes=(*reading.notes, *odd))
@@ -142,6 +143,27 @@ class _Reading:
                 self.problems.append(Problem(source=source, place=None, path="", message=message))
             else:
                 self._set[path] = override.label
+
+    def take_in_topology(self) -> None:
+        """Put what a topology file says into the scenario, which then stands without it."""
+        topology = self.data.get("topology")
+        anew = ("topology", "path") in self._set or ("topology",) in self._set
+        if not isinstance(topology, dict) or topology.get("kind") != "file":
+            return
+        name, form = topology.get("path"), topology.get("format", "auto")
+        if not isinstance(name, str) or (topology.get("edges") is not None and not anew):
+            return
+        # Its readers need networkx, which most scenarios do without.
+        from simedge.world.topology_files import TopologyFileError, read_edges  # noqa: PLC0415
+
+        folder = FilePath() if anew else FilePath(self.document.source).parent
+        try:
+            edges = read_edges(folder / name, str(form))
+        except TopologyFileError as error:
+            self.problems.append(self._problem(("topology", "path"), str(error)))
+        else:
+            taken = {**topology, "edges": [list(edge) for edge in edges]}
+            self.data = {**self.data, "topology": taken}
 
     def validate(self) -> Scenario:
         scenario, found = self._attempt()

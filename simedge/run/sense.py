@@ -14,7 +14,8 @@ from simedge.run.findings import Finding
 from simedge.run.problems import Path, did_you_mean
 from simedge.run.settings import ScenarioSettings
 from simedge.world.fault_sense import fault_problems, late_faults, link_problems, names_links
-from simedge.world.settings import SmallWorldSettings
+from simedge.world.topology_sense import topology_problems
+from simedge.world.topology_settings import FileSettings, UplinkedSettings
 
 _EVALUATIONS_MAX = 100_000
 
@@ -147,23 +148,19 @@ def _most_bytes(scenario: ScenarioSettings) -> int | None:
 
 
 def _reach(scenario: ScenarioSettings) -> Iterator[Finding]:
-    """See that every device has a path to the server."""
-    topology, devices = scenario.topology, len(device_names(scenario))
-    if not isinstance(topology, SmallWorldSettings):
-        return
-    if devices <= topology.neighbours:
-        text = f"{topology.neighbours} neighbours need more than {devices} devices"
-        yield ("topology", "neighbours"), "sense", text
-    elif topology.uplinks != "all" and topology.uplinks > devices:
-        text = f"{topology.uplinks} uplinks for {devices} devices"
-        yield ("topology", "uplinks"), "sense", text
-    elif topology.uplinks != "all":
+    """See that the topology can be, and that every device has a path to the server."""
+    topology = scenario.topology
+    found = list(topology_problems(topology, scenario.devices))
+    yield from ((("topology", *path), "sense", text) for path, text in found)
+    some = isinstance(topology, UplinkedSettings) and topology.uplinks != "all"
+    if not found and (some or (isinstance(topology, FileSettings) and topology.edges)):
         yield from _cut_off(scenario)
 
 
 def _links_named(scenario: ScenarioSettings) -> Iterator[Finding]:
     """See that every link named in a fault exists; only then the topology is drawn."""
-    if not names_links(scenario.faults):
+    unread = isinstance(scenario.topology, FileSettings) and scenario.topology.edges is None
+    if unread or not names_links(scenario.faults):
         return
     from simedge.core.streams import Streams  # noqa: PLC0415
     from simedge.world.topology import edges, roster  # noqa: PLC0415
@@ -193,4 +190,5 @@ def _cut_off(scenario: ScenarioSettings) -> Iterator[Finding]:
     lost = [member.name for member in members if member.number not in reached]
     if lost:
         text = f"no path from {', '.join(lost[:5])} to the server"
-        yield ("topology", "uplinks"), "sense", f"{text} ({len(lost)} unreachable)"
+        key = "path" if isinstance(scenario.topology, FileSettings) else "uplinks"
+        yield ("topology", key), "sense", f"{text} ({len(lost)} unreachable)"

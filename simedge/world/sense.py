@@ -18,6 +18,7 @@ from simedge.world.settings import (
     SmallWorldSettings,
     TopologySettings,
 )
+from simedge.world.topology_settings import UplinkedSettings
 
 __all__ = ["Problem", "problems"]
 
@@ -73,12 +74,12 @@ def _of_server(server: ServerSettings | None) -> Iterator[Problem]:
 
 
 def _of_topology(topology: TopologySettings, count: int) -> Iterator[Problem]:
-    if not isinstance(topology, SmallWorldSettings):
-        return
-    if topology.neighbours >= count:
+    if isinstance(topology, SmallWorldSettings) and topology.neighbours >= count:
         what = f"{topology.neighbours} neighbours need more devices than {count}"
         yield Problem(("topology", "neighbours"), what)
-    if topology.uplinks != "all" and topology.uplinks > count:
+    if not isinstance(topology, UplinkedSettings) or topology.uplinks == "all":
+        return
+    if topology.uplinks > count:
         what = f"{topology.uplinks} uplinks need as many devices, there are {count}"
         yield Problem(("topology", "uplinks"), what)
 
