@@ -20,11 +20,13 @@ from simedge.protocol.machine import (
     ProxyPass,
 )
 from simedge.sensors.frames import Frame
+from simedge.world.compute import pace_dues
 from simedge.world.device import Device
 from simedge.world.energy import PRICES, Meter, operations_fj
 from simedge.world.fault_settings import BatteryFault, OutOfMemoryFault, State
 from simedge.world.faults import Strike
 from simedge.world.jobs import Done, Dropped, Job
+from simedge.world.settings import DeviceSettings
 
 __all__ = ["DeviceHost"]
 
@@ -41,6 +43,8 @@ class DeviceHost(Host):
         Its processor, whose `door` leads to `learner`.
     feed
         Its camera.
+    settings
+        What heats, loads and feeds it.
     meter
         Reads its energy.
     plight
@@ -59,6 +63,7 @@ class DeviceHost(Host):
         door: LearnerDoor,
         learner: DeviceLearner,
         feed: Feed,
+        settings: DeviceSettings,
         meter: Meter,
         plight: Plight,
         account: DeviceTally,
@@ -69,6 +74,7 @@ class DeviceHost(Host):
         self.door = door
         self.learner = learner
         self.account = account
+        self._settings = settings
         self._meter = meter
         self._plight = plight
         self._dead = False
@@ -83,8 +89,12 @@ class DeviceHost(Host):
 
     _unpaused = frozenset({"frame", "volley", "pace"})
 
-    def first_frame(self) -> None:
-        """Schedule the arrival of the first frame, if the sensor delivers any."""
+    def begin(self) -> None:
+        """Schedule what is known before the run: a first frame, heat and load, the battery."""
+        for due in pace_dues(self._settings, self.number):
+            self._post(due)
+        if self._settings.battery is not None:
+            self.charge(self._settings.battery, "battery", 0)
         if self._feed.flows:
             self._schedule_frame(0)
 

@@ -91,7 +91,7 @@ class VirtualDriver:
             self.kernel.post(due)
         self._schedule_evaluation(0)
         for device in self.devices:
-            device.first_frame()
+            device.begin()
 
     def run_slice(self, count: int) -> int:
         """Dispatch at most `count` records up to the end of the run; return how many."""

@@ -249,6 +249,7 @@ class _Builder:
             door=door,
             learner=learner,
             feed=Feed(self.sensor, member.name, prepare=learner.prepare, executor=self.executor),
+            settings=settings,
             meter=meter,
             plight=Plight(member.name, self.streams, meter=meter),
             account=self._account(member.name, settings, learner),

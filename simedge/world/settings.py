@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simedge.core.quantities import Duration, Power, Rate, Settings, Share, Size
+from simedge.core.quantities import Duration, Energy, Power, Rate, Settings, Share, Size
 from simedge.world.fault_settings import CrashSettings, FaultSettings
 from simedge.world.names import DeviceId, Name
 from simedge.world.topology_settings import SmallWorldSettings, StarSettings, TopologySettings
@@ -27,6 +27,7 @@ __all__ = [
     "LinkSettings",
     "LinksSettings",
     "LossSettings",
+    "PaceStep",
     "ProfileName",
     "QueueSettings",
     "RadioName",
@@ -78,6 +79,15 @@ class ComputeSettings(Settings):
     """Power of the board when computing."""
 
 
+class PaceStep(Settings):
+    """From a time on, computing takes so many times as long."""
+
+    at: Duration
+    """From when."""
+    factor: float = Field(ge=1, le=1_000)
+    """Times as long; 1 is the end of it."""
+
+
 class DeviceSettings(Settings):
     """A group of equal devices, named ``<id>-1`` to ``<id>-<count>``."""
 
@@ -99,6 +109,20 @@ class DeviceSettings(Settings):
     """What sending and receiving costs; `auto` goes by the profile of each link."""
     radio_in_idle: bool = True
     """Whether the idle power of the board includes its idle radio."""
+    battery: Annotated[Energy, Field(gt=0)] | None = None
+    """Charge at the start; the device stops for good when its board has used it up."""
+    throttle: tuple[PaceStep, ...] = ()
+    """How much heat slows it, step by step."""
+    background: tuple[PaceStep, ...] = ()
+    """How much other load slows it, step by step; both multiply."""
+
+    @model_validator(mode="after")
+    def _steps_in_order(self) -> Self:
+        for steps in (self.throttle, self.background):
+            times = [step.at for step in steps]
+            if times != sorted(set(times)):
+                raise ValueError("steps of throttle and background must rise in time")
+        return self
 
 
 class ServerSettings(Settings):

@@ -153,3 +153,56 @@ def test_nothing_is_delivered_over_a_clogged_link():
     sent = [r.subject for r in records if r.kind == "sent" and r.target == name]
     assert len(freed) > 3
     assert freed == [uid for uid in sent if uid in set(freed)]
+
+
+def grouped(**values):
+    return {"devices": [{"id": "cam", "count": 2} | values], "topology": {"kind": "ring"}}
+
+
+def test_a_battery_of_the_device_itself_is_drained_alike():
+    result = run(lossy(faults=[], **grouped(battery="2 J")))
+    robustness = result.summary["robustness"]
+    assert robustness == {"devices_up_final": 0, "crashes": 2}
+    for spent in result.summary["energy_j"]["per_device"].values():
+        assert 2 <= spent < 2.04
+    left = {s.entity: s.value for s in result.samples if s.metric == "battery_j"}
+    assert left == {"cam-1": 0, "cam-2": 0}
+    full = run(lossy(faults=[], **grouped(battery="1 Wh")))
+    assert full.summary["robustness"]["crashes"] == 0
+    assert full.summary["log_sha256"] == summary_of(**grouped())["log_sha256"]
+
+
+def test_heat_and_other_load_multiply():
+    def latency(**values):
+        return summary_of(**grouped(**values))["latency_ms"]["update"]["p50"]
+
+    cool = latency()
+    hot = [{"at": 0, "factor": 2}]
+    assert latency(throttle=hot) == pytest.approx(2 * cool, rel=1e-5)
+    assert latency(throttle=hot, background=[{"at": 0, "factor": 1.5}]) == pytest.approx(
+        3 * cool, rel=1e-5
+    )
+    assert latency(throttle=[*hot, {"at": "1 s", "factor": 1}]) == cool
+
+
+def test_what_a_crash_drops_is_dropped_by_the_fault():
+    slow = {"kind": "slow", "devices": ["cam-1"], "factor": 400, "at": 0}
+    crash = {"kind": "crash", "devices": ["cam-1"], "at": "3 s"}
+    records = records_of(run(lossy(faults=[slow, crash])))
+    dropped = [r for r in records if r.kind == "frame-dropped" and r.detail == "crash"]
+    assert dropped
+    assert {r.order for r in dropped} == {0}
+
+
+def test_a_fault_of_memory_spares_who_holds_less():
+    small = {"kind": "out-of-memory", "devices": ["cam"], "limit": "1 GiB", "at": "1 s"}
+    assert summary_of(small)["robustness"]["crashes"] == 0
+
+
+def test_a_camera_that_is_silent_delivers_nothing():
+    silent = {"kind": "frame-silence", "devices": ["cam-1"], "at": "1 s", "for": "2 s"}
+    burst = {"kind": "frame-burst", "devices": ["cam-2"], "at": "1 s", "for": "2 s", "factor": 4}
+    records = records_of(run(lossy(faults=[silent, burst])))
+    frames = Counter(r.target for r in records if r.kind == "frame-arrived" and S < r.at < 3 * S)
+    assert frames["cam-1"] == 0
+    assert frames["cam-2"] == 4 * frames["box-1"] == 64
