@@ -37,8 +37,10 @@ from simedge.world.datagrams import Datagram
 from simedge.world.fault_settings import PauseFault, State
 from simedge.world.faults import Strike
 
-__all__ = ["Host", "Place", "Saved", "ServerHost", "digest_of"]
+__all__ = ["INBOX_MAX", "Host", "Place", "Saved", "ServerHost", "digest_of"]
 
+INBOX_MAX: Final = 10_000
+"""What a paused host keeps for later; datagrams beyond that are refused."""
 _NO_VALUE: Final = sha256(b"").digest()
 
 
@@ -134,7 +136,7 @@ class Host:
     def receive(self, datagram: Datagram, now: int) -> None:
         """Hand a datagram that has arrived to the machine."""
         if self._pauses:
-            self._inbox.append(datagram)
+            self._put_aside(datagram, now)
             return
         self._order = Order.RECEIVED
         self._reading = datagram
@@ -193,6 +195,19 @@ class Host:
                 self.receive(late, now)
             else:
                 self.handle(late, now)
+
+    def _put_aside(self, datagram: Datagram, now: int) -> None:
+        if len(self._inbox) < INBOX_MAX:
+            self._inbox.append(datagram)
+            return
+        self._journal.log(
+            now,
+            Order.RECEIVED,
+            self.number,
+            kind="refused",
+            subject=uid_text(datagram.uid),
+            detail=("inbox",),
+        )
 
     def drained(self, now: int) -> bool:
         """Whether it is down for good."""

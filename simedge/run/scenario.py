@@ -147,16 +147,18 @@ class _Reading:
     def take_in_topology(self) -> None:
         """Put what a topology file says into the scenario, which then stands without it."""
         topology = self.data.get("topology")
-        anew = ("topology", "path") in self._set or ("topology",) in self._set
+        other = ("topology", "path") in self._set
         if not isinstance(topology, dict) or topology.get("kind") != "file":
             return
         name, form = topology.get("path"), topology.get("format", "auto")
-        if not isinstance(name, str) or (topology.get("edges") is not None and not anew):
+        if not isinstance(name, str) or (topology.get("edges") is not None and not other):
             return
         # Its readers need networkx, which most scenarios do without.
         from simedge.world.topology_files import TopologyFileError, read_edges  # noqa: PLC0415
 
-        folder = FilePath() if anew else FilePath(self.document.source).parent
+        # What stands in the file is relative to it; what was set is relative to where we are.
+        given = other or ("topology",) in self._set
+        folder = FilePath() if given else FilePath(self.document.source).parent
         try:
             edges = read_edges(folder / name, str(form))
         except TopologyFileError as error:

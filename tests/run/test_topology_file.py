@@ -5,6 +5,7 @@ import pytest
 
 from simedge.run.problems import ScenarioError
 from simedge.run.scenario import Scenario, load
+from simedge.run.sense import notes
 
 TEXT = """\
 simedge: 1
@@ -51,3 +52,10 @@ def test_what_is_wrong_with_the_file_is_told_at_the_place_that_names_it(tmp_path
         (tmp_path / "net.gml").unlink()
     with pytest.raises(ScenarioError, match=message):
         load(path)
+
+
+def test_a_fault_beyond_the_end_is_allowed_and_told():
+    text = TEXT.replace("{kind: file, path: net.gml}", "{kind: ring}")
+    fault = "faults: [{kind: split, at: 2 s}, {kind: crash, devices: 1, at: 1 s}]\n"
+    noted = notes(Scenario.parse(text + fault))
+    assert noted == [(("faults", 0, "at"), "the run ends before the fault 'split' begins")]
