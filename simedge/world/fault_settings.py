@@ -4,9 +4,9 @@ Faults of links are in `simedge.world.link_fault_settings`.
 """
 
 from fractions import Fraction
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from simedge.core.quantities import Duration, Energy, Share, Size
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
@@ -96,8 +96,14 @@ class BatteryFault(DeviceSpell):
     """This kind."""
     name: Name = "battery"
     """Keys the fault's draws; no two faults share a name."""
-    capacity: Energy
+    capacity: Annotated[Energy, Field(gt=0)]
     """What is in it."""
+
+    @model_validator(mode="after")
+    def _for_good(self) -> Self:
+        if self.for_ is not None:
+            raise ValueError("a battery takes no for: a device that it fails stays down")
+        return self
 
 
 class FrameSilenceFault(DeviceSpell):
