@@ -60,19 +60,19 @@ class Carrier:
         )
         if cls == "token" and not resend:
             self._journal.tally.counts.tokens_sent += 1
-        self._take(self.network.send(datagram, source, now), now, Order.RECEIVED)
+        self.take(self.network.send(datagram, source, now), now, Order.RECEIVED)
 
     def handle(self, record: Record, now: int) -> None:
         """Take a record of a link or of the routes."""
         _, order, target, kind, payload = record
-        self._take(self.network.handle(target, kind, payload, now=now), now, order)
+        self.take(self.network.handle(target, kind, payload, now=now), now, order)
 
     def arrive(self, record: Record, now: int) -> Datagram | None:
         """Take an arrival; return the datagram if it is for the device here."""
         _, order, target, _, payload = record
         assert isinstance(payload, Flight)
         datagram, step = self.network.arrive(payload, now)
-        self._take(step, now, order)
+        self.take(step, now, order)
         if datagram is not None:
             self._journal.log(
                 now,
@@ -87,9 +87,10 @@ class Carrier:
     def set_device_up(self, number: int, now: int, *, up: bool) -> None:
         """Take the links of a device down, or bring them back."""
         change = self.network.device_up if up else self.network.device_down
-        self._take(change(number, now), now, Order.FAULT)
+        self.take(change(number, now), now, Order.FAULT)
 
-    def _take(self, step: Step, now: int, order: Order) -> None:
+    def take(self, step: Step, now: int, order: Order) -> None:
+        """Carry out what an object of the network answered."""
         dues, fates, changes = step
         for due in dues:
             self._post(due)

@@ -1,6 +1,7 @@
 """Capacity: how long a link takes to serialise. Constant here; recordings have their own laws."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
@@ -15,6 +16,7 @@ __all__ = [
     "OpenTrace",
     "Weather",
     "fixed",
+    "narrowed",
     "weather",
 ]
 
@@ -120,3 +122,46 @@ class LoraAir:
 def fixed(rate_bps: int, spread: int | None = None) -> Capacity:
     """Return the one object of a capacity without a memory, which links share."""
     return Constant(rate_bps) if spread is None else LoraAir(spread)
+
+
+class _Slower:
+    """A share of a capacity that knows no time: each serialisation takes so many times longer."""
+
+    __slots__ = ("_own", "_share")
+
+    def __init__(self, own: Capacity, share: Fraction) -> None:
+        self._own, self._share = own, share
+
+    def finish_ns(self, begin_ns: int, octets: int) -> int | None:
+        """Return the end of a serialisation."""
+        end = self._own.finish_ns(begin_ns, octets)
+        share = self._share
+        if end is None:
+            return None
+        return begin_ns - (begin_ns - end) * share.denominator // share.numerator
+
+
+class _Thinner:
+    """A share of a recorded capacity, s W(t): the end of n octets is that of n / s, rounded up."""
+
+    __slots__ = ("_own", "_share")
+
+    def __init__(self, own: Capacity, share: Fraction) -> None:
+        self._own, self._share = own, share
+
+    def finish_ns(self, begin_ns: int, octets: int) -> int | None:
+        """Return the end of a serialisation; None: never."""
+        share = self._share
+        return self._own.finish_ns(begin_ns, -(-octets * share.denominator // share.numerator))
+
+
+def narrowed(capacity: Capacity, share: Fraction) -> Capacity:
+    """Return what is left of a capacity.
+
+    Examples
+    --------
+    >>> narrowed(Constant(10_000_000), Fraction(1, 2)).finish_ns(0, 1500)
+    2400000
+    """
+    timeless = isinstance(capacity, Constant | LoraAir | _Slower)
+    return _Slower(capacity, share) if timeless else _Thinner(capacity, share)
