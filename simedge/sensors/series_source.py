@@ -4,6 +4,7 @@ import functools
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final, NamedTuple
 
 from simedge.sensors.frames import RecordingError, SensorError
@@ -89,6 +90,8 @@ def _source(path: Path, part: str, label: str | None = None) -> _Source:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise RecordingError(f"{path}: cannot be read: {reason}") from error
+    if not S_ISREG(stat.st_mode):  # reading a pipe could wait for ever
+        raise RecordingError(f"{path}: cannot be read: not a plain file")
     return _Source(path, part, label, (stat.st_mtime_ns, stat.st_size))
 
 

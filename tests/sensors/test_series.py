@@ -1,5 +1,6 @@
 """Laws of the series sensor: classes and channels are the files', thresholds the training's."""
 
+import os
 import shutil
 
 import numpy as np
@@ -212,7 +213,9 @@ def test_other_things_that_cannot_be(tmp_path, root):
     (tmp_path / "two").mkdir()
     with pytest.raises(SensorError, match=r"two: no .csv file there"):
         look(tmp_path)
-    for path in ("x.txt", "none.csv"):
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "folder.ts").mkdir()
+    for path in ("x.txt", "none.csv", "pipe.csv", "folder.ts"):
         with pytest.raises(SensorError, match=rf"{path}: (expected a .ts|cannot be read)"):
             look(None, file=str(tmp_path / path))
     with pytest.raises(SensorError, match="gives times: leave sampling out"):
