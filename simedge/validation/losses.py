@@ -63,7 +63,7 @@ def _shares(seed: int) -> tuple[Finding, ...]:
 
 # ------------------------------------------------------------------------------------- C2 and C3
 def _in_turn(seed: int, *, loss: LossSettings) -> tuple[Finding, ...]:
-    """Let a chain go to and fro: the fate is by the state before the move, the first is good."""
+    """Let a chain move at every datagram: the fate is by the state before it, the first is good."""
     n = 6
     lost = deliver(a_link(seed, loss=loss), _steady(n, MS)).lost(n)
     return (exact("which are lost", (0, 1) * (n // 2), tuple(map(int, lost)), n=n),)
@@ -290,7 +290,7 @@ ROWS: Final = (
         id="C5",
         check="four-state loss",
         formula="a = p13/p31; L = (a + p14)/(1 + p14 + a (1 + p32/p23))",
-        rule=f"{_SE_V} (6.83, 2.82); exact where it goes to and fro",
+        rule=f"{_SE_V} (6.83, 2.82); exact where each step is certain",
         cases=(
             *(
                 _case(", ".join(figures), _in_states, figures=figures, inflation=v)

@@ -75,7 +75,7 @@ def bad_and_good_are_swapped(patch):
 
 
 @plants("C3", 2)
-def steps_to_and_fro_are_swapped(patch):
+def steps_there_and_back_are_swapped(patch):
     right = loss._packet_chain
     patch.setattr(
         loss,
