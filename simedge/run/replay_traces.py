@@ -25,7 +25,7 @@ from simedge.world.capacity import Repeat
 from simedge.world.traces.figures import Figures, measure
 from simedge.world.traces.fit import fit
 from simedge.world.traces.rows import Direction, TraceError
-from simedge.world.traces.source import Source, open_trace
+from simedge.world.traces.source import Source, bundled, open_trace
 
 __all__ = ["CANNOT", "Driven", "Mode", "differences", "drive"]
 
@@ -157,7 +157,10 @@ def _followed(
     figures: Mapping[Direction, Figures],
     settings: Mapping[str, str],
 ) -> dict[str, object]:
-    paths = {way: str(source.path.resolve()) for way, source in files.items()}
+    names = {path: name for name, path in bundled().items()}
+    paths = {
+        way: names.get(source.path, str(source.path.resolve())) for way, source in files.items()
+    }
     way = "both" if len(paths) > 1 else next(iter(paths))
     trace: dict[str, object] = {"file": paths.get("up", paths.get("down")), **settings}
     trace["direction"] = way

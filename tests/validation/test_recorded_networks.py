@@ -22,14 +22,7 @@ from simedge.world.traces.tracks import load_track
 DATA = os.environ.get("SIMEDGE_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="SIMEDGE_DATA names no recordings")
 TRACES = Path(DATA or "") / "traces"
-CELLULAR = (
-    "ATT-LTE-driving-2016.down",
-    "ATT-LTE-driving-2016.up",
-    "Verizon-EVDO-driving.down",
-    "Verizon-EVDO-driving.up",
-    "Verizon-LTE-short.down",
-    "Verizon-LTE-short.up",
-)
+CELLULAR = sorted(p.name for p in (TRACES / "mahimahi").glob("*") if p.suffix in {".up", ".down"})
 SECOND = 10**9
 MS = 10**6
 
@@ -69,15 +62,20 @@ def test_no_window_of_a_saturated_link_gets_more_than_its_opportunities(name):
             assert through <= there + 1503 + 1500
 
 
-def test_a_whole_link_at_saturation_delivers_what_the_trace_allows(crank_and_link):
+def test_the_cellular_recordings_are_at_hand_in_both_directions():
+    assert len(CELLULAR) >= 6
+    assert {Path(name).suffix for name in CELLULAR} == {".up", ".down"}
+
+
+@pytest.mark.parametrize("name", CELLULAR)
+def test_a_whole_link_at_saturation_delivers_what_the_trace_allows(name, crank_and_link):
     crank, link, datagram = crank_and_link
-    path = TRACES / "mahimahi" / "Verizon-LTE-short.up"
+    path = TRACES / "mahimahi" / name
     until = 20 * SECOND
     allowed = 1504 * sum(0 < int(line) * MS <= until for line in path.read_text().split())
-    recorded = follow(path, repeat="stop")
+    recorded = follow(path, Path(name).suffix[1:], repeat="stop")
     queue = QueueSettings(datagrams=10**6, bytes="900 GB")
-    target = link(capacity=recorded, queue=queue)
-    run = crank(target)
+    run = crank(link(capacity=recorded, queue=queue))
     run.offers([(0, datagram(seq, 1500)) for seq in range(1, allowed // 1500 + 1000)])
     delivered = sum(d.wire_bytes for at, d in run.arrived if at <= until)
     assert delivered == allowed // 1500 * 1500
@@ -125,6 +123,22 @@ def test_the_pings_of_a_5g_drive_come_back(path, crank_and_link):
     for start, end, rtt_s in held(rows, "ping_avg_ms", 1e-3):
         both = up.delay_ns(start * SECOND) + down.delay_ns(end * SECOND - 1)
         assert abs(both - rtt_s * SECOND) <= 2
+
+
+@pytest.mark.parametrize("path", FIVE_G, ids=lambda path: path.stem)
+def test_pings_over_a_link_take_the_recorded_round_trip(path, crank_and_link):
+    crank, link, datagram = crank_and_link
+    with path.open() as file:
+        recorded = list(held(list(csv.DictReader(file)), "ping_avg_ms", 1e-3))
+    length_s = recorded[-1][1]
+    mean_s = sum((end - start) * rtt for start, end, rtt in recorded) / length_s
+    # The direction up has no capacity in these files: nothing waits for anything but the network.
+    run = crank(link(capacity=follow(path, "up"), fifo=False))
+    sent = {seq: SECOND * seq // 10 + 1 for seq in range(10 * length_s)}
+    run.offers([(at, datagram(seq + 1, 64)) for seq, at in sent.items()])
+    waits = [at - sent[d.uid.seq - 1] for at, d in run.arrived]
+    assert len(waits) == len(sent)
+    assert 2 * sum(waits) / len(waits) / SECOND == pytest.approx(mean_s, rel=0.01)
 
 
 def test_the_pings_of_the_5g_set_lose_three_percent_in_bursts_up_to_all():
