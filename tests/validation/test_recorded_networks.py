@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from simedge.core.streams import Streams
+from simedge.run.scenario import Scenario
+from simedge.run.simulate import simulate
 from simedge.world.capacity import OpportunityCapacity, StepCapacity
 from simedge.world.link_settings import QueueSettings, TraceSettings
 from simedge.world.loss_settings import TraceLoss
@@ -188,3 +190,57 @@ def test_outages_of_ten_seconds_and_more_are_in_the_recordings():
         measure(open_trace(path), "up").outage_ns_max for path in (TRACES / "mahimahi").glob("*.*p")
     )
     assert longest > 10 * SECOND
+
+
+TINY = """
+simedge: 1
+name: tiny
+duration: 150 s
+sensors: {kind: digits, size: 10, rate: 4 Hz, proxy: {blocks: 4, rows: 4}}
+devices: [{id: cam, count: 2}]
+links: {default: {profile: lte, loss: {kind: none}}}
+learner: {kind: linear}
+protocol: {kind: elal, interval: 4}
+evaluate: {every: 10 s, items: 20}
+"""
+
+
+def test_a_recorded_outage_of_a_minute_starves_devices_and_costs_them_nothing():
+    path = TRACES / "starlink" / "throughput_1hz.csv"
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    first = datetime.fromisoformat(rows[0]["timestamp_utc"])
+    times = [(datetime.fromisoformat(row["timestamp_utc"]) - first).total_seconds() for row in rows]
+    dead = [float(row["ul_mbps"]) == 0 for row in rows]
+    edges = [at for at, here, last in zip(times[1:], dead[1:], dead, strict=False) if here != last]
+    start, end = max(zip(edges[::2], edges[1::2], strict=False), key=lambda ends: ends[1] - ends[0])
+    assert not dead[0]  # so that the edges come in pairs of start and end
+    begin = int(start) - 20  # at the start of the run
+    gone, back = start + 1 - begin, end - begin
+    assert back - gone > 50
+    scenario = Scenario.parse(TINY)
+    calm = simulate(scenario)
+    cut = simulate(
+        scenario.vary({"links.default.trace": {"file": str(path), "phase": f"{begin} s"}})
+    )
+
+    def at_s(kind, target):
+        return [
+            r.at / SECOND for r in cut.records if r.kind == kind and r.target.startswith(target)
+        ]
+
+    tokens = at_s("received", "server")
+    assert not [at for at in tokens if gone < at < back]
+    assert len([at for at in tokens if back <= at < back + 1]) > 50  # all that waited
+    for name in ("frames_learned", "tokens_sent", "tokens_accepted"):
+        assert cut.summary["counts"][name] == calm.summary["counts"][name]
+    ages = [(s.at_ns / SECOND, s.value) for s in cut.samples if s.metric == "prior_age_s"]
+    assert not [at for at, _ in ages if gone + 8 < at < back]
+    assert max(age for at, age in ages if back <= at < back + 5) < 75
+    assert max(age for at, age in ages if at > back + 20) < 10
+    assert cut.summary["information_age_s"]["p99"] > 50
+    assert calm.summary["information_age_s"]["p99"] < 15
+    assert cut.summary["robustness"] == calm.summary["robustness"]
+    assert cut.summary["invariants"]["broken"] == []
+    final = calm.summary["accuracy"]["final"]
+    assert cut.summary["accuracy"]["final"] == pytest.approx(final, abs=0.1)
