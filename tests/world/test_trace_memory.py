@@ -26,7 +26,7 @@ print(rows, peak() - before)
 """
 SIZES = [
     4 * 10**6,
-    pytest.param(10**8, marks=pytest.mark.skipif(not NIGHTLY, reason="takes a minute: nightly")),
+    pytest.param(10**8, marks=pytest.mark.skipif(not NIGHTLY, reason="takes minutes: nightly")),
 ]
 
 
