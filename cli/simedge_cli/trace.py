@@ -165,7 +165,13 @@ def _writing(out: str) -> Iterator[TextIO]:
         return
     part = Path(f"{out}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        opened = part.open("w", encoding="utf-8")
+    except OSError as error:
+        why = f"no folder {part.parent}" if not part.parent.is_dir() else error.strerror
+        complain(f"error: {out}: cannot be written: {why}")
+        raise typer.Exit(Exit.BAD_INPUT) from None
+    try:
+        with opened as file:
             yield file
         part.replace(out)
     finally:

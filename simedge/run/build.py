@@ -36,6 +36,7 @@ from simedge.world.energy import Meter
 from simedge.world.faults import plan_faults
 from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.plan import plan_world
+from simedge.world.rates import OpenTrace
 from simedge.world.settings import DeviceSettings
 from simedge.world.topology import Member
 from simedge.world.traces.door import TraceDoor
@@ -53,6 +54,7 @@ def build(
     *,
     executor: Executor,
     learner: LearnerFactory | None = None,
+    open_trace: OpenTrace | None = None,
 ) -> tuple[VirtualDriver, Tally]:
     """Join devices, links, learners, machines and faults into a driver at time 0.
 
@@ -64,13 +66,16 @@ def build(
         Runs evaluations side by side.
     learner
         Makes the learner of each device, in place of the scenario's.
+    open_trace
+        Opens the recordings of links; by default a door of their own.
 
     Raises
     ------
     SimedgeError
         If a part cannot be built; nothing has started then.
     """
-    return _Builder(scenario, sink, executor, learner=learner).build()
+    door = open_trace or TraceDoor(Streams(scenario.seed))
+    return _Builder(scenario, sink, executor, learner=learner, open_trace=door).build()
 
 
 def memory_terms(
@@ -125,6 +130,7 @@ class _Builder:
         executor: Executor,
         *,
         learner: LearnerFactory | None,
+        open_trace: OpenTrace,
     ) -> None:
         self.scenario = scenario
         size = sum(device.count for device in scenario.devices)
@@ -137,7 +143,7 @@ class _Builder:
             scenario.topology,
             scenario.links,
             streams=self.streams,
-            open_trace=TraceDoor(self.streams),
+            open_trace=open_trace,
         )
         names = [self.world.names[number] for number in range(len(self.world.names))]
         self.tally = self._tally()

@@ -7,12 +7,16 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import simedge
 from simedge.core.tables import TABLE_SHA256
+from simedge.world.jitter_settings import JitterSettings
+from simedge.world.jitter_tables import table_digest
+from simedge.world.traces.door import Opened
 
 __all__ = ["commit", "processor_features", "provenance", "versions"]
 
@@ -35,14 +39,26 @@ _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
 def provenance(
-    *, seed: int, started_s: float, ended_s: float, sensors: Mapping[str, object] | None = None
+    *,
+    seed: int,
+    started_s: float,
+    ended_s: float,
+    traces: Iterable[Opened] = (),
+    jitters: Iterable[JitterSettings] = (),
+    sensors: Mapping[str, object] | None = None,
 ) -> dict[str, object]:
-    """Return the content of ``provenance.json``; times are seconds since 1970.
+    """Return the content of ``provenance.json``.
 
     Parameters
     ----------
+    started_s, ended_s
+        Seconds since 1970.
+    traces
+        Recorded networks that links followed.
+    jitters
+        Of all links; their laws may be tables of their own.
     sensors
-        What is to be known of recordings, if there are any.
+        What is to be known of recordings that devices saw, if there are any.
     """
     told = {"sensors": dict(sensors)} if sensors else {}
     return {
@@ -52,7 +68,8 @@ def provenance(
         "platform": platform.platform(),
         "machine": platform.machine(),
         "processor_features": processor_features(_CPU_INFO),
-        "tables": dict(TABLE_SHA256),
+        "tables": {**TABLE_SHA256, **dict(sorted(filter(None, map(table_digest, jitters))))},
+        "traces": [asdict(trace) for trace in traces],
         **told,
         "seed": seed,
         "started": _utc(started_s),

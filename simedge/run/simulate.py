@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from simedge.core.errors import SimedgeError
+from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally
 from simedge.learning.ports import LearnerFactory
 from simedge.run.build import build
@@ -25,7 +26,9 @@ from simedge.run.result import Progress, Result
 from simedge.run.rundir import RunDirectory
 from simedge.run.scenario import Scenario
 from simedge.run.summary import mean_accuracy, summarise
+from simedge.run.traced import digests
 from simedge.run.warm import warm_up
+from simedge.world.traces.door import TraceDoor
 
 __all__ = ["Run", "run_async", "simulate"]
 
@@ -137,13 +140,21 @@ class Run:
         self._learner = learner
         # The world stands before anything is written: a scenario that cannot leaves nothing.
         warm_up()
+        self._traces = TraceDoor(Streams(scenario.seed))
         try:
             self.driver, self.tally = build(
-                scenario, self._log_line, executor=self._executor, learner=learner
+                scenario,
+                self._log_line,
+                executor=self._executor,
+                learner=learner,
+                open_trace=self._traces,
             )
+            pins = digests(scenario.links, self._traces)
         except SimedgeError as error:
             self._executor.shutdown()
             raise BuildError(f"{scenario.name} cannot be built: {error}") from error
+        # What a run directory says must lead to the same traces from anywhere, or say it.
+        self.scenario = scenario = scenario.vary(pins) if pins else scenario
         own = None if learner is None else _name_of(learner)
         if out is not None:
             self._directory = RunDirectory(Path(out), scenario=scenario.dump(), learner=own)
@@ -245,6 +256,8 @@ class Run:
                 started_s=self._began_s,
                 ended_s=time.time(),
                 sensors=tally.origin(),
+                traces=self._traces.opened,
+                jitters=[link.model.jitter for link in self.driver.carrier.network.links],
             ),
         )
         directory.write_json("summary.json", summary)

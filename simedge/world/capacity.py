@@ -12,6 +12,8 @@ nothing more. A phase shifts the time at which a link begins to follow.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from itertools import islice
+from operator import gt
 from typing import Final, Literal, Protocol
 
 from simedge.core.errors import SimedgeError
@@ -187,9 +189,7 @@ class Opportunities:
         self._times = array("q", times)
         if not self._times or self._times[-1] <= 0:
             raise CapacityError("delivery opportunities need a last time above 0")
-        if self._times[0] < 0 or any(
-            self._times[i] > self._times[i + 1] for i in range(len(self._times) - 1)
-        ):
+        if self._times[0] < 0 or any(map(gt, self._times, islice(self._times, 1, None))):
             raise CapacityError("the times of delivery opportunities must not decrease")
         if octets < 1:
             raise CapacityError(f"an opportunity needs at least one octet, got {octets}")

@@ -1,6 +1,7 @@
 """What a link follows: the door from settings that name a trace file to its recorded figures."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, get_args
@@ -10,11 +11,22 @@ from simedge.world.capacity import Repeat
 from simedge.world.link_settings import TraceSettings
 from simedge.world.rates import Capacity, Constant
 from simedge.world.recorded import Fates
-from simedge.world.traces.rows import LOSS_ONE, Direction, TraceError
+from simedge.world.traces.rows import LOSS_ONE, Direction, Format, TraceError
 from simedge.world.traces.source import open_trace
-from simedge.world.traces.tracks import Track, load_track
+from simedge.world.traces.tracks import Track, digest, load_track
 
-__all__ = ["Followed", "TraceDoor"]
+__all__ = ["Followed", "Opened", "TraceDoor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file that links follow: what it is told by."""
+
+    file: str
+    sha256: str
+    bytes: int
+    format: Format
+    rows: int
 
 
 class Followed:
@@ -28,6 +40,11 @@ class Followed:
         self.finish_ns = self._capacity.finish_ns
         self._delay, self._loss = track.delay, track.loss
         self._repeat, self._phase_ns = repeat, phase_ns
+
+    @property
+    def tells_loss(self) -> bool:
+        """Whether the trace says anything of losses."""
+        return self._loss is not None
 
     def loss_below(self, at_ns: int) -> int:
         """Return the threshold of loss at a time; of a trace without losses 0."""
@@ -56,6 +73,7 @@ class TraceDoor:
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
         self._tracks: dict[tuple[str, Direction], Track] = {}
+        self._digests: dict[str, str] = {}
         self._messages: dict[str, dict[tuple[str, str], int | None]] = {}
 
     def __call__(self, settings: TraceSettings, device: str, rate_bps: int) -> Capacity:
@@ -64,8 +82,10 @@ class TraceDoor:
         Raises
         ------
         TraceError
-            If the file cannot be read or says nothing of this direction.
+            If the file cannot be read, is another one than it was, or says nothing of this
+            direction.
         """
+        self._check(settings)
         if settings.mode == "uid":
             return Fates(self._fates(settings.file), rate_bps)
         direction = _direction(settings.direction)
@@ -75,6 +95,33 @@ class TraceDoor:
         track = self._tracks[key]
         phase_ns = self._phase_ns(settings, device, track.period_ns)
         return Followed(track, repeat=settings.repeat, phase_ns=phase_ns, rate_bps=rate_bps)
+
+    @property
+    def opened(self) -> tuple[Opened, ...]:
+        """Return the files that links follow, by name."""
+        rows = {file: len(messages) for file, messages in self._messages.items()}
+        rows |= {file: track.rows for (file, _), track in self._tracks.items()}
+        return tuple(self._opened(file, count) for file, count in sorted(rows.items()))
+
+    def digest(self, file: str) -> str:
+        """Return the SHA-256 of a trace (raises `TraceError`)."""
+        if file not in self._digests:
+            self._digests[file] = digest(open_trace(file).path)
+        return self._digests[file]
+
+    def _opened(self, file: str, rows: int) -> Opened:
+        source = open_trace(file)
+        size = source.path.stat().st_size
+        found = self.digest(file)
+        return Opened(file=file, sha256=found, bytes=size, format=source.format, rows=rows)
+
+    def _check(self, settings: TraceSettings) -> None:
+        found = self.digest(settings.file)
+        if settings.sha256 not in {None, found}:
+            raise TraceError(
+                f"{settings.file}: the trace has changed: its SHA-256 is {found}, "
+                f"the scenario was written with {settings.sha256}"
+            )
 
     def _fates(self, file: str) -> Mapping[tuple[str, str], int | None]:
         if file not in self._messages:
