@@ -3,13 +3,21 @@
 from simedge.sensors.digits import DigitsSensor
 from simedge.sensors.frames import Sensor
 from simedge.sensors.poisson import PoissonSensor
-from simedge.sensors.settings import DigitsSettings, PoissonSettings, SilentSettings
+from simedge.sensors.settings import (
+    DigitsSettings,
+    PoissonSettings,
+    SilentSettings,
+    TemporalSettings,
+)
 from simedge.sensors.silent import SilentSensor
+from simedge.sensors.temporal import TemporalSensor
 
 __all__ = ["open_sensor"]
 
 
-def open_sensor(settings: DigitsSettings | SilentSettings | PoissonSettings, seed: int) -> Sensor:
+def open_sensor(
+    settings: DigitsSettings | SilentSettings | PoissonSettings | TemporalSettings, seed: int
+) -> Sensor:
     """Return the sensor of these settings; two of one seed deliver the same frames.
 
     >>> from simedge.sensors.settings import DigitsSettings
@@ -23,5 +31,7 @@ def open_sensor(settings: DigitsSettings | SilentSettings | PoissonSettings, see
             return DigitsSensor(settings, seed)
         case SilentSettings():
             return SilentSensor(settings)
+        case TemporalSettings():
+            return TemporalSensor(settings, seed)
         case _:
             return PoissonSensor(settings, seed)
