@@ -12,7 +12,17 @@ from typing import Protocol
 
 import numpy as np
 
-__all__ = ["Layer", "Network", "Structured", "Teaching", "Twin", "hinge", "modulator_basis"]
+__all__ = [
+    "Layer",
+    "Network",
+    "Structured",
+    "Teaching",
+    "Twin",
+    "balance",
+    "hinge",
+    "modulator_basis",
+    "small_world",
+]
 
 
 @dataclass(kw_only=True)
@@ -56,6 +66,7 @@ class Network:
     most: float = 2.0
     gate: str = "post"  # or "pre_psi"
     noncausal: float = 0.0
+    balanced: bool = False  # rows of eligibilities are centred and brought to bounded length
     hold: int = 0  # device ticks for which a modulator lasts; 0: it acts at once and once
     stream: bool = False
 
@@ -107,6 +118,29 @@ def hinge(scores, label, margin):
         errors[label] = min(1.0, violation / margin)
         errors[rival] = -errors[label]
     return errors
+
+
+def balance(rows, mask):
+    """Return rows less their mean over the synapses that exist, over one plus their length."""
+    fan_in = np.maximum(1, mask.sum(1, keepdims=True))
+    rest = (rows - rows.sum(1, keepdims=True) / fan_in) * mask
+    return rest / (1.0 + np.linalg.norm(rest, axis=1, keepdims=True))
+
+
+def small_world(neurons, sources, share, draws):
+    """Return who hears whom: ring neighbours, each redrawn with a probability among the others.
+
+    `draws` are uniform in [0, 1), one pair for each (neuron, neighbour): [neurons, sources, 2].
+    """
+    mask = np.zeros((neurons, neurons), bool)
+    for i in range(neurons):
+        heard = [(i + step) % neurons for step in range(-(sources // 2), sources // 2 + 1) if step]
+        for place, (lot, which) in enumerate(draws[i]):
+            if lot < share:
+                free = [j for j in range(neurons) if j != i and j not in heard]
+                heard[place] = free[int(which * len(free))]
+        mask[i, heard] = True
+    return mask
 
 
 def modulator_basis(draws):
@@ -301,7 +335,10 @@ class _Circuit:
         # At onset e is decayed to now; a held modulator finds it decayed by one tick more, ...
         lasting = sum(decay**k for k in range(1, net.hold + 1)) if net.hold else 1.0
         for projection in self.both:
-            change = net.hidden_rate * lasting * modulator[:, None] * decay * projection.eligibility
+            memory = decay * projection.eligibility
+            if net.balanced:
+                memory = balance(memory, projection.mask)
+            change = net.hidden_rate * lasting * modulator[:, None] * memory
             bounded = np.clip(projection.weights + change, -net.most, net.most)
             projection.weights = np.where(projection.live, bounded, projection.weights)
             live_rows |= projection.live.any(1)

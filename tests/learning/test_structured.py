@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from structured import Layer, Network, Twin, hinge, modulator_basis
+from structured import Layer, Network, Twin, modulator_basis
 
 OPENED = {"twin": Twin}
 every_implementation = pytest.mark.parametrize("opened", OPENED.values(), ids=OPENED.keys())
@@ -61,7 +61,17 @@ def state(circuit):
 
 
 seeds = st.integers(0, 2**32)
-gates = st.sampled_from([{}, {"gate": "pre_psi"}, {"noncausal": 0.2}, {"noncausal": -0.1}])
+gates = st.sampled_from(
+    [
+        {},
+        {"gate": "pre_psi"},
+        {"noncausal": 0.2},
+        {"noncausal": -0.1},
+        {"hold": 7},
+        {"balanced": True},
+        {"balanced": True, "gate": "pre_psi", "noncausal": 0.1},
+    ]
+)
 
 
 @every_implementation
@@ -147,19 +157,6 @@ def test_the_worked_example_learns_as_by_hand(opened):
     assert not any(part.any() for part in circuit.eligibilities(0))
 
 
-@pytest.mark.parametrize(
-    ("scores", "label", "errors"),
-    [
-        ([5, 3, 4], 0, [0.5, 0, -0.5]),
-        ([6, 3, 4], 0, [0, 0, 0]),
-        ([3, 3, 3], 1, [-1, 1, 0]),
-        ([1, 4, 4], 0, [1, -1, 0]),
-    ],
-)
-def test_the_margin_asks_for_the_label_against_its_best_rival(scores, label, errors):
-    assert hinge(np.array(scores, float), label, 2.0).tolist() == errors
-
-
 @every_implementation
 @pytest.mark.parametrize(("hold", "factor"), [(0, 1.0), (4, 1.23804 / 0.4)])
 def test_a_held_modulator_sums_what_is_left_of_the_eligibility(opened, hold, factor):
@@ -183,7 +180,7 @@ def test_before_the_threshold_an_arrival_counts_by_its_distance(opened):
 
 
 @every_implementation
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(seed=seeds, noncausal=st.sampled_from([0.0, 0.2, -0.1]))
 def test_an_eligibility_is_a_sum_over_pairs_of_spikes(opened, seed, noncausal):
     net, played = drawn(seed, noncausal=noncausal), volleys(seed)
@@ -220,7 +217,7 @@ def pair_sum(net, posts, pres, delay, mask):
 
 
 @every_implementation
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(seed=seeds, cut=st.integers(0, TICKS), stream=st.booleans(), variant=gates)
 def test_a_window_played_in_parts_is_the_window_the_twin_plays_at_once(
     opened, seed, cut, stream, variant
@@ -241,7 +238,7 @@ def test_a_window_played_in_parts_is_the_window_the_twin_plays_at_once(
 
 
 @every_implementation
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=seeds, variant=gates)
 def test_the_order_within_a_volley_changes_no_bit(opened, seed, variant):
     states = []
@@ -254,7 +251,7 @@ def test_the_order_within_a_volley_changes_no_bit(opened, seed, variant):
 
 
 @every_implementation
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=seeds)
 def test_asking_for_scores_changes_nothing(opened, seed):
     asked, left = opened(drawn(seed)), opened(drawn(seed))
@@ -267,7 +264,7 @@ def test_asking_for_scores_changes_nothing(opened, seed):
 
 
 @every_implementation
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=seeds)
 def test_a_margin_that_holds_costs_nothing_and_changes_no_bit(opened, seed):
     circuit = opened(drawn(seed, margin=1e-9))
@@ -285,7 +282,7 @@ def test_a_margin_that_holds_costs_nothing_and_changes_no_bit(opened, seed):
 
 
 @every_implementation
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=seeds)
 def test_what_a_window_taught_acts_on_later_windows_only(opened, seed):
     net, other = drawn(seed), drawn(seed)
@@ -299,7 +296,7 @@ def test_what_a_window_taught_acts_on_later_windows_only(opened, seed):
 
 
 @every_implementation
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(seed=seeds, most=st.sampled_from([0.5, 2.0]))
 def test_hidden_weights_stay_within_bounds_and_off_their_masks(opened, seed, most):
     net = drawn(seed, hidden_rate=5.0, most=most)
@@ -324,7 +321,7 @@ def test_silence_costs_nothing_and_a_wake_finds_what_decay_left(opened):
     circuit = opened(lonely([0.6, 0.5]))
     circuit.play(1, {0: [0]})
     before = dict(circuit.ledger)
-    circuit.play(10_000, {})
+    circuit.play(1000, {})
     assert circuit.ledger == before
     quick = opened(lonely([0.6, 0.5]))
     quick.play(4, {0: [0], 2: [1]})  # 0.6 * 0.81 + 0.5 is below one,
@@ -333,13 +330,16 @@ def test_silence_costs_nothing_and_a_wake_finds_what_decay_left(opened):
     assert (quick.trains, late.trains) == ([], [(0, 1, 0)])
 
 
-@given(seed=seeds, classes=st.integers(2, 11), data=st.data())
-def test_full_width_broadcasts_the_errors_themselves(seed, classes, data):
-    width = data.draw(st.integers(1, classes - 1))
-    words = np.random.Generator(np.random.Philox(seed))
-    basis = modulator_basis(words.normal(size=(width, classes)))
-    assert basis @ basis.T == close(np.eye(width))
-    assert basis.sum(1) == close(np.zeros(width))
-    errors = hinge(words.normal(size=classes), 1, 2.0)
-    if width == classes - 1:
-        assert basis.T @ (basis @ errors) == close(errors)
+@every_implementation
+def test_balanced_the_worked_example_moves_weights_from_one_source_to_another(opened):
+    net = worked()
+    net.balanced = True
+    circuit = opened(net)
+    circuit.play(6, WORKED)
+    circuit.teach(2)
+    forward, recurrent, _ = circuit.weights(0)
+    # Row 0: (3.22308 - 2.27385) / 2 up and down, over 1 + its length; lone synapses stay.
+    half = (3.22308 - 2.27385) / 2
+    moved = 0.1 * np.sqrt(0.5) * half / (1 + half * np.sqrt(2))
+    assert forward == close([[0.6 - moved, 0.6 + moved], [1.2, 0]])
+    assert recurrent == close([[0, 0.5], [0, 0]])
