@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 from simedge.run.settings import ScenarioSettings
-from simedge.sensors.settings import RecordedSettings
+from simedge.sensors.settings import RecordedSettings, TemporalSettings
 
 __all__ = ["Sight", "sight_of"]
 
-_CLASSES = 10  # of every sensor that needs no files
+_CLASSES = 10  # of every other sensor that needs no files
 
 
 class Sight(NamedTuple):
@@ -28,7 +28,8 @@ def sight_of(scenario: ScenarioSettings) -> Sight:
     """
     settings = scenario.sensors
     if not isinstance(settings, RecordedSettings):
-        return Sight(_CLASSES, settings.size, settings.size)
+        classes = settings.classes if isinstance(settings, TemporalSettings) else _CLASSES
+        return Sight(classes, settings.size, settings.size)
     # Recordings take numpy, which checking most scenarios does without.
     from simedge.sensors.registry import open_sensor  # noqa: PLC0415
 

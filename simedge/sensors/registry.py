@@ -12,8 +12,10 @@ from simedge.sensors.settings import (
     SensorSettings,
     SeriesSettings,
     SilentSettings,
+    TemporalSettings,
 )
 from simedge.sensors.silent import SilentSensor
+from simedge.sensors.temporal import TemporalSensor
 
 __all__ = ["open_sensor"]
 
@@ -32,6 +34,8 @@ def open_sensor(settings: SensorSettings, seed: int) -> Sensor:
             return DigitsSensor(settings, seed)
         case SilentSettings():
             return SilentSensor(settings)
+        case TemporalSettings():
+            return TemporalSensor(settings, seed)
         case PoissonSettings():
             return PoissonSensor(settings, seed)
         case NmnistSettings():

@@ -28,6 +28,7 @@ __all__ = [
     "ShiftSettings",
     "SilentSettings",
     "SplitSettings",
+    "TemporalSettings",
 ]
 
 _SLOWEST_HZ = Fraction(1, 100)
@@ -173,6 +174,28 @@ class PoissonSettings(_Pictures):
         return self
 
 
+class TemporalSettings(_Pictures):
+    """Classes that differ in the order of their events alone: every pixel sends equally often."""
+
+    kind: Literal["temporal"] = "temporal"
+    size: Annotated[int, Field(ge=8, le=64)] = 8
+    """pixels a side"""
+    classes: Annotated[int, Field(ge=2, le=10)] = 4
+    events: Annotated[int, Field(ge=1, le=8)] = 2
+    """events a pixel and presentation"""
+    jitter: Annotated[Duration, Field(le=1_000_000_000)] = 2_000_000
+    """standard deviation of an event's time"""
+    keep: Share = Fraction(9, 10)
+    """share of the events that are not lost"""
+    noise: Frequency | None = Fraction(3)
+    """events without cause, a second and pixel; null for none"""
+
+    @model_validator(mode="after")
+    def _noise_is_bounded(self) -> Self:
+        self.noise_per_pixel(self.noise)
+        return self
+
+
 def _plain(value: object) -> object:
     return float(value) if isinstance(value, Decimal | Fraction) else value
 
@@ -285,6 +308,11 @@ class SeriesSettings(RecordedSettings):
 
 
 SensorSettings = Annotated[
-    DigitsSettings | SilentSettings | PoissonSettings | NmnistSettings | SeriesSettings,
+    DigitsSettings
+    | SilentSettings
+    | PoissonSettings
+    | TemporalSettings
+    | NmnistSettings
+    | SeriesSettings,
     Field(discriminator="kind"),
 ]
