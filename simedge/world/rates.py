@@ -13,6 +13,7 @@ __all__ = [
     "Constant",
     "LoraAir",
     "OpenTrace",
+    "Stepping",
     "Weather",
     "fixed",
     "weather",
@@ -48,6 +49,15 @@ class Weather(Protocol):
 
     def delay_ns(self, at_ns: int) -> int | None:
         """Return the propagation of what leaves at a time; None: that of the settings."""
+        ...
+
+
+@runtime_checkable
+class Stepping(Protocol):
+    """What a capacity that changes with time tells of its rate; another keeps the link's own."""
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
         ...
 
 
