@@ -169,26 +169,31 @@ class Flows:
     def finish(self, now: int) -> tuple[int, ...]:
         """Take the flows out that have passed by now; return them in order."""
         self._advance(now)
-        done = tuple(sorted(number for number, flow in self._flows.items() if flow.left <= 0))
+        done = [number for number, flow in self._flows.items() if flow.left <= 0]
+        if done:
+            self._stale = True
         for number in done:
             del self._flows[number]
-        self._stale = self._stale or bool(done)
-        return done
+        return tuple(sorted(done))
 
     def next_end(self) -> tuple[int, tuple[int, ...]] | None:
         """Return when the next flow ends, and all that end then; None: none ever does."""
         self._share()
-        now = self._now
-        # One that has passed ends at once, whatever became of its rate in the same instant.
-        ends = {
-            number: now - (-flow.left // flow.rate_bps) if flow.left > 0 else now
-            for number, flow in self._flows.items()
-            if flow.rate_bps or flow.left <= 0
-        }
-        if not ends:
-            return None
-        at = min(ends.values())
-        return at, tuple(sorted(number for number, end in ends.items() if end == at))
+        first: int | None = None
+        ending: list[int] = []
+        for number, flow in self._flows.items():
+            # One that has passed ends at once, whatever became of its rate in the same instant.
+            if flow.left <= 0:
+                at = self._now
+            elif flow.rate_bps:
+                at = self._now - (-flow.left // flow.rate_bps)
+            else:
+                continue
+            if first is None or at < first:
+                first, ending = at, [number]
+            elif at == first:
+                ending.append(number)
+        return None if first is None else (first, tuple(sorted(ending)))
 
     def rates_bps(self) -> dict[int, int]:
         """Return the present rate of each flow."""
@@ -201,8 +206,9 @@ class Flows:
         if now < self._now:
             raise LinkError(f"flows are at {self._now} ns already, not at {now}")
         self._share()
+        passed_ns = now - self._now
         for flow in self._flows.values():
-            flow.left -= flow.rate_bps * (now - self._now)
+            flow.left -= flow.rate_bps * passed_ns
         self._now = now
 
     def _share(self) -> None:
@@ -210,6 +216,8 @@ class Flows:
             return
         self._stale = False
         flows = self._flows
+        if not flows:
+            return
         paths = {flow.path for flow in flows.values()}
         if len(paths) == 1 and len(only := paths.pop()) == 1:
             # All on one link: no search.
