@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing_extensions import override
 
 from simedge.core.streams import Streams
-from simedge.world.datagrams import LinkError, Step
+from simedge.world.datagrams import Fate, LinkError, Step
 from simedge.world.jitter import open_jitter
 from simedge.world.links import Link
 from simedge.world.loss import ALWAYS, mean_loss
@@ -112,6 +112,15 @@ class SharedLink(Link):
             for air in self.airs:
                 air.use(now, now)
         return self.handle("served", self._ticket, now)
+
+    def give_up(self, now: int) -> Step:
+        """Lose what is in service: the recording has ended, and sharing kept it until then."""
+        datagram, self._service, self._service_words = self._service, None, None
+        assert datagram is not None
+        fates: list[Fate] = []
+        self._lose(datagram, "trace_end", fates)
+        step = Step((), tuple(fates))
+        return step if self._queue is None else self._and_next(self._queue, step, now)
 
     def carry(self, octets: int) -> None:
         """Count bytes that transfers have sent over it."""

@@ -112,10 +112,11 @@ class Sharing:
     def watch(self, step: Step, now: int, *, at: int | None = None) -> Step:
         """Take services that begin on shared links out of a step: their ends are flows' ends.
 
-        `at` is the link whose record led to the step.
+        `at` is the target of the record that led to the step: a link is looked at again, as it may
+        have ended a service, gone down, or changed its rate.
         """
-        if at in self._serving:
-            self._look(at, now)
+        if at is not None:
+            self.look((at,), now)
         begun = [
             due.target for due in step.dues if due.kind == "served" and self._shares(due.target)
         ]
@@ -137,9 +138,7 @@ class Sharing:
     ) -> tuple[Step, tuple[int, ...]]:
         """Take a record of one's own; return the network's step and the transfers that passed."""
         if kind == "rate":
-            if self._steps.get(target) == payload:
-                self._look(target, now)
-            return NOTHING, ()
+            return self._stepped(target, now) if self._steps.get(target) == payload else NOTHING, ()
         if payload != self._ticket:
             return NOTHING, ()
         self._wake = None
@@ -166,6 +165,18 @@ class Sharing:
             if wake is not None:
                 dues.append(Due(wake[0], Order.SERVICE, wake[1], "passed", self._ticket))
         return tuple(dues)
+
+    def _stepped(self, number: int, now: int) -> Step:
+        """Take a step of capacity; after the last one a service never ends."""
+        self._look(number, now)
+        link, (_, flow) = self._links[number], self._serving.get(number, (0, None))
+        if flow is None or flow not in self._flows or link.flow_bps(now) != (0, None):
+            return NOTHING
+        if not link.up or self._flows.moves(flow):
+            return NOTHING
+        step = link.give_up(now)
+        self._look(number, now)
+        return self.watch(step, now)
 
     def _first(self, flow: int) -> int:
         """Return the link on which a flow ends, for the order of one instant."""

@@ -159,7 +159,7 @@ class Transfers:
         return self._stalled(self._live.get(payload[0]), payload[1], now)
 
     def watch(self, step: Step, now: int, *, at: int | None = None) -> Step:
-        """Take a step of the network before it is carried out; `at` is the link it comes from."""
+        """Take a step of the network before it is carried out; `at` is the target of its record."""
         step = self._sharing.watch(step, now, at=at)
         for source, destination, _ in step.changes:
             for transfer in self._pairs.get((source, destination), ()):

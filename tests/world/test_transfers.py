@@ -145,23 +145,61 @@ def test_datagrams_on_other_links_know_nothing_of_a_transfer(sends, figures):
     assert fates_of(both) == fates_of(alone)
 
 
-@settings(max_examples=60)
-@given(sends, st.sampled_from(["1 Mbit/s", "900001 bit/s"]))
-def test_a_crash_leaves_no_byte_and_no_sender_in_the_dark(sends, rate):
-    figures = PLAIN | {"up": rate, "down": rate}
-    play = Play(make_world(figures, ring=True), after=None)
-    calls = [*calls_of(play, sends), play.crash(200 * MS, 1), play.restart(700 * MS, 1)]
+STEPS = ((0, 10**6), (100 * MS, 0), (150 * MS, 333_333), (400 * MS, 2 * 10**6))
+BURSTS = tuple(t * MS for t in (0, 3, 3, 17, 40, 41, 42, 42, 42, 90, 220, 301))
+recordings = st.one_of(
+    st.none(),
+    st.sampled_from(["wrap", "hold", "stop"]).map(
+        lambda repeat: lambda *_: StepCapacity(Steps(STEPS), repeat=repeat)
+    ),
+    st.sampled_from(["wrap", "stop"]).map(
+        lambda repeat: lambda *_: OpportunityCapacity(Opportunities(BURSTS), repeat=repeat)
+    ),
+)
+crashes = st.dictionaries(
+    st.integers(0, 3), st.tuples(st.integers(0, 800), st.integers(0, 5000)), max_size=2
+)
+
+
+@settings(max_examples=150)
+@given(sends, figures, recordings, crashes, st.booleans())
+def test_whatever_goes_wrong_no_byte_is_missing(sends, figures, recording, crashes, medium):
+    figures = figures | ({"medium": "air"} if medium else {})
+    figures |= {"trace": {"file": "of a test"}} if recording else {}
+    world = make_world(figures, ring=True, open_trace=recording, reliable_timeout="2 s")
+    play = Play(world)
+    calls = calls_of(play, sends)
+    for number, (at, gap) in crashes.items():
+        calls.append(play.crash(at * MS, number))
+        if gap:
+            calls.append(play.restart((at + gap) * MS, number))
     play.run(calls)
     began = [uid for _, kind, uid in play.seen if kind == "started"]
-    ended = [uid for _, kind, uid in play.seen if kind in {"arrived", "failed"}]
-    assert sorted(began) == sorted(ended)
-    books = play.transfers.account(10**12)
+    assert sorted(began) == sorted(
+        uid for _, kind, uid in play.seen if kind in {"arrived", "failed"}
+    )
+    books = play.transfers.account(10**13)
     assert books.ended + books.failed == books.started
     assert books.offered_bytes == books.passed_bytes + books.abandoned_bytes
-    # Who lives is told of each of its transfers; who crashed only of those that began later.
-    told = dict.fromkeys(tag for _, kind, (tag, *_) in play.seen if kind == "told")
-    assert {uid.seq for uid in began if uid.source != "d-1"} <= told.keys()
+    bill = play.transfers.bill()
+    assert bill.up + bill.down == sum(link.bulk_bytes for link in world.network.links)
+    # Who lives all the time is told of each of its transfers.
+    alive = {world.names[number] for number in set(range(4)) - crashes.keys()}
+    told = [tag for _, kind, (tag, *_) in play.seen if kind == "told"]
+    assert {uid.seq for uid in began if uid.source in alive} <= set(told)
+    assert len(told) == len(set(told))
+    # Nothing is left in service.
     assert play.network.imbalances() == {}
+    assert all(link.serves_until is None for link in world.network.links)
+    assert play.transfers.active is medium
+
+
+def test_a_datagram_that_sharing_keeps_beyond_the_end_of_a_recording_is_lost():
+    play = Play(make_world(TRACED, open_trace=following((0, 8_000_000), repeat="stop")))
+    play.run([play.transfer(59_999 * MS, 1, 0), play.datagram(59_999 * MS, 1, 0, seq=2, size=972)])
+    assert [(at, kind, cause) for at, kind, *_, cause, _ in play.fates] == [
+        (59_999 * MS, "sent", "payload"), (60 * S, "lost", "trace_end"),
+    ]  # fmt: skip
 
 
 def test_a_datagram_has_its_share_of_a_link_and_takes_it_from_the_transfer():
