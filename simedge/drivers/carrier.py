@@ -64,7 +64,7 @@ class Carrier:
         if message.reliability == "reliable":
             self.desk.start(datagram, message.tag, source=source, now=now)
             return
-        self._take(self.network.send(datagram, source, now), now, Order.RECEIVED)
+        self.take(self.network.send(datagram, source, now), now, Order.RECEIVED)
 
     def handle(self, record: Record, now: int) -> None:
         """Take a record of a link or of the routes."""
@@ -73,9 +73,7 @@ class Carrier:
             self.desk.handle(record, now)
             return
         step = self.network.handle(target, kind, payload, now=now)
-        if self._transfers.active:
-            step = self._transfers.watch(step, now, at=target)
-        self._carry_out(step, now, order)
+        self.take(step, now, order, at=target)
 
     def transfer(self, record: Record, now: int) -> Turn:
         """Take a record of transfers at a device; return what its host has to be told."""
@@ -86,7 +84,7 @@ class Carrier:
         _, order, target, _, payload = record
         assert isinstance(payload, Flight)
         datagram, step = self.network.arrive(payload, now)
-        self._take(step, now, order)
+        self.take(step, now, order)
         if datagram is not None:
             self._journal.log(
                 now,
@@ -101,13 +99,14 @@ class Carrier:
     def set_device_up(self, number: int, now: int, *, up: bool) -> None:
         """Take the links of a device down, or bring them back."""
         change = self.network.device_up if up else self.network.device_down
-        self._take(change(number, now), now, Order.FAULT)
+        self.take(change(number, now), now, Order.FAULT)
         if self._transfers.active:
             self.desk.set_device_up(number, now, up=up)
 
-    def _take(self, step: Step, now: int, order: Order) -> None:
+    def take(self, step: Step, now: int, order: Order, *, at: int | None = None) -> None:
+        """Carry out what an object of the network answered to a record of the target `at`."""
         if self._transfers.active:
-            step = self._transfers.watch(step, now)
+            step = self._transfers.watch(step, now, at=at)
         self._carry_out(step, now, order)
 
     def _carry_out(self, step: Step, now: int, order: Order) -> None:

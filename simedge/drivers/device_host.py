@@ -1,5 +1,7 @@
 """A device as the driver sees it: machine, processor, learner and camera together."""
 
+from fractions import Fraction
+
 import numpy as np
 from typing_extensions import override
 
@@ -7,6 +9,7 @@ from simedge.core.records import Order
 from simedge.drivers.feed import Feed
 from simedge.drivers.host import Host, Place, Saved, digest_of
 from simedge.drivers.lookahead import LearnerDoor
+from simedge.drivers.plight import Plight
 from simedge.drivers.tally import DeviceTally
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner, Learned
@@ -17,9 +20,13 @@ from simedge.protocol.machine import (
     ProxyPass,
 )
 from simedge.sensors.frames import Frame
+from simedge.world.compute import pace_dues
 from simedge.world.device import Device
 from simedge.world.energy import PRICES, Meter, operations_fj
+from simedge.world.fault_settings import BatteryFault, OutOfMemoryFault, State
+from simedge.world.faults import Strike
 from simedge.world.jobs import Done, Dropped, Job
+from simedge.world.settings import DeviceSettings
 
 __all__ = ["DeviceHost"]
 
@@ -36,8 +43,12 @@ class DeviceHost(Host):
         Its processor, whose `door` leads to `learner`.
     feed
         Its camera.
+    settings
+        What heats, loads and feeds it.
     meter
         Reads its energy.
+    plight
+        What faults make of it.
     account
         Where its totals go.
     checkpoints
@@ -52,7 +63,9 @@ class DeviceHost(Host):
         door: LearnerDoor,
         learner: DeviceLearner,
         feed: Feed,
+        settings: DeviceSettings,
         meter: Meter,
+        plight: Plight,
         account: DeviceTally,
         checkpoints: bool,
     ) -> None:
@@ -61,7 +74,10 @@ class DeviceHost(Host):
         self.door = door
         self.learner = learner
         self.account = account
+        self._settings = settings
         self._meter = meter
+        self._plight = plight
+        self._dead = False
         self.checkpoints = checkpoints
         self._feed = feed
         self._newborn = learner.dump()
@@ -71,8 +87,14 @@ class DeviceHost(Host):
         rows that had no record of their own: how work is cut into records must not show, so kernel
         events are counted without, and each job and volley that ended as one."""
 
-    def first_frame(self) -> None:
-        """Schedule the arrival of the first frame, if the sensor delivers any."""
+    _unpaused = frozenset({"frame", "volley", "pace"})
+
+    def begin(self) -> None:
+        """Schedule what is known before the run: a first frame, heat and load, the battery."""
+        for due in pace_dues(self._settings, self.number):
+            self._post(due)
+        if self._settings.battery is not None:
+            self.charge(self._settings.battery, "battery", 0)
         if self._feed.flows:
             self._schedule_frame(0)
 
@@ -87,10 +109,14 @@ class DeviceHost(Host):
         account.idle_fj, account.compute_fj, account.radio_fj = energy
         account.ops_fj = operations_fj(self._priced, LEDGER)
         account.frames_waiting = self.device.frames_held()
+        left_fj = self._left_fj(now)
+        if left_fj is not None:
+            self._journal.sample(now, self.number, metric="battery_j", value=left_fj / 1e15)
 
     @override
     def crash(self, now: int, *, state: str) -> None:
         """Stop at once: jobs, queues and timers are gone."""
+        self._order = Order.FAULT
         self._catch_up(now, fault=True)
         self.door.forget()
         for dropped in self.device.crash(now):
@@ -105,10 +131,73 @@ class DeviceHost(Host):
         super().restart(now)
 
     @override
+    def strike(self, strike: Strike, now: int) -> State | None:
+        """Let a fault begin: of pace, camera, what is said, memory or battery."""
+        self._catch_up(now, fault=True)
+        super().strike(strike, now)
+        fault = strike.fault
+        if isinstance(fault, OutOfMemoryFault):
+            return "checkpoint" if self.account.memory_peak_bytes > fault.limit else None
+        if isinstance(fault, BatteryFault):
+            self.charge(fault.capacity, strike.name, now)
+        self._plight.strike(strike)
+        self._pace()
+        self._settle(now)
+        return None
+
+    @override
+    def relieve(self, strike: Strike, now: int) -> None:
+        """Let it end."""
+        self._catch_up(now, fault=True)
+        self._plight.relieve(strike.name)
+        super().relieve(strike, now)
+        self._pace()
+        self._settle(now)
+
+    def charge(self, capacity_j: Fraction, name: str, now: int) -> None:
+        """Put a battery in, and look at it again when it may be empty."""
+        self._plight.charge(capacity_j, now, **self._used_ns(now))
+        self.watch(name, now)
+
+    @override
+    def drained(self, now: int) -> bool:
+        """Whether the battery is empty; then it is for good."""
+        self._dead = self._dead or self._left_fj(now) == 0
+        return self._dead
+
+    @override
+    def watch(self, name: str, now: int) -> None:
+        """Look at the battery of a name again when it may be empty."""
+        left_fj = self._left_fj(now)
+        lasts_ns = None if left_fj is None else self._plight.lasts_ns(left_fj)
+        if lasts_ns is not None:
+            self._post((now + lasts_ns, Order.FAULT, self.number, "battery", name))
+
+    def set_pace(self, source: str, pace_ppm: int) -> None:
+        """Stretch what is computed from now on, in millionths, for heat or other load."""
+        self._plight.set_pace(source, pace_ppm)
+        self._pace()
+
+    def _pace(self) -> None:
+        self.device.paused = self.up and bool(self._pauses)
+        self.device.pace_ppm = self._plight.pace_ppm
+
+    def _used_ns(self, now: int) -> dict[str, int]:
+        return {"on_ns": self.device.on_ns(now), "busy_ns": self.device.busy_ns(now)}
+
+    def _left_fj(self, now: int) -> int | None:
+        return self._plight.left_fj(now, **self._used_ns(now))
+
+    @override
     def _own_record(self, record: Record, now: int) -> None:
         _, _, _, kind, payload = record
         if kind == "frame":
             self._frame(now)
+            return
+        if kind == "pace":
+            assert isinstance(payload, tuple)
+            self._catch_up(now, fault=True)
+            self.set_pace(*payload)
             return
         dues, done = self.device.handle(kind, payload, now)
         for due in dues:
@@ -137,6 +226,10 @@ class DeviceHost(Host):
     def _frame(self, now: int) -> None:
         frame = self._feed.pop()
         self._schedule_frame(frame.index + 1)
+        for _ in range(self._plight.deliveries):
+            self._deliver(frame, now)
+
+    def _deliver(self, frame: Frame, now: int) -> None:
         self.account.frames_arrived += 1
         self._journal.tally.counts.frames_arrived += 1
         detail = (len(frame.t_us),)
@@ -214,6 +307,7 @@ class DeviceHost(Host):
         if done.job.rows:
             assert isinstance(done.value, tuple)
             value = np.stack(done.value).astype(np.float32, copy=False)
+            value = self._plight.spoil(value, call=done.job.call, boot=self.boot)
         self._journal.log(
             now,
             Order.LEARNED,

@@ -35,9 +35,13 @@ from simedge.protocol.machine import (
     TimerFired,
 )
 from simedge.world.datagrams import Datagram
+from simedge.world.fault_settings import PauseFault, State
+from simedge.world.faults import Strike
 
-__all__ = ["Host", "Place", "Saved", "ServerHost", "digest_of"]
+__all__ = ["INBOX_MAX", "Host", "Place", "Saved", "ServerHost", "digest_of"]
 
+INBOX_MAX: Final = 10_000
+"""What a paused host keeps for later; datagrams beyond that are refused."""
 _NO_VALUE: Final = sha256(b"").digest()
 
 
@@ -82,6 +86,8 @@ class Place:
 class Host:
     """Runs one machine in virtual time."""
 
+    _unpaused: frozenset[str] = frozenset()
+    """Kinds of records that are handled also in a pause."""
     checkpoints = True
     """Whether local checkpoints are taken: only a fault can ask for one."""
 
@@ -100,6 +106,8 @@ class Host:
         self._reading: Datagram | None = None
         self._saved: Saved | None = None
         self._order = Order.STARTED
+        self._pauses: set[str] = set()
+        self._inbox: list[Record | Datagram] = []
         self._ways: dict[type, Callable[..., None]] = {
             Send: self._send,
             SetTimer: self._set_timer,
@@ -112,6 +120,9 @@ class Host:
 
     def handle(self, record: Record, now: int) -> None:
         """Take a record of this target."""
+        if self._pauses and record[3] not in self._unpaused:
+            self._inbox.append(record)
+            return
         _, self._order, _, kind, payload = record
         if kind == "timer":
             self._fire(payload, now)
@@ -125,6 +136,9 @@ class Host:
 
     def receive(self, datagram: Datagram, now: int) -> None:
         """Hand a datagram that has arrived to the machine."""
+        if self._pauses:
+            self._put_aside(datagram, now)
+            return
         self._order = Order.RECEIVED
         self._reading = datagram
         source = self._journal.numbers.get(datagram.uid.source, 0)
@@ -143,6 +157,8 @@ class Host:
         self._order = Order.FAULT
         self.up = False
         self._timers.clear()
+        self._pauses.clear()
+        self._inbox.clear()
         if state == "kept":
             self._saved = self._dump(now)
         elif state == "wiped":
@@ -165,6 +181,49 @@ class Host:
         checkpoint = None if self._saved is None else self._saved.machine
         self._tell(Restarted(boot=self.boot, checkpoint=checkpoint), now)
         self._settle(now)
+
+    def strike(self, strike: Strike, now: int) -> State | None:
+        """Let a fault begin; return what survives if that is a crash."""
+        del now
+        if isinstance(strike.fault, PauseFault) and self.up:
+            self._pauses.add(strike.name)
+        return None
+
+    def relieve(self, strike: Strike, now: int) -> None:
+        """Let a fault end; when the last pause has, what came in it is handled now, in order."""
+        if strike.name not in self._pauses:
+            return
+        self._pauses.remove(strike.name)
+        if self._pauses:
+            return
+        inbox, self._inbox = self._inbox, []
+        for late in inbox:
+            if isinstance(late, Datagram):
+                self.receive(late, now)
+            else:
+                self.handle(late, now)
+
+    def _put_aside(self, datagram: Datagram, now: int) -> None:
+        if len(self._inbox) < INBOX_MAX:
+            self._inbox.append(datagram)
+            return
+        self._journal.log(
+            now,
+            Order.RECEIVED,
+            self.number,
+            kind="refused",
+            subject=uid_text(datagram.uid),
+            detail=("inbox",),
+        )
+
+    def drained(self, now: int) -> bool:
+        """Whether it is down for good."""
+        del now
+        return False
+
+    def watch(self, name: str, now: int) -> None:
+        """Look at the battery of a name again when it may be empty."""
+        raise NotImplementedError(f"{self.name} has no battery {name!r} at {now}")
 
     def _own_record(self, record: Record, now: int) -> None:
         raise NotImplementedError(f"{self.name} knows no record {record[3]!r} at {now}")

@@ -77,8 +77,10 @@ class VirtualDriver:
     def _register(self) -> None:
         for number in self._hosts:
             self.kernel.register(number, self._host_record)
+        struck = self._faults.hit
         for number in self.carrier.network.by_number:
-            self.kernel.register(number, self.carrier.handle)
+            handle = self._faults.handle_link if number in struck else self.carrier.handle
+            self.kernel.register(number, handle)
         self._observer_number = len(self.journal.names)
         self.kernel.register(self._observer_number, self._evaluate)
 
@@ -90,7 +92,7 @@ class VirtualDriver:
             self.kernel.post(due)
         self._schedule_evaluation(0)
         for device in self.devices:
-            device.first_frame()
+            device.begin()
 
     def run_slice(self, count: int) -> int:
         """Dispatch at most `count` records up to the end of the run; return how many."""

@@ -17,6 +17,7 @@ from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
 from simedge.drivers.lookahead import Horizon, LearnerDoor, ProxyItems
 from simedge.drivers.observer import Observer
+from simedge.drivers.plight import Plight
 from simedge.drivers.tally import DeviceTally, Tally
 from simedge.drivers.virtual import VirtualDriver
 from simedge.kernel import Kernel
@@ -152,24 +153,32 @@ class _Builder:
     def build(self) -> tuple[VirtualDriver, Tally]:
         scenario, members = self.scenario, self.world.members
         machine = open_server(scenario.protocol, self.ground, devices=len(members) - 1)
-        devices = [self._device(member) for member in members[1:]]
+        faults = self._faults()
+        devices = [self._device(member, faults) for member in members[1:]]
         self.tally.devices = [device.account for device in devices]
         self.tally.rule = devices[0].learner.rule
-        plan = plan_faults(
-            scenario.faults, members, streams=self.streams, duration_ns=scenario.duration
-        )
         driver = VirtualDriver(
             self.kernel,
             server=ServerHost(self._place(0, machine)),
             devices=devices,
             carrier=self.carrier,
             observer=self._observer(devices),
-            faults=Faults(plan, self.journal),
+            faults=faults,
             journal=self.journal,
             knowledge=self.knowledge,
             duration_ns=scenario.duration,
         )
         return driver, self.tally
+
+    def _faults(self) -> Faults:
+        plan = plan_faults(
+            self.scenario.faults,
+            self.world.members,
+            links=self.world.network.links,
+            streams=self.streams,
+            duration_ns=self.scenario.duration,
+        )
+        return Faults(plan, self.journal, carrier=self.carrier, streams=self.streams)
 
     def _place(self, number: int, machine: Machine) -> Place:
         return Place(
@@ -217,7 +226,7 @@ class _Builder:
             tau_ns=int(period),
         )
 
-    def _device(self, member: Member) -> DeviceHost:
+    def _device(self, member: Member, faults: Faults) -> DeviceHost:
         scenario, settings = self.scenario, self.world.devices[member.number]
         learner = self._learner(member.name)
         machine = open_device(
@@ -243,15 +252,18 @@ class _Builder:
             stepped=stepped,
         )
         links = self.world.network.links_of(member.number)
+        meter = Meter(settings, speeds, number=member.number, links=links)
         return DeviceHost(
             self._place(member.number, machine),
             device=device,
             door=door,
             learner=learner,
             feed=Feed(self.sensor, member.name, prepare=learner.prepare, executor=self.executor),
-            meter=Meter(settings, speeds, number=member.number, links=links),
+            settings=settings,
+            meter=meter,
+            plight=Plight(member.name, self.streams, meter=meter),
             account=self._account(member.name, settings, learner),
-            checkpoints=any(fault.state == "checkpoint" for fault in scenario.faults),
+            checkpoints=faults.need_checkpoints,
         )
 
     def _together(self, learner: DeviceLearner) -> Callable[[Sequence[Any]], None] | None:

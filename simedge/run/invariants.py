@@ -172,6 +172,7 @@ class Audit:
         self.bits = 0
         self._now = 0
         self._sent: set[str] = set()
+        self._said: set[tuple[str, ...]] = set()
         self._merged: set[tuple[str, str]] = set()
         self._transfers: dict[str, int] = {}
         self._newest: dict[tuple[str, ...], int] = {}
@@ -207,7 +208,23 @@ class Audit:
         source, destination, cls, boot, seq, fragment, resend = _uid(uid)
         again = isinstance(detail, tuple) and "retransmission" in detail
         if target.split(".", maxsplit=1)[0] == source and fragment == resend == "0" and not again:
+            self._said_look(target, (source, cls, boot, seq), destination)
+
+    def _said_look(self, target: str, message: tuple[str, ...], destination: str) -> None:
+        """See that numbers rise, in what is new to all and in what is said to the same again.
+
+        What went to others before may come late to this one: it joined late, or was away.
+        """
+        source, cls, boot, seq = message
+        here = (*message, destination)
+        told = message in self._said
+        if told and here not in self._said:
+            key = ("seq", source, destination, cls, boot)
+            self._newest[key] = max(int(seq), self._newest.get(key, 0))
+        elif told or len(self._said) < _WATCHED_MAX:
             self._rises(("seq", source, destination, cls, boot), int(seq), target)
+        if len(self._said) < _WATCHED_MAX:
+            self._said |= {message, here}
 
     def _transfer_look(self, target: str, kind: str, uid: str, *, detail: Value) -> None:
         if kind == "transfer-started":

@@ -18,7 +18,7 @@ from simedge.run.findings import Finding, findings
 from simedge.run.overrides import Override, OverrideError
 from simedge.run.problems import Path, Problem, ScenarioError, path_text
 from simedge.run.schema import scenario_schema
-from simedge.run.sense import sense
+from simedge.run.sense import notes, sense
 from simedge.run.settings import ScenarioSettings
 from simedge.run.yaml_reader import Document, parse, read_file
 from simedge.run.yaml_writer import dump
@@ -116,7 +116,10 @@ def read(source: str | FilePath, *, overrides: Iterable[Override] = ()) -> Loade
 def _build(document: Document, asked: Iterable[Override]) -> Loaded:
     reading = _Reading(document)
     reading.change(asked)
-    return Loaded(scenario=reading.validate(), notes=tuple(reading.notes))
+    reading.take_in_topology()
+    scenario = reading.validate()
+    odd = [reading.note(path, text) for path, text in notes(scenario)]
+    return Loaded(scenario=scenario, notes=(*reading.notes, *odd))
 
 
 class _Reading:
@@ -140,6 +143,29 @@ class _Reading:
                 self.problems.append(Problem(source=source, place=None, path="", message=message))
             else:
                 self._set[path] = override.label
+
+    def take_in_topology(self) -> None:
+        """Put what a topology file says into the scenario, which then stands without it."""
+        topology = self.data.get("topology")
+        other = ("topology", "path") in self._set
+        if not isinstance(topology, dict) or topology.get("kind") != "file":
+            return
+        name, form = topology.get("path"), topology.get("format", "auto")
+        if not isinstance(name, str) or (topology.get("edges") is not None and not other):
+            return
+        # Its readers need networkx, which most scenarios do without.
+        from simedge.world.topology_files import TopologyFileError, read_edges  # noqa: PLC0415
+
+        # What stands in the file is relative to it; what was set is relative to where we are.
+        given = other or ("topology",) in self._set
+        folder = FilePath() if given else FilePath(self.document.source).parent
+        try:
+            edges = read_edges(folder / name, str(form))
+        except TopologyFileError as error:
+            self.problems.append(self._problem(("topology", "path"), str(error)))
+        else:
+            taken = {**topology, "edges": [list(edge) for edge in edges]}
+            self.data = {**self.data, "topology": taken}
 
     def validate(self) -> Scenario:
         scenario, found = self._attempt()
@@ -184,6 +210,10 @@ class _Reading:
             if path[:length] in self._set:
                 return self._set[path[:length]]
         return None
+
+    def note(self, path: Path, message: str) -> str:
+        """Return a remark with its place."""
+        return self._problem(path, message).line()
 
     def _problem(self, path: Path, message: str, *, key: bool = False) -> Problem:
         label = self._label(path)

@@ -13,11 +13,13 @@ from simedge.protocol.settings import ElalSettings, FixedSettings
 from simedge.run.findings import Finding
 from simedge.run.problems import Path, did_you_mean
 from simedge.run.settings import ScenarioSettings
-from simedge.world.settings import SmallWorldSettings
+from simedge.world.fault_sense import fault_problems, late_faults, link_problems, names_links
+from simedge.world.topology_sense import topology_problems
+from simedge.world.topology_settings import FileSettings, UplinkedSettings
 
 _EVALUATIONS_MAX = 100_000
 
-__all__ = ["device_names", "sense"]
+__all__ = ["device_names", "notes", "sense"]
 
 _CLASSES = 10  # of every sensor that there is
 _USABLE_PERCENT = 70
@@ -29,14 +31,19 @@ def sense(scenario: ScenarioSettings) -> list[Finding]:
     found = [
         *_ids(scenario),
         *_evaluations(scenario),
-        *_fault_names(scenario),
+        *_faults(scenario),
         *_references(scenario),
         *_datagrams(scenario),
         *_shares(scenario),
         *_sources(scenario),
         *_memory(scenario),
     ]
-    return found or [*_reach(scenario)]
+    return found or [*_reach(scenario)] or [*_links_named(scenario)]
+
+
+def notes(scenario: ScenarioSettings) -> list[tuple[Path, str]]:
+    """Return what is allowed but hardly meant."""
+    return list(late_faults(scenario.faults, scenario.duration))
 
 
 def device_names(scenario: ScenarioSettings) -> list[str]:
@@ -62,25 +69,18 @@ def _ids(scenario: ScenarioSettings) -> Iterator[Finding]:
             yield ("devices", index, "id"), "sense", f"a device is called {group.id!r} already"
 
 
-def _fault_names(scenario: ScenarioSettings) -> Iterator[Finding]:
-    counts = Counter(fault.name for fault in scenario.faults)
-    for index, fault in enumerate(scenario.faults):
-        if counts[fault.name] > 1:
-            text = f"two faults are called {fault.name!r}; names key their draws: give each its own"
-            yield ("faults", index, "name"), "sense", text
+def _faults(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that faults hit what there is."""
+    for path, text in fault_problems(scenario.faults, scenario.devices):
+        yield path, "sense", text
 
 
 def _references(scenario: ScenarioSettings) -> Iterator[Finding]:
-    """See that every device named in an override or a fault exists."""
+    """See that every device named in an override exists."""
     known = [group.id for group in scenario.devices] + device_names(scenario)
     named: list[tuple[Path, tuple[str, ...]]] = [
         (("links", "overrides", i, "devices"), override.devices)
         for i, override in enumerate(scenario.links.overrides)
-    ]
-    named += [
-        (("faults", i, "devices"), fault.devices)
-        for i, fault in enumerate(scenario.faults)
-        if isinstance(fault.devices, tuple)
     ]
     known_set = frozenset(known)
     for path, names in named:
@@ -167,18 +167,29 @@ def _most_bytes(scenario: ScenarioSettings) -> int | None:
 
 
 def _reach(scenario: ScenarioSettings) -> Iterator[Finding]:
-    """See that every device has a path to the server."""
-    topology, devices = scenario.topology, len(device_names(scenario))
-    if not isinstance(topology, SmallWorldSettings):
-        return
-    if devices <= topology.neighbours:
-        text = f"{topology.neighbours} neighbours need more than {devices} devices"
-        yield ("topology", "neighbours"), "sense", text
-    elif topology.uplinks != "all" and topology.uplinks > devices:
-        text = f"{topology.uplinks} uplinks for {devices} devices"
-        yield ("topology", "uplinks"), "sense", text
-    elif topology.uplinks != "all":
+    """See that the topology can be, and that every device has a path to the server."""
+    topology = scenario.topology
+    found = list(topology_problems(topology, scenario.devices))
+    yield from ((("topology", *path), "sense", text) for path, text in found)
+    some = isinstance(topology, UplinkedSettings) and topology.uplinks != "all"
+    if not found and (some or (isinstance(topology, FileSettings) and topology.edges)):
         yield from _cut_off(scenario)
+
+
+def _links_named(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that every link named in a fault exists; only then the topology is drawn."""
+    unread = isinstance(scenario.topology, FileSettings) and scenario.topology.edges is None
+    if unread or not names_links(scenario.faults):
+        return
+    from simedge.core.streams import Streams  # noqa: PLC0415
+    from simedge.world.topology import edges, roster  # noqa: PLC0415
+
+    members = roster(scenario.devices)
+    pairs = edges(scenario.topology, members, Streams(scenario.seed))
+    ends = [pair for u, v in pairs for pair in ((u, v), (v, u))]
+    links = [f"{members[u].name}.{members[v].name}" for u, v in ends]
+    for path, text in link_problems(scenario.faults, links):
+        yield path, "sense", text
 
 
 def _cut_off(scenario: ScenarioSettings) -> Iterator[Finding]:
@@ -198,4 +209,5 @@ def _cut_off(scenario: ScenarioSettings) -> Iterator[Finding]:
     lost = [member.name for member in members if member.number not in reached]
     if lost:
         text = f"no path from {', '.join(lost[:5])} to the server"
-        yield ("topology", "uplinks"), "sense", f"{text} ({len(lost)} unreachable)"
+        key = "path" if isinstance(scenario.topology, FileSettings) else "uplinks"
+        yield ("topology", key), "sense", f"{text} ({len(lost)} unreachable)"

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.errors import SimedgeError
-from simedge.core.records import SECOND_NS
-from simedge.world.settings import ComputeName, ComputeSettings
+from simedge.core.records import SECOND_NS, Due, Order
+from simedge.world.settings import ComputeName, ComputeSettings, DeviceSettings
 
-__all__ = ["BOARDS", "Board", "ComputeError", "board", "paced_ns", "work_ns"]
+__all__ = ["BOARDS", "Board", "ComputeError", "board", "pace_dues", "paced_ns", "work_ns"]
 
 _MILLION: Final = 1_000_000
 
@@ -122,6 +122,19 @@ class Board:
             Throttle and background load: time over nominal time, in millionths.
         """
         return paced_ns(nominal_ns + self.overhead_ns, pace_ppm) if nominal_ns else 0
+
+
+def pace_dues(settings: DeviceSettings, number: int) -> tuple[Due, ...]:
+    """Return the records ``pace`` of a device: from when on heat or other load slows it how much.
+
+    The payload is what slows it, and time over nominal time in millionths.
+    """
+    sources = (("heat", settings.throttle), ("load", settings.background))
+    return tuple(
+        Due(step.at, Order.CAPACITY, number, "pace", (source, round(step.factor * _MILLION)))
+        for source, steps in sources
+        for step in steps
+    )
 
 
 def paced_ns(nominal_ns: int, pace_ppm: int) -> int:

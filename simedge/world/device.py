@@ -89,6 +89,7 @@ class Device:
         "jobs",
         "number",
         "pace_ppm",
+        "paused",
         "up",
         "update_ns",
         "volleys",
@@ -114,6 +115,7 @@ class Device:
         self.jobs = 0
         self.volleys = 0
         self.pace_ppm = 1_000_000
+        self.paused = False
         self.update_ns = array("q")
         self._workshop = workshop
         self._queue = queue
@@ -153,11 +155,14 @@ class Device:
         self._calls.append(job)
 
     def start(self, now: int) -> tuple[Due, ...]:
-        """Start the next job if there is one and none runs; cut a stretch that is in the way."""
+        """Start the next job if there is one and none runs; cut a stretch that is in the way.
+
+        One that is `paused` starts none.
+        """
         running = self._running
         if running is not None:
             return self._cut(running, now) if len(running.works) > 1 else ()
-        job = self._pick() if self.up else None
+        job = self._pick() if self.up and not self.paused else None
         if job is None:
             return ()
         self._running = running = _Running(job, self._works(job), [], now, self.pace_ppm)
@@ -218,7 +223,7 @@ class Device:
         self._calls.clear()
         self._rows = []
         self._frame_turn = False
-        self.up = False
+        self.up = self.paused = False
         self._down_since = now
         return tuple(Dropped(frame, "crash") for frame in lost)
 
@@ -298,7 +303,7 @@ class Device:
     def _cut(self, running: _Running, now: int) -> tuple[Due, ...]:
         """End a stretch with the row that is running, if the next ones must wait or change."""
         works, ends = running.works, running.ends
-        if running.pace_ppm != self.pace_ppm:
+        if self.paused or running.pace_ppm != self.pace_ppm:
             left = bisect_left(ends, now) + 1  # a fault: it comes before rows that end now
         elif self._frames:
             left = bisect_right(ends, now) + 1

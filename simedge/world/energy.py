@@ -167,6 +167,12 @@ class Meter:
         for link, _ in tailed:
             link.airs += (self._air,)
 
+    @property
+    def peak_uw(self) -> int:
+        """Power of the board with everything at work at once."""
+        air_uw = sum(max(0, power_uw) for _, power_uw in self._links)
+        return self._board.busy_uw + air_uw + self._tail.tail_uw + self._always_uw
+
     def read(self, now: int, *, on_ns: int, busy_ns: int) -> Energy:
         """Return the energy since the start of the run.
 

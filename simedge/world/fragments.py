@@ -77,10 +77,10 @@ class Fragments:
         self._cut += 1
         self._pieces[OFFERED] += count
 
-    def copied(self, whole: Whole) -> None:
-        """Note that a copy of a fragment is under way, too."""
-        whole.left += 1
-        self._pieces[DUPLICATED] += 1
+    def copied(self, whole: Whole, copies: int) -> None:
+        """Note that copies of a fragment are under way, too."""
+        whole.left += copies
+        self._pieces[DUPLICATED] += copies
 
     def gone(self, piece: Datagram, end: int, fates: list[Fate]) -> None:
         """Note that a fragment was lost, and to what end it came."""

@@ -5,6 +5,7 @@ What a driver needs::
     link.offer(datagram, now)        -> Step   queue or refuse; schedules the end of service
     link.handle(kind, payload, now)  -> Step   "served": fate; schedules the arrival; "free": next
     link.land(flight, now)           -> (Datagram | None, Step)   at "arrive"; None: none is whole
+    link.degrade(strain), link.restore(name)   a fault begins and ends
     link.go_down(now)                -> Step   what is in flight is lost
     link.come_back(now)              -> Step   what the queue kept is served
     link.tally()                     -> Tally  counts, with the identity of conservation
@@ -27,27 +28,16 @@ from functools import lru_cache
 
 from simedge.core.records import Due, Order
 from simedge.core.streams import Streams, bernoulli_threshold
-from simedge.world.accounts import (
-    DELIVERED,
-    DOWN,
-    DUPLICATED,
-    ENDS,
-    LOST,
-    MTU,
-    OFFERED,
-    QUEUE_DROP,
-    AirTime,
-    Tally,
-    new_counts,
-    tally,
-)
+from simedge.world.accounts import ENDS, OFFERED, AirTime, Tally
+from simedge.world.books import Books
 from simedge.world.datagrams import NOTHING, Datagram, Fate, Flight, LinkError, Step
 from simedge.world.draws import Draws, Words
-from simedge.world.fragments import Fragments, cut, room
+from simedge.world.fragments import cut, room
 from simedge.world.jitter import open_jitter
 from simedge.world.loss import ALWAYS, NEVER, Loss, open_loss
 from simedge.world.profiles import LinkModel
 from simedge.world.rates import Capacity, fixed, weather
+from simedge.world.strains import PROMPT, Lag, Strain, Strains
 
 __all__ = ["Link"]
 
@@ -83,11 +73,10 @@ class Link:
     """
 
     __slots__ = (
-        "_attempt", "_busy_ns", "_capacity", "_chances", "_counts", "_draws", "_flights",
-        "_fragments", "_free_ns", "_jitter", "_last_ns", "_loss", "_queue", "_queued_bytes",
-        "_random", "_served_ns", "_service", "_service_lost", "_service_words", "_ticket",
-        "_waits", "_weather", "airs", "begun", "dst", "model", "name", "number", "src", "tries",
-        "up",
+        "_attempt", "_books", "_busy_ns", "_chances", "_counts", "_draws", "_flights", "_free_ns",
+        "_jitter", "_last_ns", "_loss", "_queue", "_queued_bytes", "_random", "_served_ns",
+        "_service", "_service_lost", "_service_words", "_strains", "_ticket", "_waits", "_weather",
+        "airs", "begun", "capacity", "dst", "model", "name", "number", "src", "tries", "up",
     )  # fmt: skip
 
     def __init__(  # noqa: PLR0913 -- a link is all of these
@@ -112,7 +101,8 @@ class Link:
         self.begun = 0
         self.airs: tuple[AirTime, ...] = ()
         self._busy_ns = 0
-        self._capacity = capacity or fixed(model.rate_bps, model.spread)
+        self.capacity = capacity or fixed(model.rate_bps, model.spread)
+        self._strains: Strains | None = None
         self._weather = weather(capacity)
         self.tries = 0
         self._random = streams
@@ -123,7 +113,6 @@ class Link:
         self._queue: deque[Datagram] | None = None
         self._queued_bytes = 0
         self._flights: dict[int, Datagram] | None = None
-        self._fragments: Fragments | None = None
         self._service: Datagram | None = None
         self._service_lost = False
         self._service_words: Words | None = None
@@ -133,7 +122,8 @@ class Link:
         self._waits = False
         self._last_ns = 0
         self._ticket = 0
-        self._counts = new_counts()
+        self._books = Books(number)
+        self._counts = self._books.counts
 
     def offer(self, datagram: Datagram, now: int) -> Step:
         """Take a datagram in, or refuse it: ``sent``, perhaps followed by ``lost``."""
@@ -159,9 +149,9 @@ class Link:
         words, self._service_words = self._service_words, None
         fates: list[Fate] = []
         if self._service_lost:
-            self._lose(datagram, "loss", fates)
+            self._books.lost(datagram, "loss", fates)
             step = Step((), tuple(fates))
-        elif self._chances is None:
+        elif self._chances is None and self._strains is None:
             step = _new(Step, ((self._fly(datagram, words, now),), (), ()))
         else:
             step = self._travel(datagram, words, now)
@@ -175,14 +165,24 @@ class Link:
             return None, NOTHING
         if not flights:
             self._flights = None  # an empty dictionary keeps its table
-        counts = self._counts
-        counts[DELIVERED] += 1
-        counts[ENDS + DELIVERED] += datagram.wire_bytes
-        if self._fragments is None or datagram.whole is None:
-            return datagram, NOTHING
-        fates: list[Fate] = []
-        joined = self._fragments.land(datagram, now, fates)
-        return joined, Step((), tuple(fates))
+        return self._books.landed(datagram, now)
+
+    def flying(self, flight: Flight) -> Datagram | None:
+        """Return a datagram that is in flight, or None if it was lost on the way."""
+        return None if self._flights is None else self._flights.get(flight.ticket)
+
+    def degrade(self, strain: Strain) -> None:
+        """Let a fault have its way with what is served from now on."""
+        self._strain((self._strains or Strains(self.capacity)).plus(strain))
+
+    def restore(self, name: str) -> None:
+        """End the fault of a name."""
+        if self._strains is not None:
+            self._strain(self._strains.without(name))
+
+    def _strain(self, strains: Strains) -> None:
+        self._strains = strains or None
+        self.capacity = strains.capacity
 
     def go_down(self, now: int, *, flush: bool = False) -> Step:
         """Go down: what is in service and in flight is lost.
@@ -206,7 +206,7 @@ class Link:
             self._queued_bytes = 0
         fates: list[Fate] = []
         for datagram in gone:
-            self._lose(datagram, "down", fates)
+            self._books.lost(datagram, "down", fates)
         return Step((), tuple(fates))
 
     def come_back(self, now: int) -> Step:
@@ -225,20 +225,13 @@ class Link:
         """Return what became of everything offered so far."""
         service = () if self._service is None else (self._service,)
         waiting = (tuple(self._queue or ()), service, tuple((self._flights or {}).values()))
-        books = tally(self._counts, waiting)
-        return books if self._fragments is None else self._fragments.joined(books, waiting)
+        return self._books.tally(waiting)
 
     def _offer_fragments(self, datagram: Datagram, mtu: int, now: int) -> Step:
         """Cut a datagram and offer its fragments; ``sent`` is told once, with all their bytes."""
         model = self.model
         pieces = cut(datagram, room(mtu, model.header, ip=model.ip), model.header)
-        if self._fragments is None:
-            self._fragments = Fragments(self.number, model.reassembly_ns)
-        self._fragments.offered(len(pieces))
-        size = sum(piece.wire_bytes for piece in pieces)
-        self._counts[OFFERED] += len(pieces)
-        self._counts[ENDS + OFFERED] += size
-        sent = datagram._replace(wire_bytes=size)
+        sent = datagram._replace(wire_bytes=self._books.cut(pieces, model.reassembly_ns))
         fates = [Fate("sent", self.number, sent, datagram.cause)]
         entered = (self._enter(piece, now, fates) for piece in pieces)
         dues = tuple(due for due in entered if due is not None)
@@ -248,7 +241,7 @@ class Link:
         """Serve, queue or refuse a datagram."""
         cause = self._refusal(datagram, now)
         if cause:
-            self._lose(datagram, cause, fates)
+            self._books.lost(datagram, cause, fates)
             return None
         if self._service is None and now >= self._free_ns:
             return self._begin(datagram, now, fates)
@@ -303,10 +296,10 @@ class Link:
 
         None: it would never end, and is lost at once.
         """
-        finish_ns, size = self._capacity.finish_ns, datagram.wire_bytes
+        finish_ns, size = self.capacity.finish_ns, datagram.wire_bytes
         end = finish_ns(now, size)
         if end is None:
-            self._lose(datagram, "trace_end", fates)
+            self._books.lost(datagram, "trace_end", fates)
             return None
         self.begun += 1
         self._service_words = None
@@ -345,32 +338,43 @@ class Link:
         return words[0] < threshold
 
     def _travel(self, datagram: Datagram, words: Words | None, now: int) -> Step:
+        fates: list[Fate] = []
+        strains = self._strains
+        if strains is not None and strains.lose(datagram, now):
+            self._books.lost(datagram, "loss", fates)
+            return Step((), tuple(fates))
         words = words or self._words(datagram)
         duplicate, corrupt = self._chances or (NEVER, NEVER)
-        fates = []
         twice = words[2] < duplicate
         if twice:
-            self._counts[DUPLICATED] += 1
-            self._counts[ENDS + DUPLICATED] += datagram.wire_bytes
-            if datagram.whole is not None and self._fragments is not None:
-                self._fragments.copied(datagram.whole)
-            fates.append(Fate("duplicated", self.number, datagram, copies=1))
+            self._books.copied(datagram, 1, fates)
+        lag = PROMPT if strains is None else strains.lag(datagram)
+        sent = datagram
         if words[3] < corrupt and datagram.data:
             datagram = self._keyed().flip(datagram, self._attempt)
+        if strains is not None:
+            datagram = strains.alter(datagram)
+        if datagram is not sent:
             fates.append(Fate("corrupted", self.number, datagram))
-        dues = [self._fly(datagram, words, now)]
+        dues = [self._fly(datagram, words, now, lag=lag)]
         if twice:
-            dues.append(self._fly(datagram, self._words(datagram, copy=1), now))
+            dues.append(self._fly(datagram, self._words(datagram, copy=1), now, lag=lag))
+        copies = () if strains is None else strains.copies(datagram)
+        if copies:
+            self._books.copied(datagram, len(copies), fates)
+        for again, age_ns in copies:
+            dues.append(self._fly(datagram, again, now, lag=(age_ns, True)))
         return Step(tuple(dues), tuple(fates))
 
-    def _fly(self, datagram: Datagram, words: Words | None, now: int) -> Due:
-        model = self.model
+    def _fly(self, datagram: Datagram, words: Words | None, now: int, *, lag: Lag = PROMPT) -> Due:
+        model, (later_ns, free) = self.model, lag
         known_ns = None if self._weather is None else self._weather.delay_ns(now)
         at = now + (model.delay_ns if known_ns is None else known_ns)
         if self._jitter is not None:
             word = (words or self._words(datagram))[1]
             at = max(now, at + self._jitter.offset_ns(word))
-        if model.fifo:
+        at += later_ns
+        if model.fifo and not free:
             at = self._last_ns = max(at, self._last_ns)
         # Tickets of services and flights come from one counter: an original and its copy differ.
         self._ticket += 1
@@ -387,14 +391,3 @@ class Link:
         if self._draws is None:
             self._draws = Draws(self._random, self.name)
         return self._draws
-
-    def _lose(self, datagram: Datagram, cause: str, fates: list[Fate]) -> None:
-        end = _CAUSES[cause]
-        self._counts[end] += 1
-        self._counts[ENDS + end] += datagram.wire_bytes
-        fates.append(Fate("lost", self.number, datagram, cause))
-        if datagram.whole is not None and self._fragments is not None:
-            self._fragments.gone(datagram, end, fates)
-
-
-_CAUSES = {"loss": LOST, "queue_drop": QUEUE_DROP, "down": DOWN, "mtu": MTU, "trace_end": LOST}

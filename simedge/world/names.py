@@ -1,4 +1,4 @@
-"""Names as settings write them."""
+"""Names as they are written: of device groups, and of everything that keys a random stream."""
 
 from typing import Annotated
 

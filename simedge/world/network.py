@@ -5,7 +5,9 @@ What a driver needs::
     step = network.send(datagram, source, now)  # first hop; path[-1] is the receiver
     step = network.handle(due.target, due.kind, due.payload, now=due.at)  # "served", "edges-*"
     datagram, step = network.arrive(flight, now)  # at kind "arrive": here, or passed on
-    step = network.set_device_up(number, up, now)  # crash, restart: links, routes, holds
+    step = network.device_down(number, now)  # crash: links, routes, holds; device_up: restart
+    step = network.sever(link, name, now, silent=...)  # a fault; mend ends it
+    network.clog(link, until_ns, paced=...)  # nothing is delivered until then
 
 Each step has `dues` to schedule, `fates` to log (sent, lost, duplicated, corrupted) and `changes`
 of paths in use. Kinds whose target is a link's number: ``served``; a device's number:
@@ -13,14 +15,15 @@ of paths in use. Kinds whose target is a link's number: ``served``; a device's n
 
 A link is up while both its ends are. When a device dies, what is in flight around it is lost and
 its own queues go with it; others still send there (``down``) until `misses` hellos are missed.
-Then its edges leave the graph; they return one hello after it is back. A device without a path
-holds `hold_datagrams`, then drops (``no_route``).
+Then its edges leave the graph; they return one hello after it is back. A link that a fault severs
+fares alike. A device without a path holds `hold_datagrams`, then drops (``no_route``).
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from simedge.core.records import Due, Order
+from simedge.world.clogs import Clog
 from simedge.world.datagrams import (
     NOTHING,
     Datagram,
@@ -32,6 +35,7 @@ from simedge.world.datagrams import (
 )
 from simedge.world.links import Link
 from simedge.world.routing import Routes
+from simedge.world.strains import Silence
 
 __all__ = ["Network"]
 
@@ -58,6 +62,8 @@ class Network:
     __slots__ = (
         "_around",
         "_between",
+        "_clogs",
+        "_cuts",
         "_dead",
         "_detect_ns",
         "_held",
@@ -94,6 +100,8 @@ class Network:
         self._held: dict[int, list[Datagram]] = {}
         self._dead: set[int] = set()
         self._lives: dict[int, int] = {}
+        self._cuts: dict[int, dict[str, bool]] = {}
+        self._clogs: dict[int, Clog] = {}
 
     def send(self, datagram: Datagram, source: int, now: int) -> Step:
         """Put a datagram on the first link of the way from `source` to ``path[-1]``."""
@@ -110,6 +118,8 @@ class Network:
     def arrive(self, flight: Flight, now: int) -> tuple[Datagram | None, Step]:
         """Take an arrival: the datagram if it is for the device here, else what becomes of it."""
         link = self.by_number[flight.link]
+        if self._clogs and (at := self._held_until(flight, now)) is not None:
+            return None, Step((Due(at, Order.RECEIVED, link.dst, "arrive", flight),))
         datagram, step = link.land(flight, now)
         if datagram is None or datagram.path[-1] == link.dst:
             return datagram, step
@@ -118,18 +128,49 @@ class Network:
     def handle(self, target: int, kind: str, payload: object, *, now: int) -> Step:
         """Take a record of a link or of the routes."""
         link = self.by_number.get(target)
-        if link is not None:
+        if link is not None and kind not in _KINDS:
             return link.handle(kind, payload, now)
         if kind not in _KINDS:
             raise LinkError(f"the network knows no record {kind!r} for number {target}")
         if payload != self._lives.get(target, 0):
             return NOTHING  # it came back, or died again, in between
-        edges = [(link.src, link.dst) for link in self._around.get(target, ())]
+        links = self._around.get(target, ()) if link is None else (link,)
         if kind == "edges-lost":
-            return Step(changes=self.routes.remove(edges))
-        # An edge to another dead device returns with that one.
-        alive = [edge for edge in edges if self._dead.isdisjoint(edge)]
+            return Step(changes=self.routes.remove((each.src, each.dst) for each in links))
+        # An edge to another dead device returns with that one, one that is severed when it is not.
+        alive = [(each.src, each.dst) for each in links if self._whole(each)]
         return self._release(now, self.routes.restore(alive))
+
+    def sever(self, number: int, name: str, now: int, *, silent: bool) -> Step:
+        """Let nothing through a link: it is down, or in silence what it served is lost."""
+        link, cuts = self.by_number[number], self._cuts.setdefault(number, {})
+        first = not cuts
+        cuts[name] = silent
+        fates: tuple[Fate, ...] = ()
+        if silent:
+            link.degrade(Silence(name))
+        else:
+            fates = link.go_down(now).fates
+        at = now + self._detect_ns
+        return Step((self._watch(number, at, "edges-lost"),) if first else (), fates)
+
+    def mend(self, number: int, name: str, now: int) -> Step:
+        """End what `sever` began; the link is whole when all that severed it has ended."""
+        link, cuts = self.by_number[number], self._cuts[number]
+        dues: tuple[Due, ...] = ()
+        if cuts.pop(name):
+            link.restore(name)
+        elif self._lets_in(link):
+            dues = link.come_back(now).dues
+        if not cuts:
+            del self._cuts[number]
+            dues += (self._watch(number, now + self._hello_ns, "edges-back"),)
+        return Step(dues)
+
+    def clog(self, number: int, until_ns: int, *, paced: bool) -> None:
+        """Hold what arrives over a link until then; release it at once, or at its rate."""
+        capacity = self.by_number[number].capacity if paced else None
+        self._clogs[number] = Clog(until_ns, capacity, before=self._clogs.get(number))
 
     def device_down(self, number: int, now: int) -> Step:
         """Take the links of a device down, with what is on them and what it holds."""
@@ -148,7 +189,7 @@ class Network:
         self._dead.remove(number)
         dues = [self._watch(number, now + self._hello_ns, "edges-back")]
         for link in self._around.get(number, ()):
-            if self._dead.isdisjoint((link.src, link.dst)):
+            if self._lets_in(link):
                 dues += link.come_back(now).dues
         return Step(tuple(dues))
 
@@ -175,6 +216,23 @@ class Network:
         """Return the links on which datagrams or bytes are missing, with how many: none."""
         found = ((link.name, link.tally().imbalance()) for link in self.links)
         return {name: missing for name, missing in found if missing != (0, 0)}
+
+    def _held_until(self, flight: Flight, now: int) -> int | None:
+        clog = self._clogs.get(flight.link)
+        datagram = self.by_number[flight.link].flying(flight)
+        if clog is None or datagram is None:
+            return None
+        return clog.hold(flight.ticket, datagram, now)
+
+    def _lets_in(self, link: Link) -> bool:
+        """Whether nothing keeps a link down."""
+        return self._dead.isdisjoint((link.src, link.dst)) and all(
+            self._cuts.get(link.number, {}).values()
+        )
+
+    def _whole(self, link: Link) -> bool:
+        """Whether hellos get through a link."""
+        return self._dead.isdisjoint((link.src, link.dst)) and link.number not in self._cuts
 
     def _watch(self, number: int, at: int, kind: str) -> Due:
         life = self._lives[number] = self._lives.get(number, 0) + 1

@@ -1,6 +1,7 @@
 """Capacity: how long a link takes to serialise. Constant here; recordings have their own laws."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from functools import lru_cache
 from typing import Final, Protocol, runtime_checkable
 
@@ -16,6 +17,7 @@ __all__ = [
     "Stepping",
     "Weather",
     "fixed",
+    "narrowed",
     "weather",
 ]
 
@@ -54,7 +56,7 @@ class Weather(Protocol):
 
 @runtime_checkable
 class Stepping(Protocol):
-    """What a capacity that changes with time tells of its rate; another keeps the link's own."""
+    """What a capacity tells of its rate; of one that tells nothing a link takes its own."""
 
     def step(self, at_ns: int) -> tuple[int, int | None]:
         """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
@@ -93,6 +95,10 @@ class Constant:
         """Return the end of a serialisation."""
         return begin_ns - (-octets * _SCALE // self.rate_bps)
 
+    def step(self, at_ns: int) -> tuple[int, int | None]:  # noqa: ARG002  one port for all capacities
+        """Return the rate in bit/s at a time, and until when it holds: for ever."""
+        return self.rate_bps, None
+
 
 class LoraAir:
     """Air time of LoRa at 125 kHz, coding 4/5, explicit header, checksum, preamble of 8 symbols.
@@ -125,8 +131,69 @@ class LoraAir:
         symbols = 8 + max(5 * blocks, 0)
         return begin_ns + (49 + 4 * symbols) * self._symbol_ns // 4
 
+    def step(self, at_ns: int) -> tuple[int, int | None]:  # noqa: ARG002  one port for all capacities
+        """Return the nominal rate in bit/s at a time, and until when it holds: for ever."""
+        return self._spread * 100_000 // 2**self._spread, None
+
 
 @lru_cache(maxsize=1024)
 def fixed(rate_bps: int, spread: int | None = None) -> Capacity:
     """Return the one object of a capacity without a memory, which links share."""
     return Constant(rate_bps) if spread is None else LoraAir(spread)
+
+
+class _Slower:
+    """A share of a capacity that knows no time: each serialisation takes so many times longer."""
+
+    __slots__ = ("_own", "_share")
+
+    def __init__(self, own: Capacity, share: Fraction) -> None:
+        self._own, self._share = own, share
+
+    def finish_ns(self, begin_ns: int, octets: int) -> int | None:
+        """Return the end of a serialisation."""
+        end = self._own.finish_ns(begin_ns, octets)
+        share = self._share
+        if end is None:
+            return None
+        return begin_ns - (begin_ns - end) * share.denominator // share.numerator
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
+        return _part(self._own, self._share, at_ns)
+
+
+class _Thinner:
+    """A share of a recorded capacity, s W(t): the end of n octets is that of n / s, rounded up."""
+
+    __slots__ = ("_own", "_share")
+
+    def __init__(self, own: Capacity, share: Fraction) -> None:
+        self._own, self._share = own, share
+
+    def finish_ns(self, begin_ns: int, octets: int) -> int | None:
+        """Return the end of a serialisation; None: never."""
+        share = self._share
+        return self._own.finish_ns(begin_ns, -(-octets * share.denominator // share.numerator))
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
+        return _part(self._own, self._share, at_ns)
+
+
+def _part(own: Capacity, share: Fraction, at_ns: int) -> tuple[int, int | None]:
+    """Return the share of a rate, at least 1 bit/s of any."""
+    rate, until = own.step(at_ns) if isinstance(own, Stepping) else (0, None)
+    return max(int(rate * share), min(rate, 1)), until
+
+
+def narrowed(capacity: Capacity, share: Fraction) -> Capacity:
+    """Return what is left of a capacity.
+
+    Examples
+    --------
+    >>> narrowed(Constant(10_000_000), Fraction(1, 2)).finish_ns(0, 1500)
+    2400000
+    """
+    timeless = isinstance(capacity, Constant | LoraAir | _Slower)
+    return _Slower(capacity, share) if timeless else _Thinner(capacity, share)

@@ -1,7 +1,8 @@
 """A link on which every message meets its recorded fate, told by its name.
 
 It has neither queue nor rate: a message comes after its recorded delay or is lost at once. Its
-radio is billed for as long as the rate of the model takes, one message at a time.
+radio is billed for as long as the rate of the model takes, one message at a time. Of faults, those
+act that lose, hold or cut.
 """
 
 from collections.abc import Mapping
@@ -60,7 +61,7 @@ class RecordedLink(Link):
             If the recording does not know it.
         """
         if not self.up:
-            self._lose(datagram, "down", fates)
+            self._books.lost(datagram, "down", fates)
             return None
         key = ("/".join(map(str, datagram.uid)), self.name)
         if key not in self._delays_ns:
@@ -69,8 +70,9 @@ class RecordedLink(Link):
             )
         self._bill(datagram, now)
         delay_ns = self._delays_ns[key]
-        if delay_ns is None:
-            self._lose(datagram, "loss", fates)
+        strained = self._strains is not None and self._strains.lose(datagram, now)
+        if delay_ns is None or strained:
+            self._books.lost(datagram, "loss", fates)
             return None
         self._ticket += 1
         if self._flights is None:
@@ -80,7 +82,7 @@ class RecordedLink(Link):
         return Due(now + delay_ns, Order.RECEIVED, self.dst, "arrive", flight)
 
     def _bill(self, datagram: Datagram, now: int) -> None:
-        end = self._capacity.finish_ns(now, datagram.wire_bytes)
+        end = self.capacity.finish_ns(now, datagram.wire_bytes)
         assert end is not None
         self.begun += 1
         self.tries += 1

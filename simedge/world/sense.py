@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from simedge.world.compute import ComputeError, board
+from simedge.world.fault_sense import fault_problems
 from simedge.world.settings import (
     DeviceSettings,
     FaultSettings,
@@ -17,6 +18,7 @@ from simedge.world.settings import (
     SmallWorldSettings,
     TopologySettings,
 )
+from simedge.world.topology_settings import UplinkedSettings
 
 __all__ = ["Problem", "problems"]
 
@@ -42,7 +44,7 @@ def problems(
         *_of_server(server),
         *_of_topology(topology, sum(d.count for d in devices)),
         *_of_links(links, devices),
-        *_of_faults(faults, devices),
+        *(Problem(*found) for found in fault_problems(faults, devices)),
     )
 
 
@@ -72,12 +74,12 @@ def _of_server(server: ServerSettings | None) -> Iterator[Problem]:
 
 
 def _of_topology(topology: TopologySettings, count: int) -> Iterator[Problem]:
-    if not isinstance(topology, SmallWorldSettings):
-        return
-    if topology.neighbours >= count:
+    if isinstance(topology, SmallWorldSettings) and topology.neighbours >= count:
         what = f"{topology.neighbours} neighbours need more devices than {count}"
         yield Problem(("topology", "neighbours"), what)
-    if topology.uplinks != "all" and topology.uplinks > count:
+    if not isinstance(topology, UplinkedSettings) or topology.uplinks == "all":
+        return
+    if topology.uplinks > count:
         what = f"{topology.uplinks} uplinks need as many devices, there are {count}"
         yield Problem(("topology", "uplinks"), what)
 
@@ -88,26 +90,6 @@ def _of_links(links: LinksSettings, devices: Sequence[DeviceSettings]) -> Iterat
         for j, name in enumerate(override.devices):
             if not _known(name, counts):
                 yield Problem(("links", "overrides", i, "devices", j), _unknown(name, counts))
-
-
-def _of_faults(
-    faults: Sequence[FaultSettings], devices: Sequence[DeviceSettings]
-) -> Iterator[Problem]:
-    counts = {d.id: d.count for d in devices}
-    total = sum(counts.values())
-    seen = Counter[str]()
-    for i, fault in enumerate(faults):
-        seen[fault.name] += 1
-        if seen[fault.name] > 1:
-            what = f"the name {fault.name!r} is given twice: names key the draws of a fault"
-            yield Problem(("faults", i, "name"), what)
-        if isinstance(fault.devices, int) and fault.devices > total:
-            what = f"{fault.devices} devices cannot crash, there are {total}"
-            yield Problem(("faults", i, "devices"), what)
-        if isinstance(fault.devices, tuple):
-            for j, name in enumerate(fault.devices):
-                if not _known(name, counts):
-                    yield Problem(("faults", i, "devices", j), _unknown(name, counts))
 
 
 def _known(name: str, counts: Mapping[str, int]) -> bool:

@@ -4,12 +4,12 @@ These models are the schema. They hold what was written and nothing derived: pro
 in by `simedge.world.profiles`, cross-checks between sections are in `simedge.world.sense`.
 """
 
-from fractions import Fraction
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simedge.core.quantities import Duration, Power, Settings, Share, Size
+from simedge.core.quantities import Duration, Energy, Power, Settings, Size
+from simedge.world.fault_settings import CrashSettings, FaultSettings
 from simedge.world.link_settings import (
     LinkOverride,
     LinkSettings,
@@ -17,7 +17,8 @@ from simedge.world.link_settings import (
     ProfileName,
     TraceSettings,
 )
-from simedge.world.names import DeviceId, Name
+from simedge.world.names import DeviceId
+from simedge.world.topology_settings import SmallWorldSettings, StarSettings, TopologySettings
 
 __all__ = [
     "ComputeName",
@@ -28,6 +29,7 @@ __all__ = [
     "LinkOverride",
     "LinkSettings",
     "LinksSettings",
+    "PaceStep",
     "ProfileName",
     "RadioName",
     "ServerSettings",
@@ -78,6 +80,15 @@ class ComputeSettings(Settings):
     """Power of the board when computing."""
 
 
+class PaceStep(Settings):
+    """From a time on, computing takes so many times as long."""
+
+    at: Duration
+    """From when."""
+    factor: float = Field(ge=1, le=1_000)
+    """Times as long; 1 is the end of it."""
+
+
 class DeviceSettings(Settings):
     """A group of equal devices, named ``<id>-1`` to ``<id>-<count>``."""
 
@@ -99,6 +110,20 @@ class DeviceSettings(Settings):
     """What sending and receiving costs; `auto` goes by the profile of each link."""
     radio_in_idle: bool = True
     """Whether the idle power of the board includes its idle radio."""
+    battery: Annotated[Energy, Field(gt=0)] | None = None
+    """Charge at the start; the device stops for good when its board has used it up."""
+    throttle: tuple[PaceStep, ...] = ()
+    """How much heat slows it, step by step."""
+    background: tuple[PaceStep, ...] = ()
+    """How much other load slows it, step by step; both multiply."""
+
+    @model_validator(mode="after")
+    def _steps_in_order(self) -> Self:
+        for steps in (self.throttle, self.background):
+            times = [step.at for step in steps]
+            if times != sorted(set(times)):
+                raise ValueError("steps of throttle and background must rise in time")
+        return self
 
 
 class ServerSettings(Settings):
@@ -106,76 +131,3 @@ class ServerSettings(Settings):
 
     compute: Literal["free"] | ComputeName | ComputeSettings = "free"
     """`free`: merging and aggregating take no time."""
-
-
-class _RoutedSettings(Settings):
-    """What every topology has: how routes are chosen and mended."""
-
-    route: Literal["hops", "latency", "etx"] = "hops"
-    """Cost of a path: hops, propagation delay, or expected transmissions."""
-    hello: Duration = Field(default=1_000_000_000, gt=0)
-    """Period of the hello messages that watch a neighbour."""
-    misses: int = Field(default=3, ge=1, le=100)
-    """Missed hellos after which an edge leaves the graph."""
-    hold_datagrams: int = Field(default=16, ge=0, le=10_000)
-    """Datagrams that a device keeps while it has no path."""
-
-
-class StarSettings(_RoutedSettings):
-    """Every device has a link to the server and no other."""
-
-    kind: Literal["star"] = "star"
-    """This kind."""
-
-
-class SmallWorldSettings(_RoutedSettings):
-    """A ring lattice of devices, some edges rewired (Watts and Strogatz 1998), with uplinks."""
-
-    kind: Literal["small-world"]
-    """This kind."""
-    neighbours: int = Field(default=4, ge=2, le=1_000, multiple_of=2)
-    """Neighbours of a device in the ring before rewiring, an even number."""
-    rewire: Share = Fraction(1, 10)
-    """Probability that an edge is rewired."""
-    uplinks: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
-    """Devices with a link to the server: all, or a number chosen by draws."""
-
-
-TopologySettings = Annotated[StarSettings | SmallWorldSettings, Field(discriminator="kind")]
-"""Who has a link to whom."""
-
-
-class CrashSettings(Settings):
-    """Devices, or the server, stop at once and may come back."""
-
-    kind: Literal["crash"]
-    """This kind."""
-    name: Name = "crash"
-    """Keys the fault's draws; no two faults share a name."""
-    devices: Annotated[
-        Annotated[int, Field(ge=0)] | Share | tuple[Name, ...] | None,
-        Field(union_mode="left_to_right"),
-    ] = None
-    """A number of them, a share (rounded up), or groups and devices by name."""
-    server: bool = False
-    """Crash the server instead."""
-    at: Duration
-    """When."""
-    for_: Annotated[Duration, Field(gt=0)] | None = Field(default=None, alias="for")
-    """How long; without it, to the end."""
-    every: Annotated[Duration, Field(gt=0)] | None = None
-    """Again and again with this period."""
-    state: Literal["kept", "checkpoint", "wiped"] = "checkpoint"
-    """What survives: everything, the last local checkpoint, or the boot alone."""
-
-    @model_validator(mode="after")
-    def _one_target(self) -> Self:
-        if (self.devices is None) is not self.server:
-            raise ValueError("crash needs either devices or server: true")
-        if self.every is not None and (self.for_ is None or self.for_ >= self.every):
-            raise ValueError("crash with every needs a shorter for")
-        return self
-
-
-FaultSettings = CrashSettings
-"""What goes wrong, and when."""

@@ -6,7 +6,7 @@ other flow it thus ends in the very nanosecond of the exact law. What flows get 
 
 - the share of the air that a duty cycle allows; in the pause after a datagram nothing;
 - with hop ARQ, one part in (1 - p^(R+1)) / (1 - p), the mean number of tries;
-- nothing while the link is down.
+- nothing while the link is down, or a fault silences it.
 """
 
 from fractions import Fraction
@@ -75,7 +75,7 @@ class SharedLink(Link):
 
     def flow_bps(self, now: int) -> tuple[int, int | None]:
         """Return what it gives to flows in bit/s, and until when; None: until it goes down."""
-        if not self.up:
+        if not self.up or self._strained() == 1:
             return 0, None
         if now < self._free_ns and self._service is None:
             return 0, self._free_ns
@@ -118,7 +118,7 @@ class SharedLink(Link):
         datagram, self._service, self._service_words = self._service, None, None
         assert datagram is not None
         fates: list[Fate] = []
-        self._lose(datagram, "trace_end", fates)
+        self._books.lost(datagram, "trace_end", fates)
         step = Step((), tuple(fates))
         return step if self._queue is None else self._and_next(self._queue, step, now)
 
@@ -143,7 +143,8 @@ class SharedLink(Link):
         loss = mean_loss(self.model.loss)
         if self._weather is not None and isinstance(self.model.loss, TraceLoss):
             loss = Fraction(self._weather.loss_below(now), ALWAYS)
-        return loss_left(loss, self.model.retries)
+        left = loss_left(loss, self.model.retries)
+        return 1 - (1 - left) * (1 - self._strained())
 
     @override
     def busy_ns(self, now: int) -> int:
@@ -161,8 +162,12 @@ class SharedLink(Link):
             self._served_ns = max(self._served_ns, now)
         return super().go_down(now, flush=flush)
 
+    def _strained(self) -> Fraction:
+        """Return the mean loss that faults add."""
+        return Fraction(0) if self._strains is None else self._strains.loss_mean
+
     def _rate(self, now: int) -> tuple[int, int | None]:
-        capacity = self._capacity
+        capacity = self.capacity
         rate, until = (
             capacity.step(now) if isinstance(capacity, Stepping) else (self.model.rate_bps, None)
         )

@@ -7,18 +7,36 @@ from 1 by their position in the file.
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations, product
 from typing import Final, assert_never
 
 from simedge.core.streams import Stream, Streams, bernoulli_threshold, happens, integer_between
 from simedge.world.datagrams import LinkError
-from simedge.world.settings import (
-    DeviceSettings,
+from simedge.world.settings import DeviceSettings
+from simedge.world.topology_settings import (
+    CompleteSettings,
+    FileSettings,
+    GeometricSettings,
+    RingSettings,
     SmallWorldSettings,
     StarSettings,
+    TiersSettings,
     TopologySettings,
+    UplinkedSettings,
 )
 
-__all__ = ["SERVER", "Member", "choose", "edges", "roster", "small_world"]
+__all__ = [
+    "SERVER",
+    "Member",
+    "choose",
+    "edges",
+    "geometric",
+    "name_word",
+    "ring",
+    "roster",
+    "small_world",
+    "tiers",
+]
 
 SERVER: Final = "server"
 
@@ -54,12 +72,13 @@ def choose(names: Sequence[str], count: int, stream: Stream) -> tuple[str, ...]:
     The word of a name has w1 = first 8 bytes, little-endian, of the SHA-256 of the name, so
     another device changes no other device's word.
     """
-    ranked = sorted(names, key=lambda name: (stream.words(_name64(name))[0], name))
+    ranked = sorted(names, key=lambda name: (stream.words(name_word(name))[0], name))
     chosen = frozenset(ranked[:count])
     return tuple(name for name in names if name in chosen)
 
 
-def _name64(name: str) -> int:
+def name_word(name: str) -> int:
+    """Return the number of a name in draws: the same whoever else is there."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little")
 
 
@@ -73,20 +92,105 @@ def edges(
     LinkError
         If the devices are too few for the topology.
     """
-    names = [m.name for m in members[1:]]
-    numbers = {m.name: m.number for m in members}
+    devices = len(members) - 1
     match settings:
         case StarSettings():
-            return tuple((0, number) for number in range(1, len(members)))
+            found = [(0, number) for number in range(1, devices + 1)]
         case SmallWorldSettings():
-            count = len(names) if settings.uplinks == "all" else settings.uplinks
-            if count > len(names):
-                raise LinkError(f"uplinks must be at most {len(names)} devices, got {count}")
-            uplinks = choose(names, count, streams.stream("topology", "small-world", "uplinks"))
-            ups = [(0, numbers[name]) for name in uplinks]
-            return tuple(ups + small_world(settings, devices=len(names), streams=streams))
+            found = _uplinks(settings, members, streams)
+            found += small_world(settings, devices=devices, streams=streams)
+        case RingSettings():
+            found = _uplinks(settings, members, streams) + ring(devices)
+        case CompleteSettings():
+            pairs = list(combinations(range(1, devices + 1), 2))
+            found = _uplinks(settings, members, streams) + pairs
+        case GeometricSettings():
+            near = geometric(settings, members, streams=streams)
+            found = _uplinks(settings, members, streams) + near
+        case TiersSettings():
+            found = tiers(settings, members)
+        case FileSettings():
+            found = _listed(settings, members)
         case _:
             assert_never(settings)
+    return tuple(found)
+
+
+def _uplinks(
+    settings: UplinkedSettings, members: Sequence[Member], streams: Streams
+) -> list[tuple[int, int]]:
+    """Return the edges to the server: of all devices, or of those that draws choose."""
+    names = [m.name for m in members[1:]]
+    count = len(names) if settings.uplinks == "all" else settings.uplinks
+    if count > len(names):
+        raise LinkError(f"uplinks must be at most {len(names)} devices, got {count}")
+    chosen = frozenset(choose(names, count, streams.stream("topology", settings.kind, "uplinks")))
+    return [(0, m.number) for m in members[1:] if m.name in chosen]
+
+
+def ring(devices: int) -> list[tuple[int, int]]:
+    """Return the edges of a ring of devices, ascending; two devices have one edge.
+
+    Examples
+    --------
+    >>> ring(4)
+    [(1, 2), (1, 4), (2, 3), (3, 4)]
+    """
+    pairs = {(min(i, i % devices + 1), max(i, i % devices + 1)) for i in range(1, devices + 1)}
+    return sorted((i, j) for i, j in pairs if i != j)
+
+
+def geometric(
+    settings: GeometricSettings, members: Sequence[Member], *, streams: Streams
+) -> list[tuple[int, int]]:
+    """Return the edges between devices within the radius (Gilbert 1961), ascending.
+
+    The place of a device is a draw keyed by its name, words 0 and 1 in units of 2^-64 of the side,
+    so another device moves none. Distances are compared exactly. A grid of cells as wide as the
+    radius leaves only neighbours to look at.
+    """
+    stream = streams.stream("topology", "geometric", "places")
+    reach = int(settings.radius * 2**64)
+    squared = (settings.radius * 2**64) ** 2
+    cells: dict[tuple[int, int], list[tuple[int, int, int]]] = {}
+    found = []
+    for member in members[1:]:
+        x, y, *_ = stream.words(name_word(member.name))
+        column, row = x // max(1, reach), y // max(1, reach)
+        around = product(range(column - 1, column + 2), range(row - 1, row + 2))
+        for number, u, v in (other for cell in around for other in cells.get(cell, ())):
+            if (x - u) ** 2 + (y - v) ** 2 <= squared:
+                found.append((number, member.number))
+        cells.setdefault((column, row), []).append((member.number, x, y))
+    return sorted(found)
+
+
+def tiers(settings: TiersSettings, members: Sequence[Member]) -> list[tuple[int, int]]:
+    """Return the edges from the server to the gateways and from these to all others, ascending.
+
+    The others take the gateways in turn, each its `homes` next ones.
+    """
+    gateways = [m.number for m in members if m.group in settings.gateways]
+    if settings.homes > len(gateways):
+        raise LinkError(f"{settings.homes} homes need as many gateways, got {len(gateways)}")
+    others = [m.number for m in members[1:] if m.group not in settings.gateways]
+    homes = [
+        (gateways[(i + home) % len(gateways)], number)
+        for i, number in enumerate(others)
+        for home in range(settings.homes)
+    ]
+    return sorted([(0, g) for g in gateways] + [(min(pair), max(pair)) for pair in homes])
+
+
+def _listed(settings: FileSettings, members: Sequence[Member]) -> list[tuple[int, int]]:
+    if settings.edges is None:
+        raise LinkError(f"the topology file {settings.path} has not been read")
+    number = {m.name: m.number for m in members}
+    unknown = sorted({name for edge in settings.edges for name in edge if name not in number})
+    if unknown:
+        raise LinkError(f"{settings.path} names no device: {', '.join(unknown[:5])}")
+    pairs = {(number[u], number[v]) for u, v in settings.edges}
+    return sorted({(min(pair), max(pair)) for pair in pairs})
 
 
 def small_world(

@@ -11,7 +11,6 @@ import pytest
 from worlds import SPIKING, Run, lossy, records_of, run
 
 from simedge.run.invariants import check_records
-from simedge.run.scenario import Scenario
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -120,9 +119,9 @@ def test_adding_a_device_leaves_the_fates_of_other_links_unchanged():
         return sent, lost
 
     sent, lost = fates(lossy(topology={"kind": "star"}))
-    text = lossy(topology={"kind": "star"}).dump()
-    one_more = "id: box, count: 3, compute: cpu-large}\n- {id: box2"
-    more = Scenario.parse(text.replace("id: box", one_more))
+    cams = {"id": "cam", "count": 2, "compute": "cpu-small", "memory": "512 MiB"}
+    boxes = {"id": "box", "count": 3, "compute": "cpu-large", "memory": "2 GiB"}
+    more = lossy(topology={"kind": "star"}, devices=[cams, boxes])
     sent_more, lost_more = fates(more)
     common = [uid for uid in sent if sent_more.get(uid) == sent[uid]]
     assert len(common) > 5

@@ -189,3 +189,36 @@ def test_the_radio_is_billed_for_the_bytes_of_a_transfer(monkeypatch):
     # 1.14 W while sending, .94 W while receiving, less .82 W that the idle board includes.
     assert tally.devices[0].radio_fj == 320_000 * S + 120_000 * ack_ns
     assert tally.devices[1].radio_fj == 0
+
+
+DOWN_LINK = {"kind": "link-down", "links": ["cam-1.server"], "at": "500 ms", "for": "2 s"}
+SLOW_LINK = {
+    "kind": "bandwidth", "links": ["cam-1.server"], "at": "500 ms", "for": "500 ms", "factor": "50%",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fault", "end"),
+    [
+        # Half of it, two seconds of nothing, the other half.
+        (DOWN_LINK, 3 * S),
+        # Half of it, half a second at half the rate, and a quarter.
+        (SLOW_LINK, 1250 * MS),
+    ],
+)
+def test_a_fault_of_a_link_holds_a_transfer_back_and_no_longer(monkeypatch, fault, end):
+    scripts = {1: [(0, 0, MEGABYTE, "reliable")]}
+    _, machines, *_ = wired(monkeypatch, scripts, links=star(up="8 Mbit/s"), faults=[fault])
+    assert received(machines) == {(0, MEGABYTE): end}
+    assert machines[1].told == [(end, "outcome", 1, True)]
+
+
+@pytest.mark.parametrize("mode", ["refuse", "drop"])
+def test_a_partition_stops_a_transfer_whether_or_not_anybody_is_told(monkeypatch, mode):
+    fault = {
+        "kind": "partition", "groups": [["cam-1"], ["server"]], "mode": mode,
+        "at": "500 ms", "for": "2 s",
+    }  # fmt: skip
+    scripts = {1: [(0, 0, MEGABYTE, "reliable")]}
+    _, machines, *_ = wired(monkeypatch, scripts, links=star(up="8 Mbit/s"), faults=[fault])
+    assert received(machines) == {(0, MEGABYTE): 3 * S}

@@ -204,6 +204,34 @@ BROKEN = {
         "state: kept}\n  - {kind: crash, devices: 1, at: 1 s}",
         ["23:5 faults[0].name: two faults are called 'crash'", "24:5 faults[1].name: two faults"],
     ),
+    "a fault of devices that are not there": (
+        "devices: 10%, at",
+        "devices: 50, at",
+        ["23:28 faults[0].devices: 50 devices asked for, there are 6"],
+    ),
+    "an unknown kind of fault": (
+        "{kind: crash, devices: 10%",
+        "{kind: partitoin, devices: 10%",
+        ["23:5 faults[0]: unknown kind 'partitoin' (did you mean 'partition'?)"],
+    ),
+    "an unknown key of a fault": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: loss, maen: 10%, at: 5 s}",
+        [
+            "23:5 faults[0].mean: is missing",
+            "23:18 faults[0].maen: unknown key (did you mean 'mean'?)",
+        ],
+    ),
+    "a partition of strangers": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: partition, groups: [[cam, bix-1]], at: 5 s}",
+        ["23:38 faults[0].groups[0][1]: no device or group 'bix-1' (did you mean 'box-1'?)"],
+    ),
+    "a fault of a link that is not there": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: flap, links: [cam-1.sever], up: 1 s, down: 1 s, at: 5 s}",
+        ["23:26 faults[0].links[0]: no link 'cam-1.sever' (did you mean 'cam-1.server'?)"],
+    ),
     "a device that nothing reaches": (
         "topology: {kind: star}",
         "topology: {kind: small-world, neighbours: 6}",

@@ -88,9 +88,16 @@ def test_a_device_without_a_limit_may_hold_anything() -> None:
     assert check_tally(tally)[1] == []
 
 
-def sent(at: int, seq: int, *, link: str = "cam-1.server", boot: int = 1) -> LogRecord:
+def sent(
+    at: int, seq: int, *, link: str = "cam-1.server", boot: int = 1, cause: str = "payload"
+) -> LogRecord:
     uid = f"cam-1/server/token/{boot}/{seq}/0/0"
-    return LogRecord(at, 5, link, "sent", uid, (0, "payload", 100, 128))
+    return LogRecord(at, 5, link, "sent", uid, (0, cause, 100, 128))
+
+
+def told(at: int, seq: int, *, to: str, boot: int = 1) -> LogRecord:
+    uid = f"server/{to}/prior/{boot}/{seq}/0/0"
+    return LogRecord(at, 5, f"server.{to}", "sent", uid, (1, "payload", 100, 128))
 
 
 def received(at: int, seq: int) -> LogRecord:
@@ -134,10 +141,29 @@ def test_a_right_log_breaks_nothing() -> None:
     assert check_records([odd, *RIGHT]) == []
 
 
+def test_a_message_may_reach_somebody_late() -> None:
+    first = [told(seq, seq, to="cam-1") for seq in (1, 2, 3)]
+    late = [told(9, seq, to="box-1") for seq in (3, 1, 2)]
+    again = [told(10, seq, to="box-1", boot=2) for seq in (1, 2)]
+    assert check_records([*first, *late, told(10, 4, to="box-1"), *again]) == []
+
+
+def test_tries_of_a_hop_are_no_new_messages() -> None:
+    assert check_records([sent(1, 1), sent(1, 1, cause="retransmission"), sent(2, 2)]) == []
+
+
 WRONG = {
     "time that falls": ([sent(5, 1), sent(4, 2)], "time"),
     "a sequence number used again": ([sent(1, 1), sent(2, 1)], "seq rises"),
     "a sequence number that falls": ([sent(1, 2), sent(2, 1)], "seq rises"),
+    "a message told late, and then again": (
+        [told(1, 2, to="cam-1"), told(2, 2, to="box-1"), told(3, 2, to="box-1")],
+        "seq rises",
+    ),
+    "a new message below one that was told late": (
+        [told(1, 2, to="cam-1"), told(2, 2, to="box-1"), told(3, 1, to="box-1")],
+        "seq rises",
+    ),
     "a message out of nothing": ([received(1, 1)], "causality"),
     "a token that counts twice": ([sent(1, 1), merged(2, 1), merged(3, 1)], "once"),
     "a version that falls": ([published(1, 2), published(2, 1)], "version rises"),

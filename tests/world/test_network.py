@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simedge.core.streams import Streams
-from simedge.world.datagrams import LinkError, RouteChange
+from simedge.world.datagrams import NOTHING, LinkError, RouteChange
 from simedge.world.links import Link
 from simedge.world.loss_settings import BernoulliLoss, NoLoss
 from simedge.world.network import Network
@@ -249,3 +249,90 @@ def test_routes_are_the_shortest_and_forget_nothing(pairs, random):
     routes.restore([*both(gone), (98, 99)])
     agree()
     assert {pair: routes.path(*pair) for pair in before} == before
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_a_severed_link_is_detected_and_comes_back_like_a_dead_one(crank, datagram, silent):
+    net = network(RING)
+    (number,) = (link.number for link in net.links if (link.src, link.dst) == (2, 1))
+    assert net.routes.path(2, 0) == (1, 0)
+    run = crank(net)
+    times = [2 * S, 4 * S - 1, 4 * S, 6 * S, 9 * S]
+    sends = [(at, sending(net, datagram(i, to=0), 2)) for i, at in enumerate(times, 1)]
+    cut = [
+        (S, lambda now: net.sever(number, "a", now, silent=silent)),
+        (2 * S, lambda now: net.sever(number, "b", now, silent=not silent)),
+        (3 * S, lambda now: net.mend(number, "b", now)),
+        (7 * S, lambda now: net.mend(number, "a", now)),
+    ]
+    run.run([*cut, *sends])
+    # In silence the datagram is served first, and then lost.
+    causes = {1: "down", 2: "loss" if silent else "down"}
+    assert {f.datagram.uid.seq: f.cause for _, f in run.fates if f.kind == "lost"} == causes
+    assert [d.uid.seq for _, d in run.arrived] == [3, 4, 5]
+    assert run.changes == [
+        (4 * S, RouteChange(2, 0, (3, 0))),
+        (8 * S, RouteChange(2, 0, (1, 0))),
+    ]
+    assert net.imbalances() == {}
+
+
+def test_a_severed_link_stays_down_while_any_of_its_ends_is(crank):
+    net = network(RING)
+    (link,) = (link for link in net.links if (link.src, link.dst) == (2, 1))
+    crank(net).run(
+        [
+            (S, lambda now: net.sever(link.number, "a", now, silent=False)),
+            (2 * S, lambda now: net.device_down(1, now)),
+            (3 * S, lambda now: net.mend(link.number, "a", now)),
+        ]
+    )
+    assert not link.up
+    assert net.routes.path(2, 0) == (3, 0)
+    crank(net).run(
+        [
+            (20 * S, lambda now: net.sever(link.number, "b", now, silent=False)),
+            (21 * S, lambda now: net.device_up(1, now)),
+        ]
+    )
+    assert not link.up
+    assert net.routes.path(2, 0) == (3, 0)
+    crank(net).run([(30 * S, lambda now: net.mend(link.number, "b", now))])
+    assert link.up
+    assert net.routes.path(2, 0) == (1, 0)
+
+
+def test_without_any_path_datagrams_wait_until_the_link_is_mended(crank, datagram):
+    net = network([(0, 1)], hold=2)
+    (number,) = (link.number for link in net.links if link.src == 1)
+    run = crank(net)
+    run.run(
+        [
+            (0, sending(net, datagram(0, to=0), 1)),
+            (1, lambda now: net.sever(number, "a", now, silent=True)),
+            *((5 * S + i, sending(net, datagram(i, to=0), 1)) for i in (1, 2, 3)),
+            (9 * S, lambda now: net.mend(number, "a", now)),
+        ]
+    )
+    assert lost(run, "no_route") == [3]
+    assert [(at > 10 * S, d.uid.seq) for at, d in run.arrived] == [(True, 1), (True, 2)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 30), st.integers(100, 2000)), max_size=20),
+    st.booleans(),
+    st.integers(1, 20),
+)
+def test_a_clog_holds_all_and_releases_it_in_order(crank, datagram, sends, paced, long):
+    net = network([(0, 1)])
+    (number,) = (link.number for link in net.links if link.src == 1)
+    begin, end = 5 * MS, (5 + long) * MS
+    run = crank(net)
+    offers = [
+        (at * MS, sending(net, datagram(i, size, to=0), 1))
+        for i, (at, size) in enumerate(sorted(sends))
+    ]
+    run.run([(begin, lambda _: net.clog(number, end, paced=paced) or NOTHING), *offers])
+    assert [d.uid.seq for _, d in run.arrived] == list(range(len(sends)))
+    assert not [at for at, _ in run.arrived if begin < at < end]
+    assert net.imbalances() == {}

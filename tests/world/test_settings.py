@@ -224,6 +224,7 @@ def test_everything_that_makes_no_sense_is_found_at_once():
         ("links", "overrides", 0, "devices", 1),
         ("links", "overrides", 1, "devices", 0),
         ("links", "overrides", 1, "devices", 1),
+        ("faults", 0, "name"),
         ("faults", 0, "devices", 0),
         ("faults", 1, "name"),
         ("faults", 1, "devices"),
