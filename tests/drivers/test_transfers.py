@@ -193,7 +193,8 @@ def test_the_radio_is_billed_for_the_bytes_of_a_transfer(monkeypatch):
 
 DOWN_LINK = {"kind": "link-down", "links": ["cam-1.server"], "at": "500 ms", "for": "2 s"}
 SLOW_LINK = {
-    "kind": "bandwidth", "links": ["cam-1.server"], "at": "500 ms", "for": "500 ms", "factor": "50%",
+    "kind": "bandwidth", "links": ["cam-1.server"], "factor": "50%",
+    "at": "500 ms", "for": "500 ms",
 }  # fmt: skip
 
 
