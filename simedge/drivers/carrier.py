@@ -5,13 +5,15 @@ from types import MappingProxyType
 from typing import Final
 
 from simedge.core.records import Order
-from simedge.drivers.journal import Journal
+from simedge.drivers.journal import Journal, uid_text
+from simedge.drivers.transfer_desk import TransferDesk
 from simedge.kernel.kernel import Record
 from simedge.protocol.machine import Send
 from simedge.world.datagrams import Datagram, Fate, Flight, RouteChange, Step, Uid
 from simedge.world.network import Network
+from simedge.world.transfers import TRANSFER_KINDS, Transfers, Turn
 
-__all__ = ["HEADER_BYTES", "Carrier", "uid_text"]
+__all__ = ["HEADER_BYTES", "Carrier"]
 
 SERVER: Final = 0
 HEADER_BYTES: Final = 28
@@ -19,19 +21,15 @@ HEADER_BYTES: Final = 28
 _CAUSES: Final = MappingProxyType({"report": "ack", "have": "ack", "join": "join", "reply": "join"})
 
 
-def uid_text(uid: Uid) -> str:
-    """Write the name of a datagram as the event log has it."""
-    source, destination, cls, boot, seq, fragment, resend = uid
-    return f"{source}/{destination}/{cls}/{boot}/{seq}/{fragment}/{resend}"
-
-
 class Carrier:
-    """Moves datagrams and keeps the bill.
+    """Moves datagrams and transfers, and keeps the bill.
 
     Parameters
     ----------
     network
         Links and routes.
+    transfers
+        Reliable sends over them.
     post
         Puts a record into the kernel's queue.
     """
@@ -40,15 +38,18 @@ class Carrier:
         self,
         network: Network,
         *,
+        transfers: Transfers,
         post: Callable[[Record], None],
         journal: Journal,
     ) -> None:
         self.network = network
         self._post = post
         self._journal = journal
+        self._transfers = transfers
+        self.desk = TransferDesk(transfers, take=self._carry_out, journal=journal)
 
     def send(self, message: Send, source: int, now: int) -> None:
-        """Send one message of a machine as a datagram."""
+        """Send one message of a machine, as a datagram or as a transfer."""
         names, cls, dst, resend = self._journal.names, message.cls, message.dst, message.resend
         datagram = Datagram(
             uid=Uid(names[source], names[dst], cls, message.boot, message.seq, 0, resend),
@@ -60,12 +61,23 @@ class Carrier:
         )
         if cls == "token" and not resend:
             self._journal.tally.counts.tokens_sent += 1
+        if message.reliability == "reliable":
+            self.desk.start(datagram, message.tag, source=source, now=now)
+            return
         self.take(self.network.send(datagram, source, now), now, Order.RECEIVED)
 
     def handle(self, record: Record, now: int) -> None:
         """Take a record of a link or of the routes."""
         _, order, target, kind, payload = record
-        self.take(self.network.handle(target, kind, payload, now=now), now, order)
+        if kind != "served" and kind in TRANSFER_KINDS:
+            self.desk.handle(record, now)
+            return
+        step = self.network.handle(target, kind, payload, now=now)
+        self.take(step, now, order, at=target)
+
+    def transfer(self, record: Record, now: int) -> Turn:
+        """Take a record of transfers at a device; return what its host has to be told."""
+        return self.desk.handle(record, now)
 
     def arrive(self, record: Record, now: int) -> Datagram | None:
         """Take an arrival; return the datagram if it is for the device here."""
@@ -88,9 +100,16 @@ class Carrier:
         """Take the links of a device down, or bring them back."""
         change = self.network.device_up if up else self.network.device_down
         self.take(change(number, now), now, Order.FAULT)
+        if self._transfers.active:
+            self.desk.set_device_up(number, now, up=up)
 
-    def take(self, step: Step, now: int, order: Order) -> None:
-        """Carry out what an object of the network answered."""
+    def take(self, step: Step, now: int, order: Order, *, at: int | None = None) -> None:
+        """Carry out what an object of the network answered to a record of the target `at`."""
+        if self._transfers.active:
+            step = self._transfers.watch(step, now, at=at)
+        self._carry_out(step, now, order)
+
+    def _carry_out(self, step: Step, now: int, order: Order) -> None:
         dues, fates, changes = step
         for due in dues:
             self._post(due)

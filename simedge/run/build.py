@@ -150,7 +150,12 @@ class _Builder:
         self.journal = Journal(sink, names, self.tally)
         self.kernel = Kernel()
         self.knowledge = Knowledge(self.tally)
-        self.carrier = Carrier(self.world.network, post=self.kernel.post, journal=self.journal)
+        self.carrier = Carrier(
+            self.world.network,
+            transfers=self.world.transfers,
+            post=self.kernel.post,
+            journal=self.journal,
+        )
         self.ground = self._ground()
         self.items: ProxyItems | None = None
         self.horizon: Horizon | None = None

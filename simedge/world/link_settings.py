@@ -8,6 +8,7 @@ from simedge.core.quantities import Duration, Rate, Settings, Share, Size
 from simedge.world.jitter_settings import JitterSettings
 from simedge.world.loss_settings import LossSettings
 from simedge.world.names import Name
+from simedge.world.transfer_settings import TransferSettings
 
 __all__ = [
     "ArqSettings",
@@ -121,6 +122,8 @@ class LinkSettings(Settings):
     """Share of the datagrams that got through in which one bit is flipped."""
     trace: TraceSettings | None = None
     """A recorded network drives the link."""
+    medium: Name | None = None
+    """Name of the air that it shares with all links of this medium; none by default."""
 
 
 class LinkOverride(LinkSettings):
@@ -130,7 +133,7 @@ class LinkOverride(LinkSettings):
     """Groups (`cam`) or devices (`cam-1`)."""
 
 
-class LinksSettings(Settings):
+class LinksSettings(TransferSettings):
     """All links: a default, and overrides, of which later ones win."""
 
     default: LinkSettings = LinkSettings()

@@ -177,6 +177,7 @@ class LinkModel:
     duty: Fraction = _ALWAYS_ON
     spread: int | None = None
     trace: TraceSettings | None = None
+    medium: str | None = None
 
     def __post_init__(self) -> None:
         if self.rate_bps <= 0:
@@ -253,6 +254,7 @@ def resolve(settings: LinkSettings, *, upwards: bool) -> LinkModel:
         duty=given.get("duty", profile.duty),
         spread=None if own_rate else profile.spread,
         trace=trace,
+        medium=settings.medium,
     )
 
 

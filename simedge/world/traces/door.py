@@ -9,7 +9,7 @@ from typing import Literal, get_args
 from simedge.core.streams import Streams, bernoulli_threshold, integer_between
 from simedge.world.capacity import Repeat
 from simedge.world.link_settings import TraceSettings
-from simedge.world.rates import Capacity, Constant
+from simedge.world.rates import Capacity, Constant, Stepping
 from simedge.world.recorded import Fates
 from simedge.world.traces.rows import LOSS_ONE, Direction, Format, TraceError
 from simedge.world.traces.source import open_trace
@@ -32,12 +32,13 @@ class Opened:
 class Followed:
     """One direction of a trace as a link follows it: capacity, and what is known beside it."""
 
-    __slots__ = ("_capacity", "_delay", "_loss", "_phase_ns", "_repeat", "finish_ns")
+    __slots__ = ("_capacity", "_delay", "_loss", "_phase_ns", "_rate_bps", "_repeat", "finish_ns")
 
     def __init__(self, track: Track, *, repeat: Repeat, phase_ns: int, rate_bps: int) -> None:
         known = track.capacity(repeat=repeat, phase_ns=phase_ns)
         self._capacity = known or Constant(rate_bps)
         self.finish_ns = self._capacity.finish_ns
+        self._rate_bps = rate_bps
         self._delay, self._loss = track.delay, track.loss
         self._repeat, self._phase_ns = repeat, phase_ns
 
@@ -45,6 +46,11 @@ class Followed:
     def tells_loss(self) -> bool:
         """Whether the trace says anything of losses."""
         return self._loss is not None
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
+        capacity = self._capacity
+        return capacity.step(at_ns) if isinstance(capacity, Stepping) else (self._rate_bps, None)
 
     def loss_below(self, at_ns: int) -> int:
         """Return the threshold of loss at a time; of a trace without losses 0."""
