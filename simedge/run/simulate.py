@@ -18,6 +18,7 @@ from simedge.learning.ports import LearnerFactory
 from simedge.run.build import build
 from simedge.run.errors import BuildError, StorageError
 from simedge.run.eventlog import Atom, EventLog, LogRecord
+from simedge.run.faulty_disk import open_disk
 from simedge.run.files import Files
 from simedge.run.invariants import Audit, check_bill, check_tally
 from simedge.run.metrics import csv_text
@@ -229,7 +230,7 @@ class Run:
     def _open_directory(self, out: str | Path | None, root: Path | None) -> RunDirectory | None:
         scenario = self.scenario
         own = None if self._learner is None else _name_of(self._learner)
-        files = Files()
+        files = Files(open_disk(scenario.faults, scenario.seed))
         if out is not None:
             return RunDirectory(Path(out), scenario=scenario.dump(), learner=own, files=files)
         if root is None:
