@@ -120,9 +120,10 @@ def convert(
         run = Path(source) if Path(source).is_dir() else None
         found = None if run is not None else _open(source, form)
         step_ns = max(parse_duration_ns(step), 1)
+        damage = None
         with _writing(out) as file:
             if run is not None:
-                write_run(run, file)
+                damage = write_run(run, file)
             elif found is not None:
                 write_trace(
                     found,
@@ -131,6 +132,9 @@ def convert(
                     direction="up" if direction is Way.UP else "down",
                     step_ns=step_ns,
                 )
+        if damage is not None:
+            complain(f"error: {source}: {damage}; the messages up to there are written")
+            raise typer.Exit(Exit.BAD_INPUT)
 
 
 @trace.command()

@@ -17,8 +17,10 @@ from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally
 from simedge.learning.ports import LearnerFactory
 from simedge.run.build import build
-from simedge.run.errors import BuildError
+from simedge.run.errors import BuildError, StorageError
 from simedge.run.eventlog import Atom, EventLog, LogRecord
+from simedge.run.faulty_disk import open_disk
+from simedge.run.files import Files
 from simedge.run.invariants import Audit, check_bill, check_tally
 from simedge.run.metrics import csv_text
 from simedge.run.provenance import provenance
@@ -134,7 +136,6 @@ class Run:
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="simedge-evaluate")
         self._wall_s = 0.0
         self._records = 0
-        self._directory: RunDirectory | None = None
         self._audit = Audit()
         self._tap = tap
         self._learner = learner
@@ -154,15 +155,13 @@ class Run:
             self._executor.shutdown()
             raise BuildError(f"{scenario.name} cannot be built: {error}") from error
         # What a run directory says must lead to the same traces from anywhere, or say it.
-        self.scenario = scenario = scenario.vary(pins) if pins else scenario
-        own = None if learner is None else _name_of(learner)
-        if out is not None:
-            self._directory = RunDirectory(Path(out), scenario=scenario.dump(), learner=own)
-        elif root is not None:
-            name, text = scenario.run_name, scenario.dump()
-            self._directory = RunDirectory.create(name, scenario=text, root=root, learner=own)
-        path = None if self._directory is None else self._directory.log_path
-        self._log = EventLog(path, events=scenario.record.events)
+        self.scenario = scenario.vary(pins) if pins else scenario
+        try:
+            self._directory = self._open_directory(out, root)
+            self._log = self._open_log()
+        except SimedgeError:
+            self._executor.shutdown()
+            raise
 
     def __enter__(self) -> Self:
         """Return the run itself."""
@@ -176,9 +175,15 @@ class Run:
     ) -> None:
         """Let go of files and threads; a run that an error ended is marked as failed."""
         self._executor.shutdown()
-        self._log.close()
-        if self._directory is not None:
-            self._directory.__exit__(kind, error, trace)
+        try:
+            self._log.close()
+        except StorageError:
+            if error is None:
+                raise
+            # What ended the run is what is to be told: as a rule it is this same error.
+        finally:
+            if self._directory is not None:
+                self._directory.__exit__(kind, error, trace)
 
     @property
     def done(self) -> bool:
@@ -233,6 +238,28 @@ class Run:
         self._write(summary, tally, interrupted=interrupted)
         return result
 
+    def _open_directory(self, out: str | Path | None, root: Path | None) -> RunDirectory | None:
+        scenario = self.scenario
+        own = None if self._learner is None else _name_of(self._learner)
+        files = Files(open_disk(scenario.faults, scenario.seed))
+        if out is not None:
+            return RunDirectory(Path(out), scenario=scenario.dump(), learner=own, files=files)
+        if root is None:
+            return None
+        return RunDirectory.create(
+            scenario.run_name, scenario=scenario.dump(), root=root, learner=own, files=files
+        )
+
+    def _open_log(self) -> EventLog:
+        directory, events = self._directory, self.scenario.record.events
+        if directory is None:
+            return EventLog(events=events)
+        try:
+            return EventLog(directory.log_path, events=events, files=directory.files)
+        except StorageError as error:
+            directory.fail(error)
+            raise
+
     def _result(self, summary: Mapping[str, Any], *, interrupted: bool) -> Result:
         path = None if self._directory is None else self._directory.path
         records = self._log.reader() if self.scenario.record.events else ()
@@ -249,8 +276,8 @@ class Run:
         if directory is None:
             return
         directory.write("metrics.csv", csv_text(tally.samples))
-        directory.write_json(
-            "provenance.json",
+        directory.write_json("summary.json", summary)
+        directory.write_provenance(
             provenance(
                 seed=self.scenario.seed,
                 started_s=self._began_s,
@@ -258,9 +285,8 @@ class Run:
                 sensors=tally.origin(),
                 traces=self._traces.opened,
                 jitters=[link.model.jitter for link in self.driver.carrier.network.links],
-            ),
+            )
         )
-        directory.write_json("summary.json", summary)
         directory.set_status("interrupted" if interrupted else "done")
 
     def _log_line(  # noqa: PLR0917 -- the fields of a LogSink
