@@ -131,7 +131,7 @@ class RecurrentCircuit:
     @property
     def nbytes(self) -> int:
         """Bytes of all arrays."""
-        return sum(array.nbytes for array in self._arrays)
+        return sum(array.nbytes for array in self._arrays) - self._arrays.marks.nbytes
 
     def learn(self, *, synapses: bool = True, thresholds: bool = True) -> None:
         """Let weights and thresholds change from the next tick on, or hold them."""
@@ -164,9 +164,9 @@ class RecurrentCircuit:
         """Return u of all neurons at a tick if nothing more arrives; changes nothing."""
         place = self._place(name)
         row, population = self._layout.rows[place], self._layout.populations[name]
-        body = self._body(place)
+        body = self._pairs(place, at.BODY)
         start = self._arrays.ints[at.START]
-        v, since = body[:, at.EXCESS].copy(), body[:, at.SINCE].copy()
+        v, since = body[:, at.EXCESS].copy(), body[:, at.SINCE].copy().view(np.int64)
         old = since < start
         v[old], since[old] = -population.rest, start
         leak = self._arrays.real[row[at.TABLE] + 1]
@@ -177,9 +177,10 @@ class RecurrentCircuit:
         place, ints = self._place(name), self._arrays.ints
         law = self._arrays.real[self._layout.rows[place][at.LAW] :]
         clock = ints[at.CLOCK] + ints[at.CLOCK_RUNS] * (tick - ints[at.CLOCK_FROM])
-        body = self._body(place)
-        fallen = law[at.DRIFT] * (clock - body[:, at.FIRED_AT] - 1)
-        return np.maximum(law[at.LOW], body[:, at.THETA] - fallen)
+        bars = self._pairs(place, at.BAR)
+        fired = bars[:, at.FIRED_AT].copy().view(np.int64)
+        fallen = law[at.DRIFT] * (clock - 1 - fired)
+        return np.maximum(law[at.LOW], bars[:, at.THETA] - fallen)
 
     def set_rule(self, projection: int, rule: PairRule) -> None:
         """Change the amounts and bounds of a rule, from the next volley on; decays stay."""
@@ -194,9 +195,9 @@ class RecurrentCircuit:
             raise CircuitError(f"there is no population {name!r}")
         return self._layout.names.index(name)
 
-    def _body(self, place: int) -> NDArray[np.float64]:
-        first, size = self._layout.rows[place][at.BODY], self._layout.sizes[place]
-        return self._arrays.real[first : first + 4 * size].reshape(size, at.BODY_FIELDS)
+    def _pairs(self, place: int, field: int) -> NDArray[np.float64]:
+        first, size = self._layout.rows[place][field], self._layout.sizes[place]
+        return self._arrays.real[first : first + 2 * size].reshape(size, 2)
 
     def _turn_pages(self) -> None:
         self._arrays, left = make_room(self._arrays, self._layout, usual_room(self._layout))

@@ -1,16 +1,17 @@
 """Who fires: touched neurons decay to now, take in their drive, cross or not, and are reset."""
-# ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
+# ruff: noqa: PLR0917, FBT003 - compiled kernels take no keyword-only arguments
 
 import math
 from typing import Final
 
 import numpy as np
 
-from simedge.core.native_cache import native_part
+from simedge.core.native_cache import native_inside, native_part
 from simedge.neurons.decay import TABLE_TICKS
-from simedge.neurons.kinds import Index, Whole
+from simedge.neurons.kinds import Index, Real, Whole
 from simedge.neurons.recurrent.places import (
     ADAPTS,
+    BAR,
     BODY,
     CELL,
     CLOCK,
@@ -38,66 +39,92 @@ from simedge.neurons.recurrent.places import (
 __all__ = ["adapt", "fire", "leak_over", "put_in_order", "threshold_at"]
 
 _ONE: Final = Index(1)
+_TWO: Final = Index(2)
 _FOUR: Final = Index(4)
 _SINCE: Final = Index(1)
-_THETA: Final = Index(2)
-_FIRED_AT: Final = Index(3)
+_FIRED_AT: Final = Index(1)
 
 
-@native_part
-def leak_over(c: Arrays, pop: Whole, ticks: Whole) -> float:
+@native_inside
+def leak_over(c: Arrays, pop: Whole, ticks: Whole) -> Real:
     """Return γ^ticks of a population."""
     if ticks <= TABLE_TICKS:
         return c.real[Index(c.plan[pop + TABLE] + ticks)]
     return math.exp(ticks * c.real[c.plan[pop + LAW] + LEAK_LOG])
 
 
-@native_part
+@native_inside
 def clock_at(c: Arrays, now: Whole) -> Whole:
     """Return the clock of thresholds, which stands still while they are frozen."""
     return c.ints[CLOCK] + c.ints[CLOCK_RUNS] * (now - c.ints[CLOCK_FROM])
 
 
-@native_part
-def threshold_at(c: Arrays, pop: Whole, neuron: Whole, now: Whole) -> float:
+@native_inside
+def threshold_at(c: Arrays, pop: Whole, neuron: Whole, now: Whole) -> Real:
     """Return θ of a neuron at `now`, before what happens then."""
-    law, body = c.plan[pop + LAW], Index(c.plan[pop + BODY]) + _FOUR * neuron
-    silent = float(clock_at(c, now)) - c.real[body + _FIRED_AT] - 1.0
-    return max(c.real[law + LOW], c.real[body + _THETA] - c.real[law + DRIFT] * silent)
+    law, bar = c.plan[pop + LAW], Index(c.plan[pop + BAR]) + _TWO * neuron
+    silent = float(clock_at(c, now) - 1 - c.marks[bar + _FIRED_AT])
+    return max(c.real[law + LOW], c.real[bar] - c.real[law + DRIFT] * silent)
 
 
-@native_part
+@native_inside
 def fire(c: Arrays, pop: Whole, now: Whole, count: Whole) -> Whole:
-    """Bring the touched neurons to `now`; list those that fire, ascending; return how many.
+    """Bring the touched neurons to `now`; list those that fire; return how many."""
+    c.ints[TOUCHES] += count
+    # One copy each, that it need not ask: constants are compiled in.
+    if c.plan[pop + ADAPTS]:
+        if c.plan[pop + SOFT]:
+            return fire_some(c, pop, now, count, True, True)
+        return fire_some(c, pop, now, count, True, False)
+    if c.plan[pop + SOFT]:
+        return fire_some(c, pop, now, count, False, True)
+    return fire_some(c, pop, now, count, False, False)
+
+
+@native_inside
+def fire_some(c: Arrays, pop: Whole, now: Whole, count: Whole, adapts: Whole, soft: Whole) -> Whole:
+    """Decay, take in, compare, reset.
 
     Relative to rest, v = u - b/(1-γ), a potential only decays: v(n) = v⁺·γ^k + Σ arriving w.
     Whether a neuron fires cannot be foreseen, so nothing branches on it.
     """
-    real, ints, plan = c.real, c.ints, c.plan
-    law, soft, adapts = plan[pop + LAW], plan[pop + SOFT], plan[pop + ADAPTS]
-    cells, bodies, start = Index(plan[pop + CELL]), Index(plan[pop + BODY]), ints[START]
-    rest, reset, fired = real[law + REST], real[law + RESET], Index(plan[pop + FIRED])
-    touched, found = Index(plan[pop + TOUCHED]), Index(0)
+    real, marks, ints, plan, law = c.real, c.marks, c.ints, c.plan, c.plan[pop + LAW]
+    cells, bodies, table = (
+        Index(plan[pop + CELL]),
+        Index(plan[pop + BODY]),
+        Index(plan[pop + TABLE]),
+    )
+    rest, reset = real[law + REST], real[law + RESET]
+    touched, fired, found = Index(plan[pop + TOUCHED]), Index(plan[pop + FIRED]), Index(0)
+    theta, near = real[law + LOW], Index(min(TABLE_TICKS, now - ints[START]))
     for t in range(touched, touched + Index(count)):
         neuron = Index(ints[t])
-        body, cell = bodies + _FOUR * neuron, cells + _FOUR * neuron
-        since, v = np.int64(real[body + _SINCE]), real[body]
-        if since < start:
-            since, v = start, reset
-        v = v * leak_over(c, pop, now - since) + real[cell]
-        theta = threshold_at(c, pop, neuron, now) if adapts else real[body + _THETA]
+        body, cell = bodies + _TWO * neuron, cells + _FOUR * neuron
+        gap = Index(now - marks[body + _SINCE])
+        v = real[body] * real[table + gap] if gap <= near else long_after(c, pop, now, neuron)
+        v += real[cell]
+        if adapts:
+            theta = threshold_at(c, pop, neuron, now)
         fires = v > theta - rest
         real[cell] = 0.0
-        real[body + _SINCE] = float(now)
+        marks[body + _SINCE] = now
         real[body] = (v - theta if soft else reset) if fires else v
-        ints[fired + found] = ints[t]
+        ints[fired + found] = np.int64(neuron)
         found += Index(fires)
-    ints[TOUCHES] += count
-    put_in_order(c, plan[pop + FIRED], np.int64(found))
     return np.int64(found)
 
 
 @native_part
+def long_after(c: Arrays, pop: Whole, now: Whole, neuron: Whole) -> Real:
+    """Return the potential of a neuron that was touched in an earlier frame, or very long ago."""
+    body, law, start = Index(c.plan[pop + BODY]) + _TWO * neuron, c.plan[pop + LAW], c.ints[START]
+    since, v = c.marks[body + _SINCE], c.real[body]
+    if since < start:
+        since, v = start, c.real[law + RESET]
+    return v * leak_over(c, pop, now - since)
+
+
+@native_inside
 def adapt(c: Arrays, pop: Whole, now: Whole, count: Whole) -> None:
     """Move the thresholds of the neurons that fired: θ(n+1) from θ(n)."""
     real, plan, clock = c.real, c.plan, clock_at(c, now)
@@ -107,12 +134,12 @@ def adapt(c: Arrays, pop: Whole, now: Whole, count: Whole) -> None:
     for n in range(begin, begin + count):
         neuron = c.ints[n]
         moved = threshold_at(c, pop, Index(neuron), now) + real[law + STEP] - real[law + DRIFT]
-        body = plan[pop + BODY] + 4 * neuron
-        real[body + THETA] = min(real[law + HIGH], max(real[law + LOW], moved))
-        real[body + FIRED_AT] = float(clock)
+        bar = plan[pop + BAR] + 2 * neuron
+        real[bar + THETA] = min(real[law + HIGH], max(real[law + LOW], moved))
+        c.marks[bar + FIRED_AT] = clock
 
 
-@native_part
+@native_inside
 def put_in_order(c: Arrays, begin: Whole, count: Whole) -> None:
     """Sort a list (Shell 1959); most are short, and then this is sorting by insertion."""
     ints, gap, end = c.ints, 1, begin + count

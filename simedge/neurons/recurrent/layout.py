@@ -18,7 +18,9 @@ __all__ = ["INPUTS", "Layout", "lay_out"]
 
 INPUTS: Final = "inputs"
 """Name of the input lines as a source."""
-_LONG_AGO: Final = -1.0
+_LONG_AGO: Final = -1
+_LINE: Final = 64
+"""Bytes that a processor moves at once: no cell lies across two of them."""
 
 
 class Layout:
@@ -38,6 +40,7 @@ class Layout:
         self.sizes = (inputs, *(population.size for population in populations.values()))
         self._used = {"real": 0, "ints": at.INTS_HEAD, "wires": 0, "weight": 0}
         self._filled: dict[str, list[tuple[int, Any]]] = {name: [] for name in self._used}
+        self.ticks: list[slice] = []
         self.channels: dict[tuple[int, int], int] = {}
         self.rows = [[0] * at.POPULATION_FIELDS for _ in self.names]
         self.joins = [[0] * at.PROJECTION_FIELDS for _ in projections]
@@ -83,19 +86,28 @@ class Layout:
 
     def array(self, name: str, dtype: type) -> NDArray[Any]:
         """Make one of the arrays, once: what was filled in, else zeros."""
-        made = np.zeros(self._used[name], dtype)
+        made = aligned(self._used[name], dtype)
         for first, values in self._filled.pop(name):
             made[first : first + np.size(values)] = values
         return made
 
+    def _take_ticks(self, size: int, stride: int, field: int) -> int:
+        """Take room for records in `real` of which one field is a tick, long ago at first."""
+        first = self._take("real", size * stride)
+        self.ticks.append(slice(first + field, first + size * stride, stride))
+        return first
+
     def _take(self, name: str, size: int) -> int:
         first = self._used[name]
+        if name == "real":
+            first += -first % (_LINE // 8)
         self._used[name] = first + size
         return first
 
     def _fill(self, name: str, values: Any) -> int:  # noqa: ANN401 - any sequence of numbers
-        self._filled[name].append((self._used[name], values))
-        return self._take(name, np.size(values))
+        first = self._take(name, np.size(values))
+        self._filled[name].append((first, values))
+        return first
 
     def rule_into(self, place: int) -> PairRule | None:
         """Return a pair rule of those into a population; they agree in what counts there."""
@@ -139,10 +151,11 @@ class Layout:
         row[at.SIZE], row[at.SOFT], row[at.ADAPTS] = population.size, population.soft, adapts
         row[at.TABLE] = self._fill("real", decay_table(population.gamma))
         row[at.LAW] = self._fill("real", law_of(population))
-        row[at.CELL] = self._fill("real", np.tile([0.0, 0.0, 0.0, _LONG_AGO], population.size))
+        row[at.CELL] = self._take_ticks(population.size, at.CELL_FIELDS, at.STAMP)
+        row[at.BODY] = self._fill("real", np.tile([-population.rest, 0.0], population.size))
+        row[at.BAR] = self._take_ticks(population.size, at.BAR_FIELDS, at.FIRED_AT)
         first = law.initial if isinstance(law, Homeostasis) else law
-        body = [-population.rest, 0.0, first, _LONG_AGO]
-        row[at.BODY] = self._fill("real", np.tile(body, population.size))
+        self._filled["real"].append((row[at.BAR], np.tile([first, 0.0], population.size)))
         row[at.TOUCHED] = self._take("ints", population.size + 1)  # one more is written, never read
         row[at.FIRED] = self._take("ints", population.size + 1)
         row[at.POST] = -1
@@ -166,6 +179,7 @@ class Layout:
         row[at.START_AT] = self._fill("wires", synapses.start)
         row[at.TARGET_AT] = self._fill("wires", synapses.target)
         row[at.WEIGHT] = self._fill("weight", projection.weights)
+        row[at.FAN_OUT] = -(-synapses.count // max(1, synapses.sources))
         rule = projection.rule
         if rule is None:
             return
@@ -174,7 +188,7 @@ class Layout:
         row[at.IN_SYNAPSE] = self._fill("wires", synapses.in_synapse)
         row[at.IN_SOURCE] = self._fill("wires", synapses.in_source)
         row[at.PRE] = self._take("real", synapses.sources)
-        row[at.ARRIVED] = self._fill("real", np.full(synapses.sources, _LONG_AGO))
+        row[at.ARRIVED] = self._take_ticks(synapses.sources, 1, 0)
         row[at.PRE_TABLE] = self._fill("real", trace_table(rule.pre_factor))
         row[at.PRE_SPAN] = span_of(rule.pre_factor)
         row[at.PRE_CLOCK] = self._take("ints", at.TRACE_CLOCK_FIELDS)
@@ -187,6 +201,14 @@ class Layout:
             row[at.LOG] = self._take("ints", at.LOG_FIELDS)
             row[at.SIZE] = self.sizes[place]
             row[at.LOGGED] = record or row[at.FROM] < row[at.UNTIL]
+
+
+def aligned(size: int, dtype: type) -> NDArray[Any]:
+    """Return zeros that begin where a line of the cache does."""
+    width = np.dtype(dtype).itemsize
+    room = np.zeros(size + _LINE // width, dtype)
+    skip = -room.ctypes.data % _LINE // width
+    return room[skip : skip + size]
 
 
 def law_of(population: Population) -> list[float]:
@@ -234,9 +256,13 @@ def shared(rule: PairRule) -> tuple[float, int]:
 
 def lay_out(layout: Layout, dtype: type) -> at.Arrays:
     """Make the arrays, with an empty log."""
+    real = layout.array("real", np.float64)
+    for ticks in layout.ticks:
+        real.view(np.int64)[ticks] = _LONG_AGO
     arrays = at.Arrays(
         weight=layout.array("weight", dtype),
-        real=layout.array("real", np.float64),
+        real=real,
+        marks=real.view(np.int64),
         ints=layout.array("ints", np.int64),
         plan=layout.plan,
         wires=layout.array("wires", np.uint32),

@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from simedge.core.native_cache import native_part
+from simedge.core.native_cache import native_inside
 from simedge.neurons.kinds import Index, Whole
 from simedge.neurons.recurrent.delivery import Span, depress
 from simedge.neurons.recurrent.places import (
@@ -65,7 +65,7 @@ __all__ = ["learn_pairs", "post_traces", "pre_traces", "set_floor"]
 _ONE: Final = Index(1)
 
 
-@native_part
+@native_inside
 def post_traces(c: Arrays, pop: Whole) -> TraceSet:
     """Return where the post traces of a population lie."""
     plan = c.plan
@@ -79,7 +79,7 @@ def post_traces(c: Arrays, pop: Whole) -> TraceSet:
     )
 
 
-@native_part
+@native_inside
 def pre_traces(c: Arrays, q: Whole) -> TraceSet:
     """Return where the pre traces of a projection lie."""
     plan = c.plan
@@ -93,7 +93,7 @@ def pre_traces(c: Arrays, q: Whole) -> TraceSet:
     )
 
 
-@native_part
+@native_inside
 def set_floor(c: Arrays, pop: Whole, span: Span, floor: float) -> None:
     """Take the floor under the weights of some targets away, -inf, or put it back, 0."""
     first = c.plan[pop + CELL] + FLOOR
@@ -101,7 +101,7 @@ def set_floor(c: Arrays, pop: Whole, span: Span, floor: float) -> None:
         c.real[first + CELL_FIELDS * c.log[a]] = floor
 
 
-@native_part
+@native_inside
 def learn_pairs(c: Arrays, pop: Whole, now: Whole, late: Whole) -> None:
     """Let the post spikes that act now potentiate, and raise all traces of this volley.
 
@@ -125,14 +125,14 @@ def learn_pairs(c: Arrays, pop: Whole, now: Whole, late: Whole) -> None:
                 if learns:
                     potentiate(c, q, now, acting, pre)
                 if due:
-                    raise_pre(c, q, now, 1.0 / pre)
+                    raise_pre(c, q, 1.0 / pre)
     if acting[1] > acting[0]:
         set_floor(c, pop, acting, 0.0)
         for a in range(acting[0], acting[1]):
             raise_trace(c, post_traces(c, pop), c.log[a], 1.0 / post)
 
 
-@native_part
+@native_inside
 def potentiate(c: Arrays, q: Whole, now: Whole, acting: Span, factor: float) -> None:
     """Add a·x̄_j to all synapses of the neurons whose spikes act now, then clip."""
     real, ints, plan, wires, weight = c.real, c.ints, c.plan, c.wires, c.weight
@@ -160,31 +160,30 @@ def potentiate(c: Arrays, q: Whole, now: Whole, acting: Span, factor: float) -> 
     ints[WRITES] += np.int64(reached)
 
 
-@native_part
+@native_inside
 def note_arrivals(c: Arrays, q: Whole, now: Whole) -> None:
     """Stamp the sources that arrived, if a coincidence changes anything."""
     if c.real[c.plan[q + AMOUNTS] + AT_BOTH]:
         span = arriving(c, c.plan[q + CHANNEL])
         for a in range(span[0], span[1]):
-            c.real[c.plan[q + ARRIVED] + c.log[a]] = float(now)
+            c.marks[c.plan[q + ARRIVED] + c.log[a]] = now
 
 
-@native_part
+@native_inside
 def meet(c: Arrays, q: Whole, now: Whole, ways: Span) -> None:
     """Add what an arrival and a post spike at one tick add once, unclipped."""
-    real, plan, wires = c.real, c.plan, c.wires
+    plan, wires = c.plan, c.wires
     back, sources = Index(plan[q + IN_SYNAPSE]), Index(plan[q + IN_SOURCE])
     arrived, weights = Index(plan[q + ARRIVED]), Index(plan[q + WEIGHT])
-    both, stamp = real[plan[q + AMOUNTS] + AT_BOTH], float(now)
+    both = c.real[plan[q + AMOUNTS] + AT_BOTH]
     for r in range(ways[0], ways[1]):
-        if real[arrived + Index(wires[sources + r])] == stamp:
+        if c.marks[arrived + Index(wires[sources + r])] == now:
             c.weight[weights + Index(wires[back + r])] += both
 
 
-@native_part
-def raise_pre(c: Arrays, q: Whole, now: Whole, jump: float) -> None:
+@native_inside
+def raise_pre(c: Arrays, q: Whole, jump: float) -> None:
     """Let the traces of the sources that arrived jump."""
-    real, plan = c.real, c.plan
-    span, traces = arriving(c, plan[q + CHANNEL]), pre_traces(c, q)
+    span, traces = arriving(c, c.plan[q + CHANNEL]), pre_traces(c, q)
     for a in range(span[0], span[1]):
         raise_trace(c, traces, c.log[a], jump)

@@ -34,6 +34,8 @@ class Arrays(NamedTuple):
     """Weights, projection after projection (or float32, as the circuit was built)."""
     real: NDArray[np.float64]
     """Cells, thresholds, traces, decay tables, laws."""
+    marks: NDArray[np.int64]
+    """The same memory, for its ticks: beside the numbers that they belong to."""
     ints: NDArray[np.int64]
     """Counters, clocks, lists."""
     plan: NDArray[np.int64]
@@ -85,6 +87,7 @@ eligibility is not yet noted; live rows and room they take."""
     LAW,
     CELL,
     BODY,
+    BAR,
     TOUCHED,
     FIRED,
     LOG,
@@ -100,8 +103,8 @@ eligibility is not yet noted; live rows and room they take."""
     POST_LIVE,
     LOGGED,
     POPULATION_FIELDS,
-) = range(24)
-"""Neurons, number of the first; flags; in `real`: decay table, law, cells, bodies; in `ints`: lists
+) = range(25)
+"""Neurons, number of the first; flags; in `real`: decay table, law, cells, bodies, thresholds; in `ints`: lists
 of touched and fired, log header; projections into it; channels out of it; channel of post
 spikes that act on synapses (or -1), its delay, table and span of post traces (`real`), their clock
 and list (`ints`); are its spikes kept?"""
@@ -124,10 +127,12 @@ and list (`ints`); are its spikes kept?"""
     PRE_CLOCK,
     PRE_LIVE,
     AMOUNTS,
+    FAN_OUT,
     PROJECTION_FIELDS,
-) = range(18)
+) = range(19)
 """Places of the populations in `plan`, channel, rule; in `wires`: rows and ways back; in `weight`;
-pre traces and arrival stamps (`real`), their table and span, clock and list; amounts (`real`)."""
+pre traces and arrival stamps (`real`), their table and span, clock and list; amounts (`real`);
+mean number of targets."""
 
 STATIC, PAIRED, GATED = range(3)
 """Rules of a projection: none, pair STDP, post-gated eligibility."""
@@ -135,8 +140,10 @@ STATIC, PAIRED, GATED = range(3)
 # Fields of one cell, body, law, pair rule in `real`; of a log, a channel, a trace clock in `ints`.
 DRIVE, TRACE, FLOOR, STAMP, CELL_FIELDS = range(5)
 """Drive that arrived in this volley, post trace, lowest weight, tick of the last arrival."""
-EXCESS, SINCE, THETA, FIRED_AT, BODY_FIELDS = range(5)
-"""Potential after reset above rest, its tick, threshold after the last spike, clock of that."""
+EXCESS, SINCE, BODY_FIELDS = range(3)
+"""Potential after reset above rest, its tick."""
+THETA, FIRED_AT, BAR_FIELDS = range(3)
+"""Threshold after the last spike, clock of that."""
 REST, RESET, LEAK_LOG, DRIFT, STEP, LOW, HIGH, LAW_FIELDS = range(8)
 """b/(1-γ); what a hard reset leaves; ln γ; the law of the threshold."""
 AT_PRE, AT_POST, AT_BOTH, LEAST, MOST, PAIR_FIELDS = range(6)

@@ -8,7 +8,7 @@ which knows its place in it, holds them: at most one entry a neuron, none of the
 
 import math
 
-from simedge.core.native_cache import native_part
+from simedge.core.native_cache import native_inside
 from simedge.neurons.kinds import Index, Whole
 from simedge.neurons.recurrent.firing import leak_over, threshold_at
 from simedge.neurons.recurrent.places import (
@@ -33,7 +33,7 @@ from simedge.neurons.recurrent.places import (
 __all__ = ["first_waiting", "foresee", "forget_selves", "wake"]
 
 
-@native_part
+@native_inside
 def first_waiting(c: Arrays) -> Whole:
     """Return the tick of the next self-event, or NEVER."""
     if c.ints[WAITING] == 0:
@@ -41,10 +41,10 @@ def first_waiting(c: Arrays) -> Whole:
     return c.ints[c.plan[HEAP_DUE] + c.ints[c.plan[HEAP]]]
 
 
-@native_part
+@native_inside
 def wake(c: Arrays, pop: Whole, now: Whole) -> Whole:
     """List the neurons of a population that fire without input at `now`; return how many."""
-    real, ints, plan, count = c.real, c.ints, c.plan, 0
+    ints, plan, count = c.ints, c.plan, 0
     first = plan[pop + SELVES]
     if first < 0:
         return count
@@ -52,12 +52,12 @@ def wake(c: Arrays, pop: Whole, now: Whole) -> Whole:
         neuron = ints[plan[HEAP]] - first
         put(c, neuron + first, NEVER)
         ints[plan[pop + TOUCHED] + count] = neuron
-        real[plan[pop + CELL] + 4 * neuron + STAMP] = float(now)
+        c.marks[plan[pop + CELL] + 4 * neuron + STAMP] = now
         count += 1
     return count
 
 
-@native_part
+@native_inside
 def foresee(c: Arrays, pop: Whole, now: Whole, count: Whole) -> None:
     """Note when each touched neuron will fire without input, if ever."""
     ints, plan = c.ints, c.plan
@@ -66,7 +66,7 @@ def foresee(c: Arrays, pop: Whole, now: Whole, count: Whole) -> None:
         return
     for t in range(plan[pop + TOUCHED], plan[pop + TOUCHED] + count):
         neuron = ints[t]
-        excess = c.real[plan[pop + BODY] + 4 * neuron + EXCESS]
+        excess = c.real[plan[pop + BODY] + 2 * neuron + EXCESS]
         bar = threshold_at(c, pop, Index(neuron), now + 1) - c.real[law + REST]
         ticks = 1 if leak_over(c, pop, 1) * excess > bar else crossing(c, pop, excess, bar)
         due = NEVER if ticks == NEVER else now + ticks
@@ -74,7 +74,7 @@ def foresee(c: Arrays, pop: Whole, now: Whole, count: Whole) -> None:
             put(c, first + neuron, due)
 
 
-@native_part
+@native_inside
 def crossing(c: Arrays, pop: Whole, excess: float, bar: float) -> Whole:
     """Return after how many ticks a bias lifts a neuron over its threshold, or NEVER.
 
@@ -90,7 +90,7 @@ def crossing(c: Arrays, pop: Whole, excess: float, bar: float) -> Whole:
     return ticks
 
 
-@native_part
+@native_inside
 def put(c: Arrays, neuron: Whole, due: Whole) -> None:
     """Set when a neuron is due; NEVER takes it out."""
     ints, plan = c.ints, c.plan
@@ -110,7 +110,7 @@ def put(c: Arrays, neuron: Whole, due: Whole) -> None:
     settle(c, neuron, at)
 
 
-@native_part
+@native_inside
 def settle(c: Arrays, neuron: Whole, at: Whole) -> None:
     """Put a neuron into the hole at this place of the heap, moving others up or down."""
     ints, heap, places = c.ints, c.plan[HEAP], c.plan[HEAP_PLACE]
@@ -134,14 +134,14 @@ def settle(c: Arrays, neuron: Whole, at: Whole) -> None:
     ints[places + neuron] = at
 
 
-@native_part
+@native_inside
 def before(c: Arrays, one: Whole, other: Whole) -> bool:
     """Tell which of two neurons comes first: by tick, then by number."""
     mine, theirs = c.ints[c.plan[HEAP_DUE] + one], c.ints[c.plan[HEAP_DUE] + other]
     return bool(mine < theirs or (mine == theirs and one < other))
 
 
-@native_part
+@native_inside
 def forget_selves(c: Arrays) -> None:
     """Take all self-events out."""
     ints, plan = c.ints, c.plan

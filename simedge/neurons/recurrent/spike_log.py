@@ -6,7 +6,7 @@ neurons at which nothing happens.
 """
 # ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
 
-from simedge.core.native_cache import native_part
+from simedge.core.native_cache import native_inside
 from simedge.neurons.kinds import Index, Whole
 from simedge.neurons.recurrent.places import (
     CHANNEL_FIELDS,
@@ -38,7 +38,7 @@ from simedge.neurons.recurrent.places import (
 __all__ = ["arriving", "is_short", "log_spikes", "next_arrival", "turn_page"]
 
 
-@native_part
+@native_inside
 def arriving(c: Arrays, channel: Whole) -> tuple[Whole, Whole]:
     """Return the entries of the log whose spikes a channel brings next."""
     ints = c.ints
@@ -48,7 +48,7 @@ def arriving(c: Arrays, channel: Whole) -> tuple[Whole, Whole]:
     return first + c.log[at], first + c.log[at + 2]
 
 
-@native_part
+@native_inside
 def next_arrival(c: Arrays) -> Whole:
     """Return the tick of the next arrival, or NEVER."""
     due = NEVER
@@ -57,7 +57,7 @@ def next_arrival(c: Arrays) -> Whole:
     return due
 
 
-@native_part
+@native_inside
 def log_spikes(c: Arrays, pop: Whole, now: Whole, count: Whole) -> None:
     """Write a volley's spikes down; channels that waited for one learn when it arrives."""
     ints, plan, log = c.ints, c.plan, c.log
@@ -77,7 +77,7 @@ def log_spikes(c: Arrays, pop: Whole, now: Whole, count: Whole) -> None:
             ints[channel + DUE] = now + ints[channel + DELAY]
 
 
-@native_part
+@native_inside
 def turn_page(c: Arrays, now: Whole) -> None:
     """Move the channels that were served on to their next spikes."""
     ints = c.ints
@@ -91,7 +91,7 @@ def turn_page(c: Arrays, now: Whole) -> None:
                 ints[channel + DUE] = ticks + ints[channel + DELAY]
 
 
-@native_part
+@native_inside
 def is_short(c: Arrays) -> bool:
     """Tell whether some log has no room for a volley in which every neuron fires."""
     ints, plan = c.ints, c.plan

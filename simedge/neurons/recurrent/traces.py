@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_part
+from simedge.core.native_cache import native_inside
 from simedge.neurons.decay import TABLE_TICKS
 from simedge.neurons.errors import CircuitError
 from simedge.neurons.kinds import Index, Whole
@@ -56,7 +56,7 @@ def trace_table(factor: float) -> NDArray[np.float64]:
     return np.multiply.accumulate(table)
 
 
-@native_part
+@native_inside
 def trace_factor(c: Arrays, traces: TraceSet, now: Whole) -> float:
     """Return λ^(now - o): what stored traces are to be multiplied by, after a new origin if due."""
     gap = now - c.ints[traces.clock + ORIGIN]
@@ -66,7 +66,7 @@ def trace_factor(c: Arrays, traces: TraceSet, now: Whole) -> float:
     return c.real[Index(traces.table + gap)]
 
 
-@native_part
+@native_inside
 def move_origin(c: Arrays, traces: TraceSet, now: Whole, gap: Whole) -> None:
     """Scale the traces that are not zero to origin `now`; forget those that have faded."""
     shrink = math.exp(gap * math.log(c.real[traces.table + 1]))
@@ -82,7 +82,7 @@ def move_origin(c: Arrays, traces: TraceSet, now: Whole, gap: Whole) -> None:
     c.ints[traces.clock + ORIGIN] = now
 
 
-@native_part
+@native_inside
 def raise_trace(c: Arrays, traces: TraceSet, neuron: Whole, jump: float) -> None:
     """Add a spike: `jump` is the inverse of the volley's factor."""
     at = Index(traces.cells + traces.stride * neuron)
@@ -93,7 +93,7 @@ def raise_trace(c: Arrays, traces: TraceSet, neuron: Whole, jump: float) -> None
     c.real[at] += jump
 
 
-@native_part
+@native_inside
 def forget_traces(c: Arrays, traces: TraceSet) -> None:
     """Set all traces to zero."""
     for n in range(traces.live, traces.live + c.ints[traces.clock + ALIVE]):

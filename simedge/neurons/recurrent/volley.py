@@ -10,15 +10,16 @@ gets the same spikes, weights and counters bit by bit.
 import math
 from typing import Final
 
-from simedge.core.native_cache import native_leaf, native_part, unlocked_leaf
+from simedge.core.native_cache import native_inside, native_leaf, unlocked_leaf
 from simedge.neurons.kinds import Whole
-from simedge.neurons.recurrent.delivery import deliver, deliver_paired
-from simedge.neurons.recurrent.firing import adapt, fire
+from simedge.neurons.recurrent.delivery import are_many, deliver, deliver_paired, list_touched
+from simedge.neurons.recurrent.firing import adapt, fire, put_in_order
 from simedge.neurons.recurrent.pairing import learn_pairs, post_traces, set_floor
 from simedge.neurons.recurrent.places import (
     CHANNEL,
     DELAY,
     DUE,
+    FIRED,
     HEAD,
     HEARD_FROM,
     HEARD_UNTIL,
@@ -31,6 +32,7 @@ from simedge.neurons.recurrent.places import (
     PROJECTION_FIELDS,
     RULE,
     SPIKES,
+    TARGET,
     VOLLEYS,
     Arrays,
 )
@@ -62,7 +64,7 @@ def step(c: Arrays, until: Whole) -> Whole:
     return play_some(c, until, 1)
 
 
-@native_part
+@native_inside
 def play_some(c: Arrays, until: Whole, most: Whole) -> Whole:
     """Play at most so many volleys before a tick."""
     for _ in range(most):
@@ -79,7 +81,7 @@ def play_some(c: Arrays, until: Whole, most: Whole) -> Whole:
     return DONE
 
 
-@native_part
+@native_inside
 def serve(c: Arrays, pop: Whole, now: Whole) -> None:
     """Let a population take part in a volley."""
     ints, plan = c.ints, c.plan
@@ -88,23 +90,38 @@ def serve(c: Arrays, pop: Whole, now: Whole) -> None:
     acts = post >= 0 and ints[post + DUE] == now
     if pairs_now and acts:
         set_floor(c, pop, arriving(c, post), -math.inf)
-    heard, arrives = plan[pop + HEARD_FROM], False
-    for q in range(heard, plan[pop + HEARD_UNTIL], PROJECTION_FIELDS):
-        channel = plan[q + CHANNEL]
-        if ints[channel + DUE] == now:
-            span, arrives = arriving(c, channel), True
-            if pairs_now and plan[q + RULE] == PAIRED:
-                factor = trace_factor(c, post_traces(c, pop), now)
-                count = deliver_paired(c, q, now, count, span, factor)
+    many = are_many(c, pop, now)
+    arrives = False
+    for q in range(plan[pop + HEARD_FROM], plan[pop + HEARD_UNTIL], PROJECTION_FIELDS):
+        if ints[plan[q + CHANNEL] + DUE] == now:
+            arrives = True
+            pairs = pairs_now and plan[q + RULE] == PAIRED
+            # Two copies: one of them lists what it touches.
+            if many:
+                count = take_in(c, q, now, 0, pairs, False)
             else:
-                count = deliver(c, q, now, count, span)
+                count = take_in(c, q, now, count, pairs, True)
+    if many:
+        count = list_touched(c, pop, now)
     fired = 0
     if count:
         fired = fire(c, pop, now, count)
         if fired:
+            if not many:
+                put_in_order(c, plan[pop + FIRED], fired)
             log_spikes(c, pop, now, fired)
             adapt(c, pop, now, fired)
             ints[SPIKES] += fired
         foresee(c, pop, now, count)
     if post >= 0 and (arrives or acts or ints[post + DUE] == now):
         learn_pairs(c, pop, now, ints[post + DELAY] == 0)
+
+
+@native_inside
+def take_in(c: Arrays, q: Whole, now: Whole, count: Whole, pairs: bool, lists: bool) -> Whole:
+    """Deliver what a projection brings; return how many neurons are listed as touched."""
+    span = arriving(c, c.plan[q + CHANNEL])
+    if pairs:
+        factor = trace_factor(c, post_traces(c, c.plan[q + TARGET]), now)
+        return deliver_paired(c, q, now, count, span, lists, factor)
+    return deliver(c, q, now, count, span, lists)
