@@ -1,5 +1,6 @@
 """What a driver counts while a run goes on: plain numbers, in base units, no arithmetic."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -136,6 +137,8 @@ class Tally:
     """Stretches of the ages of the priors that devices hold (see `ages`)."""
     staleness: list[int] = field(default_factory=list)
     """Versions behind, at each merge."""
+    origin: Callable[[], dict[str, object]] = dict
+    """Tells where the sensor's recordings come from, and which it skipped so far."""
     invariants_checked: int = 0
     breaches: list[str] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)

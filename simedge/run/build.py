@@ -27,6 +27,7 @@ from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
 from simedge.run.settings import ScenarioSettings
+from simedge.run.sight import Sight
 from simedge.sensors.registry import open_sensor
 from simedge.world.compute import board
 from simedge.world.device import Device
@@ -72,13 +73,16 @@ def build(
 
 
 def memory_terms(
-    settings: DeviceSettings, learner: DeviceLearner, scenario: ScenarioSettings
+    settings: DeviceSettings,
+    learner: DeviceLearner,
+    scenario: ScenarioSettings,
+    *,
+    pixels: int,
 ) -> dict[str, int]:
-    """Return the bytes that a device must hold, by term."""
+    """Return the bytes that a device must hold, by term; its sensor has so many pixels."""
     proxy, classes = scenario.sensors.proxy, learner.classes
     talks = isinstance(scenario.protocol, ElalSettings)
     rows = proxy.blocks * proxy.rows if talks else 0
-    pixels = scenario.sensors.size**2
     return {
         "runtime": settings.runtime,
         **learner.memory(kept_rows=rows),
@@ -88,22 +92,22 @@ def memory_terms(
     }
 
 
-def check_fit(scenario: ScenarioSettings) -> list[tuple[int, str]]:
+def check_fit(scenario: ScenarioSettings, sight: Sight) -> list[tuple[int, str]]:
     """Return the device groups (position in the file) whose learner does not fit, and why."""
-    sensor_side = scenario.sensors.size
     streams = Streams(scenario.seed)
     learner = open_learner(
         scenario.learner,
-        classes=10,
-        width=sensor_side,
-        height=sensor_side,
+        classes=sight.classes,
+        width=sight.width,
+        height=sight.height,
         streams=streams,
         device="probe",
     )
     found = []
     for place, settings in enumerate(scenario.devices):
         try:
-            terms = memory_terms(settings, learner, scenario)
+            pixels = sight.width * sight.height
+            terms = memory_terms(settings, learner, scenario, pixels=pixels)
             check_memory(terms, settings.memory, device=f"each {settings.id}")
         except SimedgeError as error:
             found.append((place, str(error)))
@@ -198,6 +202,7 @@ class _Builder:
             classes=sensor.classes,
             target=None if scenario.target is None else float(scenario.target),
             shift_ns=min(shifts, default=None),
+            origin=sensor.origin,
         )
 
     def _ground(self) -> Ground:
@@ -265,7 +270,8 @@ class _Builder:
         )
 
     def _account(self, name: str, settings: DeviceSettings, learner: DeviceLearner) -> DeviceTally:
-        terms: Mapping[str, int] = memory_terms(settings, learner, self.scenario)
+        pixels = self.sensor.width * self.sensor.height
+        terms: Mapping[str, int] = memory_terms(settings, learner, self.scenario, pixels=pixels)
         peak = check_memory(terms, settings.memory, device=name)
         return DeviceTally(
             name=name,

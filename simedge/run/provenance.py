@@ -7,6 +7,7 @@ import platform
 import re
 import sys
 import time
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -33,8 +34,17 @@ _NOTABLE = re.compile(r"sse4_2|avx2?|avx512[a-z]+|fma|f16c|neon|asimd|sve2?")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
-def provenance(*, seed: int, started_s: float, ended_s: float) -> dict[str, object]:
-    """Return the content of ``provenance.json``; times are seconds since 1970."""
+def provenance(
+    *, seed: int, started_s: float, ended_s: float, sensors: Mapping[str, object] | None = None
+) -> dict[str, object]:
+    """Return the content of ``provenance.json``; times are seconds since 1970.
+
+    Parameters
+    ----------
+    sensors
+        What is to be known of recordings, if there are any.
+    """
+    told = {"sensors": dict(sensors)} if sensors else {}
     return {
         "schema": 1,
         "versions": versions(),
@@ -43,6 +53,7 @@ def provenance(*, seed: int, started_s: float, ended_s: float) -> dict[str, obje
         "machine": platform.machine(),
         "processor_features": processor_features(_CPU_INFO),
         "tables": dict(TABLE_SHA256),
+        **told,
         "seed": seed,
         "started": _utc(started_s),
         "ended": _utc(ended_s),

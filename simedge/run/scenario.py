@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from simedge.run import overrides as changes
+from simedge.run.anchors import anchored
 from simedge.run.bundled import find
 from simedge.run.findings import Finding, findings
 from simedge.run.overrides import Override, OverrideError
@@ -49,8 +50,7 @@ class Scenario(ScenarioSettings):
         ScenarioError
             With every problem that the file has.
         """
-        document = read_file(find(source))
-        return _build(document, ()).scenario
+        return _build(_read(source), ()).scenario
 
     @classmethod
     def parse(cls, text: str, *, source: str = _PYTHON) -> "Scenario":
@@ -110,7 +110,16 @@ def read(source: str | FilePath, *, overrides: Iterable[Override] = ()) -> Loade
     ScenarioError
         With every problem of the file and of the overrides.
     """
-    return _build(read_file(find(source)), overrides)
+    return _build(_read(source), overrides)
+
+
+def _read(source: str | FilePath) -> Document:
+    """Read a file; the paths that it names are those beside it."""
+    path = find(source)
+    document = read_file(path)
+    if isinstance(document.data, dict):
+        document.data = anchored(document.data, path.parent)
+    return document
 
 
 def _build(document: Document, asked: Iterable[Override]) -> Loaded:
@@ -142,6 +151,7 @@ class _Reading:
                 self._set[path] = override.label
 
     def validate(self) -> Scenario:
+        self.data = anchored(self.data, FilePath())
         scenario, found = self._attempt()
         for _ in range(_DROP_ROUNDS):
             if not self._drop_unknown(found):

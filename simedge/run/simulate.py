@@ -240,7 +240,12 @@ class Run:
         directory.write("metrics.csv", csv_text(tally.samples))
         directory.write_json(
             "provenance.json",
-            provenance(seed=self.scenario.seed, started_s=self._began_s, ended_s=time.time()),
+            provenance(
+                seed=self.scenario.seed,
+                started_s=self._began_s,
+                ended_s=time.time(),
+                sensors=tally.origin(),
+            ),
         )
         directory.write_json("summary.json", summary)
         directory.set_status("interrupted" if interrupted else "done")
