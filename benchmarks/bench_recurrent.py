@@ -40,7 +40,7 @@ def seconds(play, circuit, ticks):
     return time.process_time() - begin
 
 
-def one_round(network, drive, ticks, call):
+def one_round(network, drive, *, ticks, call):
     plain = Plain(call, network)
     plain.feed(drive)
     spent = {"C": seconds(lambda c, t: c.run(t), plain, ticks)}
@@ -61,7 +61,7 @@ def main():
     print("rate Hz | spikes/s a neuron |  C ms/s | C/fused | C/float32 | stepped/fused")
     for rate, ticks in RATES.items():
         drive = drive_of(network, rate, ticks)
-        rounds = [one_round(network, drive, ticks, call) for _ in range(ROUNDS)]
+        rounds = [one_round(network, drive, ticks=ticks, call=call) for _ in range(ROUNDS)]
         spent = {k: statistics.median(r[0][k] for r in rounds) for k in rounds[0][0]}
         real = rounds[0][1] / network.neurons / ticks * 1000
         per_second = spent["C"] / ticks * 1e6

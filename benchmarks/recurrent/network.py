@@ -52,9 +52,7 @@ def drive_of(network, rate_hz, ticks):
 
 
 def circuit_of(network, *, single=False, record=False):
-    rule = PairRule(
-        at_pre=AT_PRE, at_post=AT_POST, pre_factor=DECAY, post_factor=DECAY, high=MOST
-    )
+    rule = PairRule(at_pre=AT_PRE, at_post=AT_POST, pre_factor=DECAY, post_factor=DECAY, high=MOST)
     identity = one_to_one(network.neurons)
     kicks = np.full(network.neurons, KICK)
     projections = [

@@ -20,10 +20,7 @@ class Drawn:
     fed: np.ndarray  # (ticks, lines), bool
 
     def circuit(self, **options):
-        circuit = RecurrentCircuit(
-            INPUTS, self.populations, projections=self.projections, **options
-        )
-        return circuit
+        return RecurrentCircuit(INPUTS, self.populations, projections=self.projections, **options)
 
     def feed(self, circuit, start=0):
         ticks, lines = np.nonzero(self.fed)

@@ -68,7 +68,9 @@ def test_a_horizon_leaves_no_mark(seed, horizons):
 def test_the_order_in_which_spikes_are_reported_does_not_matter(seed, order):
     case = drawn(seed)
     ticks, lines = np.nonzero(case.fed)
-    ways = np.random.Generator(np.random.Philox(order)).permutation(np.tile(np.arange(ticks.size), 2))
+    ways = np.random.Generator(np.random.Philox(order)).permutation(
+        np.tile(np.arange(ticks.size), 2)
+    )
     shuffled = case.circuit()
     shuffled.feed(ticks[ways], lines[ways])
     shuffled.run(TICKS)

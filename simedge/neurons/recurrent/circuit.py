@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from simedge.neurons.errors import CircuitError
 from simedge.neurons.recurrent import places as at
-from simedge.neurons.recurrent.layout import Layout, lay_out
+from simedge.neurons.recurrent.eligibility import close_window, gate, move_rows, read_rows
+from simedge.neurons.recurrent.layout import Layout, amounts_of, lay_out
 from simedge.neurons.recurrent.pages import (
     Raster,
     append_spikes,
@@ -30,8 +31,9 @@ from simedge.neurons.recurrent.pages import (
     usual_room,
 )
 from simedge.neurons.recurrent.parts import PairRule, Population, Projection
+from simedge.neurons.recurrent.reading import eligibilities_of
 from simedge.neurons.recurrent.restart import restart
-from simedge.neurons.recurrent.volley import DONE, play, step
+from simedge.neurons.recurrent.volley import DONE, ROWS_ARE_FULL, play
 from simedge.neurons.recurrent.wiring import Synapses
 
 __all__ = ["RecurrentCircuit"]
@@ -82,30 +84,28 @@ class RecurrentCircuit:
         if not ticks.size:
             return
         order = np.lexsort((lines, ticks))
-        ticks, lines = ticks[order].astype(np.int64), lines[order].astype(np.int64)
-        fresh = np.ones(ticks.size, np.bool_)
-        fresh[1:] = (ticks[1:] != ticks[:-1]) | (lines[1:] != lines[:-1])
-        ticks, lines = ticks[fresh], lines[fresh]
+        when, where = ticks[order].astype(np.int64), lines[order].astype(np.int64)
+        fresh = np.ones(when.size, np.bool_)
+        fresh[1:] = (when[1:] != when[:-1]) | (where[1:] != where[:-1])
+        when, where = when[fresh], where[fresh]
         past = max(self._fed, self.now)
-        if ticks[0] <= past or lines.min() < 0 or lines.max() >= self._layout.sizes[0]:
+        if when[0] <= past or where.min() < 0 or where.max() >= self._layout.sizes[0]:
             raise CircuitError(
                 f"input spikes come after tick {past} on {self._layout.sizes[0]} lines, got tick "
-                f"{ticks[0]} and lines {lines.min()} to {lines.max()}"
+                f"{when[0]} and lines {where.min()} to {where.max()}"
             )
-        self._fed = int(ticks[-1])
-        self._arrays, left = append_spikes(self._arrays, self._layout, (ticks, lines))
+        self._fed = int(when[-1])
+        self._arrays, left = append_spikes(self._arrays, self._layout, (when, where))
         self._keep(left)
 
     def run(self, until: int) -> None:
         """Play all volleys before tick `until`, in one native call without the interpreter lock."""
-        while play(self._arrays, until) != DONE:
-            self._turn_pages()
+        self._play(until, at.NEVER)
 
     def step(self, until: int) -> bool:
         """Play the next volley if it is before tick `until`; tell whether there was one."""
         volleys = self._arrays.ints[at.VOLLEYS]
-        while step(self._arrays, until) != DONE:
-            self._turn_pages()
+        self._play(until, 1)
         return bool(self._arrays.ints[at.VOLLEYS] > volleys)
 
     def reset(self, tick: int) -> None:
@@ -116,6 +116,7 @@ class RecurrentCircuit:
         if tick <= self.now:
             raise CircuitError(f"a frame begins after tick {self.now}, got {tick}")
         restart(self._arrays, tick)
+        close_window(self._arrays)
         self._fed = tick - 1
 
     @property
@@ -170,7 +171,8 @@ class RecurrentCircuit:
         old = since < start
         v[old], since[old] = -population.rest, start
         leak = self._arrays.real[row[at.TABLE] + 1]
-        return v * np.exp((tick - since) * np.log(leak)) + population.rest
+        decayed: NDArray[np.float64] = v * np.exp((tick - since) * np.log(leak))
+        return decayed + population.rest
 
     def thresholds(self, name: str, tick: int) -> NDArray[np.float64]:
         """Return θ of all neurons at a tick, before what happens then; changes nothing."""
@@ -180,15 +182,65 @@ class RecurrentCircuit:
         bars = self._pairs(place, at.BAR)
         fired = bars[:, at.FIRED_AT].copy().view(np.int64)
         fallen = law[at.DRIFT] * (clock - 1 - fired)
-        return np.maximum(law[at.LOW], bars[:, at.THETA] - fallen)
+        lowered: NDArray[np.float64] = bars[:, at.THETA] - fallen
+        lowered[lowered < law[at.LOW]] = law[at.LOW]
+        return lowered
+
+    def counts(self, name: str) -> NDArray[np.int64]:
+        """Return the spikes of each neuron since the window began."""
+        row, size = self._counted(name), self._layout.sizes[self._place(name)]
+        return self._arrays.ints[row[at.COUNTS] : row[at.COUNTS] + size].copy()
+
+    def active(self, name: str) -> NDArray[np.int64]:
+        """Return the neurons that fired since the window began, in the order in which they did."""
+        row = self._counted(name)
+        count = self._arrays.ints[row[at.NOTED] + at.ACTIVE_COUNT]
+        return self._arrays.ints[row[at.ACTIVE] : row[at.ACTIVE] + count].copy()
+
+    def eligibilities(self, projection: int, tick: int) -> NDArray[np.float64]:
+        """Return e of every synapse at a tick, in their order; changes nothing."""
+        return eligibilities_of(self._arrays, self._layout, (projection, tick))
+
+    def gate(self, name: str, tick: int, modulators: NDArray[np.float64]) -> None:
+        """Let modulators, one a neuron of `active`, turn eligibilities into weights.
+
+        w_ij ← clip(w_ij + M_i·e_ij(tick)): the learning rate is part of M.
+        """
+        place, row = self._place(name), self._counted(name)
+        if modulators.shape != (self._arrays.ints[row[at.NOTED] + at.ACTIVE_COUNT],):
+            raise CircuitError(f"{name} needs a modulator for each neuron that fired")
+        if row[at.ROW_TABLE]:
+            gate(self._arrays, self._layout.population_at(place), tick, modulators)
+
+    def read(
+        self, projection: int, classes: NDArray[np.int64], amounts: NDArray[np.float64]
+    ) -> None:
+        """Change rows of a readout by the delta rule, O_cj += amount_c·count_j."""
+        if self._layout.joins[projection][at.RULE] != at.READ:
+            raise CircuitError(f"projection {projection} is no readout")
+        read_rows(self._arrays, self._layout.projection_at(projection), classes, amounts)
+
+    def broadcast(self, numbers: int) -> None:
+        """Count the numbers of a modulator that were sent to all, 4 bytes each."""
+        self._arrays.ints[at.BROADCAST] += 4 * numbers
+
+    def close_window(self) -> None:
+        """Forget counts and eligibilities; potentials and traces stay."""
+        close_window(self._arrays)
 
     def set_rule(self, projection: int, rule: PairRule) -> None:
         """Change the amounts and bounds of a rule, from the next volley on; decays stay."""
         row = self._layout.joins[projection]
         if row[at.RULE] != at.PAIRED:
             raise CircuitError(f"projection {projection} has no pair rule")
-        amounts = (rule.at_pre, rule.at_post, rule.at_both, rule.low, rule.high)
+        amounts = amounts_of(rule)
         self._arrays.real[row[at.AMOUNTS] : row[at.AMOUNTS] + at.PAIR_FIELDS] = amounts
+
+    def _counted(self, name: str) -> list[int]:
+        row = self._layout.rows[self._place(name)]
+        if not row[at.COUNTED]:
+            raise CircuitError(f"no rule counts the spikes of {name}")
+        return row
 
     def _place(self, name: str) -> int:
         if name not in self._layout.names:
@@ -198,6 +250,21 @@ class RecurrentCircuit:
     def _pairs(self, place: int, field: int) -> NDArray[np.float64]:
         first, size = self._layout.rows[place][field], self._layout.sizes[place]
         return self._arrays.real[first : first + 2 * size].reshape(size, 2)
+
+    def _play(self, until: int, most: int) -> None:
+        status = play(self._arrays, until, most)
+        while status != DONE:
+            self._make_room(status)
+            status = play(self._arrays, until, most)
+
+    def _make_room(self, status: int) -> None:
+        if status == ROWS_ARE_FULL:
+            size = 2 * int(self._arrays.ints[at.ROWS_USED]) + self._layout.row_room
+            fresh = np.empty(size)
+            move_rows(self._arrays, fresh)
+            self._arrays = self._arrays._replace(rows=fresh)
+        else:
+            self._turn_pages()
 
     def _turn_pages(self) -> None:
         self._arrays, left = make_room(self._arrays, self._layout, usual_room(self._layout))

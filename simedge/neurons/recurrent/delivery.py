@@ -1,5 +1,5 @@
 """Spikes arrive: their weights are added to the drive of their targets, and pairs depress."""
-# ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
+# ruff: noqa: PLR0913, PLR0917 - compiled kernels take no keyword-only arguments
 
 from typing import Final
 
@@ -46,7 +46,7 @@ _STAMP: Final = Index(3)
 
 
 @native_inside
-def deliver(c: Arrays, q: Whole, now: Whole, count: Whole, span: Span, lists: bool) -> Whole:
+def deliver(c: Arrays, q: Whole, now: Whole, count: Whole, span: Span, lists: Whole) -> Whole:
     """Deliver the spikes of `span`; return how many neurons are listed as touched so far.
 
     Sources ascend and so do their targets: each sum is in ascending order. Whether a neuron is
@@ -75,7 +75,7 @@ def deliver(c: Arrays, q: Whole, now: Whole, count: Whole, span: Span, lists: bo
 
 @native_inside
 def deliver_paired(
-    c: Arrays, q: Whole, now: Whole, count: Whole, span: Span, lists: bool, factor: float
+    c: Arrays, q: Whole, now: Whole, count: Whole, span: Span, lists: Whole, factor: float
 ) -> Whole:
     """Deliver spikes as `deliver`, and depress each synapse by the post trace of its target.
 

@@ -1,5 +1,5 @@
 """Who fires: touched neurons decay to now, take in their drive, cross or not, and are reset."""
-# ruff: noqa: PLR0917, FBT003 - compiled kernels take no keyword-only arguments
+# ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
 
 import math
 from typing import Final

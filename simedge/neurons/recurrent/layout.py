@@ -1,7 +1,7 @@
 """From populations and projections to flat arrays."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +10,20 @@ from simedge.neurons.decay import decay_table
 from simedge.neurons.errors import CircuitError
 from simedge.neurons.homeostasis import Homeostasis
 from simedge.neurons.recurrent import places as at
-from simedge.neurons.recurrent.parts import PairRule, Population, Projection
+from simedge.neurons.recurrent.parts import (
+    GatedRule,
+    PairRule,
+    Population,
+    Projection,
+    ReadRule,
+)
 from simedge.neurons.recurrent.traces import span_of, trace_table
 from simedge.neurons.recurrent.wiring import Synapses
 
-__all__ = ["INPUTS", "Layout", "lay_out"]
+__all__ = ["INPUTS", "Layout", "amounts_of", "lay_out"]
+
+_Kind = TypeVar("_Kind", PairRule, GatedRule)
+KINDS: Final = {PairRule: at.PAIRED, GatedRule: at.GATED, ReadRule: at.READ}
 
 INPUTS: Final = "inputs"
 """Name of the input lines as a source."""
@@ -53,6 +62,9 @@ class Layout:
             self._place_projection(place, projection)
         self._place_logs(record=record)
         plan = [head, *self.rows, *self.joins]
+        fan_ins = (np.diff(p.synapses.in_start.astype(np.int64)) for p in projections)
+        self.row_room = 8 * sum(int(sizes.max(initial=0)) for sizes in fan_ins)
+        """Least room for eligibilities."""
         self.counts = tuple(p.synapses.count for p in projections)
         self.ends = tuple((p.synapses.sources, p.synapses.targets) for p in projections)
         self.projections = ()  # the circuit has copies of all it needs
@@ -109,18 +121,16 @@ class Layout:
         self._filled[name].append((first, values))
         return first
 
-    def rule_into(self, place: int) -> PairRule | None:
-        """Return a pair rule of those into a population; they agree in what counts there."""
+    def rules_into(self, place: int, kind: type[_Kind]) -> list[_Kind]:
+        """Return the rules of one kind into a population."""
         rules = [p.rule for p in self.projections if p.target == self.names[place]]
-        return next((rule for rule in rules if rule is not None), None)
+        return [rule for rule in rules if isinstance(rule, kind)]
 
     def _place_channels(self) -> None:
-        """Number the delays that spikes of each population have, populations ascending."""
+        """Give a channel to each delay that spikes of each population have."""
         wanted = {(self.names.index(p.source), p.delay) for p in self.projections}
         for place in range(1, len(self.names)):
-            rule = self.rule_into(place)
-            if rule is not None:
-                wanted.add((place, rule.post_delay))
+            wanted |= {(place, rule.post_delay) for rule in self.rules_into(place, PairRule)}
         for place, row in enumerate(self.rows):
             row[at.FROM] = self._used["ints"]
             for delay in sorted(d for p, d in wanted if p == place):
@@ -130,7 +140,7 @@ class Layout:
             row[at.UNTIL] = self._used["ints"]
 
     def _place_heap(self) -> list[int]:
-        """Number the neurons that may fire alone; return the head of the plan."""
+        """Make room for the neurons that may fire alone; return the head of the plan."""
         count = 0
         for row, name in zip(self.rows[1:], self.names[1:], strict=True):
             population = self.populations[name]
@@ -159,16 +169,30 @@ class Layout:
         row[at.TOUCHED] = self._take("ints", population.size + 1)  # one more is written, never read
         row[at.FIRED] = self._take("ints", population.size + 1)
         row[at.POST] = -1
-        rule = self.rule_into(place)
-        if rule is not None:
+        for rule in self.rules_into(place, PairRule)[:1]:
             row[at.POST] = self.channels[place, rule.post_delay]
             row[at.POST_TABLE] = self._fill("real", trace_table(rule.post_factor))
             row[at.POST_SPAN] = span_of(rule.post_factor)
             row[at.POST_CLOCK] = self._take("ints", at.TRACE_CLOCK_FIELDS)
             row[at.POST_LIVE] = self._take("ints", population.size)
+        self._place_window(place)
         heard = [n for n, p in enumerate(self.projections) if p.target == self.names[place]]
         row[at.HEARD_FROM] = self.projection_at(min(heard, default=0))
         row[at.HEARD_UNTIL] = self.projection_at(max(heard, default=-1) + 1)
+
+    def _place_window(self, place: int) -> None:
+        """Make room to count spikes, and for rows, where a rule asks for them."""
+        row, size, name = self.rows[place], self.sizes[place], self.names[place]
+        gated = self.rules_into(place, GatedRule)
+        read = [p for p in self.projections if isinstance(p.rule, ReadRule)]
+        if gated or any(name in {p.source, p.target} for p in read):
+            row[at.COUNTED] = 1
+            row[at.COUNTS], row[at.ACTIVE] = self._take("ints", size), self._take("ints", size)
+            row[at.NOTED] = self._take("ints", at.NOTED_FIELDS)
+        if gated:
+            row[at.ROW_AT] = self._fill("ints", np.full(size, -1))
+            row[at.ROW_TICK] = self._take("ints", size)
+            row[at.ROW_TABLE] = self._fill("real", decay_table(gated[0].row_factor))
 
     def _place_projection(self, place: int, projection: Projection) -> None:
         row, synapses = self.joins[place], projection.synapses
@@ -183,18 +207,20 @@ class Layout:
         rule = projection.rule
         if rule is None:
             return
-        row[at.RULE] = at.PAIRED
         row[at.IN_START] = self._fill("wires", synapses.in_start)
         row[at.IN_SYNAPSE] = self._fill("wires", synapses.in_synapse)
         row[at.IN_SOURCE] = self._fill("wires", synapses.in_source)
+        row[at.RULE] = KINDS[type(rule)]
+        if isinstance(rule, ReadRule):
+            return
         row[at.PRE] = self._take("real", synapses.sources)
-        row[at.ARRIVED] = self._take_ticks(synapses.sources, 1, 0)
         row[at.PRE_TABLE] = self._fill("real", trace_table(rule.pre_factor))
         row[at.PRE_SPAN] = span_of(rule.pre_factor)
         row[at.PRE_CLOCK] = self._take("ints", at.TRACE_CLOCK_FIELDS)
         row[at.PRE_LIVE] = self._take("ints", synapses.sources)
-        amounts = (rule.at_pre, rule.at_post, rule.at_both, rule.low, rule.high)
-        row[at.AMOUNTS] = self._fill("real", amounts)
+        row[at.AMOUNTS] = self._fill("real", amounts_of(rule))
+        if isinstance(rule, PairRule):
+            row[at.ARRIVED] = self._take_ticks(synapses.sources, 1, 0)
 
     def _place_logs(self, *, record: bool) -> None:
         for place, row in enumerate(self.rows):
@@ -206,9 +232,16 @@ class Layout:
 def aligned(size: int, dtype: type) -> NDArray[Any]:
     """Return zeros that begin where a line of the cache does."""
     width = np.dtype(dtype).itemsize
-    room = np.zeros(size + _LINE // width, dtype)
+    room: NDArray[Any] = np.zeros(size + _LINE // width, dtype)
     skip = -room.ctypes.data % _LINE // width
     return room[skip : skip + size]
+
+
+def amounts_of(rule: PairRule | GatedRule) -> list[float]:
+    """Return the numbers of a rule, in the order of `places`."""
+    if isinstance(rule, GatedRule):
+        return [0.0, 0.0, 0.0, -rule.bound, rule.bound]
+    return [rule.at_pre, rule.at_post, rule.at_both, rule.low, rule.high]
 
 
 def law_of(population: Population) -> list[float]:
@@ -244,14 +277,19 @@ def check(layout: Layout) -> None:
             raise CircuitError(f"projection {projection.name} needs {synapses.count} weights")
         if projection.delay < (source >= target):
             raise CircuitError(f"projection {projection.name} is too quick: {projection.delay}")
-        rule, first = projection.rule, layout.rule_into(target)
-        if rule and first and shared(rule) != shared(first):
-            raise CircuitError(f"rules of projections to {projection.target} differ in post traces")
+    for place in range(1, len(names)):
+        check_rules(layout, place)
 
 
-def shared(rule: PairRule) -> tuple[float, int]:
-    """Return what rules of projections to one population share."""
-    return rule.post_factor, rule.post_delay
+def check_rules(layout: Layout, place: int) -> None:
+    """Refuse rules into a population that differ in what they share there."""
+    pairs = layout.rules_into(place, PairRule)
+    shared = {(rule.post_factor, rule.post_delay) for rule in pairs}
+    rows = {rule.row_factor for rule in layout.rules_into(place, GatedRule)}
+    if max(len(shared), len(rows)) > 1:
+        raise CircuitError(
+            f"rules of projections to {layout.names[place]} share what they differ in"
+        )
 
 
 def lay_out(layout: Layout, dtype: type) -> at.Arrays:

@@ -60,7 +60,7 @@ from simedge.neurons.recurrent.places import (
 from simedge.neurons.recurrent.spike_log import arriving
 from simedge.neurons.recurrent.traces import TraceSet, raise_trace, trace_factor
 
-__all__ = ["learn_pairs", "post_traces", "pre_traces", "set_floor"]
+__all__ = ["learn_pairs", "post_traces", "pre_traces", "raise_pre", "set_floor"]
 
 _ONE: Final = Index(1)
 
@@ -102,7 +102,9 @@ def set_floor(c: Arrays, pop: Whole, span: Span, floor: float) -> None:
 
 
 @native_inside
-def learn_pairs(c: Arrays, pop: Whole, now: Whole, late: Whole) -> None:
+def learn_pairs(  # noqa: C901 - one kernel
+    c: Arrays, pop: Whole, now: Whole, late: Whole
+) -> None:
     """Let the post spikes that act now potentiate, and raise all traces of this volley.
 
     With `late`, post spikes act at their own tick, and arrivals have not depressed yet.

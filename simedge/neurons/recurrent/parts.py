@@ -10,7 +10,7 @@ from simedge.neurons.homeostasis import Homeostasis
 from simedge.neurons.recurrent.traces import span_of
 from simedge.neurons.recurrent.wiring import Synapses
 
-__all__ = ["PairRule", "Population", "Projection"]
+__all__ = ["GatedRule", "PairRule", "Population", "Projection", "ReadRule", "Rule"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +87,36 @@ class PairRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GatedRule:
+    """Post-gated eligibility: a spike of a neuron gathers the pre traces of its inputs.
+
+    What becomes of it is the modulator's choice: see `RecurrentCircuit.gate`. Populations that
+    hear several projections with such a rule have one decay of eligibilities.
+    """
+
+    pre_factor: float
+    """λ_x, decay of pre traces per tick, in (0, 1)."""
+    row_factor: float
+    """λ_e, decay of eligibilities per tick, in (0, 1)."""
+    bound: float = 2.0
+    """Weights stay in ± this."""
+
+    def __post_init__(self) -> None:
+        span_of(self.pre_factor)
+        span_of(self.row_factor)
+        if self.bound <= 0:
+            raise CircuitError(f"the bound of weights must be positive, got {self.bound}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRule:
+    """Delta rule of a readout: see `RecurrentCircuit.read`."""
+
+
+Rule = PairRule | GatedRule | ReadRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Projection:
     """Synapses from one population, or the inputs, to another."""
 
@@ -97,7 +127,7 @@ class Projection:
     """One a synapse, in their order, potential units a spike."""
     delay: int = 1
     """Device ticks from a spike to its arrival; 0 only to a later population."""
-    rule: PairRule | None = None
+    rule: Rule | None = None
 
     @property
     def name(self) -> str:

@@ -69,13 +69,12 @@ it is due."""
     CLOCK_RUNS,
     WAITING,
     PENDING,
-    LIVE_ROWS,
     ROWS_USED,
     INTS_HEAD,
-) = range(19)
+) = range(18)
 """After the counters: last tick played, start of the frame, do synapses learn; the clock of
 thresholds is CLOCK + CLOCK_RUNS * (now - CLOCK_FROM); self-events that wait; spikes whose
-eligibility is not yet noted; live rows and room they take."""
+count and eligibility are not yet noted; room that rows take."""
 
 (
     SIZE,
@@ -102,12 +101,21 @@ eligibility is not yet noted; live rows and room they take."""
     POST_CLOCK,
     POST_LIVE,
     LOGGED,
+    COUNTED,
+    COUNTS,
+    ACTIVE,
+    NOTED,
+    ROW_AT,
+    ROW_TICK,
+    ROW_TABLE,
     POPULATION_FIELDS,
-) = range(25)
-"""Neurons, number of the first; flags; in `real`: decay table, law, cells, bodies, thresholds; in `ints`: lists
-of touched and fired, log header; projections into it; channels out of it; channel of post
+) = range(32)
+"""Neurons, number of the first; flags; in `real`: decay table, law, cells, bodies, thresholds; in
+`ints`: lists of touched and fired, log header; projections into it; channels out of it; channel of post
 spikes that act on synapses (or -1), its delay, table and span of post traces (`real`), their clock
-and list (`ints`); are its spikes kept?"""
+and list (`ints`); are its spikes kept; are they counted, spikes of each in this window, list of
+those that fired, how far spikes are noted; where eligibility rows are (-1: nowhere), their ticks,
+decay table (`real`; 0: no rows)."""
 
 (
     SOURCE,
@@ -134,8 +142,8 @@ and list (`ints`); are its spikes kept?"""
 pre traces and arrival stamps (`real`), their table and span, clock and list; amounts (`real`);
 mean number of targets."""
 
-STATIC, PAIRED, GATED = range(3)
-"""Rules of a projection: none, pair STDP, post-gated eligibility."""
+STATIC, PAIRED, GATED, READ = range(4)
+"""Rules of a projection: none, pair STDP, post-gated eligibility, delta rule of a readout."""
 
 # Fields of one cell, body, law, pair rule in `real`; of a log, a channel, a trace clock in `ints`.
 DRIVE, TRACE, FLOOR, STAMP, CELL_FIELDS = range(5)
@@ -147,6 +155,8 @@ THETA, FIRED_AT, BAR_FIELDS = range(3)
 REST, RESET, LEAK_LOG, DRIFT, STEP, LOW, HIGH, LAW_FIELDS = range(8)
 """b/(1-γ); what a hard reset leaves; ln γ; the law of the threshold."""
 AT_PRE, AT_POST, AT_BOTH, LEAST, MOST, PAIR_FIELDS = range(6)
+NEXT, FIRED_NOW, ACTIVE_COUNT, NOTED_FIELDS = range(4)
+"""Which spike of the last volley is to be noted next, of how many; length of the list."""
 TICKS_AT, TICKS, TICKS_ROOM, NEURONS_AT, NEURONS, NEURONS_ROOM, LOG_FIELDS = range(7)
 """In `log`: (tick, first) of each volley with spikes, then their neurons; how many, room for."""
 DUE, CURSOR, DELAY, FROM_LOG, CHANNEL_FIELDS = range(5)

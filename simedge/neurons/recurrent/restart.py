@@ -11,6 +11,7 @@ from simedge.neurons.recurrent.places import (
     CURSOR,
     DUE,
     FROM_LOG,
+    GATED,
     HEAD,
     HEARD_FROM,
     HEARD_UNTIL,
@@ -49,7 +50,7 @@ def restart(c: Arrays, tick: Whole) -> None:
         if plan[pop + POST] >= 0:
             forget_traces(c, post_traces(c, pop))
         for q in range(plan[pop + HEARD_FROM], plan[pop + HEARD_UNTIL], PROJECTION_FIELDS):
-            if plan[q + RULE] == PAIRED:
+            if plan[q + RULE] == PAIRED or plan[q + RULE] == GATED:
                 forget_traces(c, pre_traces(c, q))
         if plan[pop + SELVES] >= 0:
             wind_up(c, pop, tick)

@@ -1,7 +1,7 @@
 """Traces that nobody touches between spikes: one common factor takes the place of their decay.
 
 A trace jumps by 1 at a spike and decays by λ a tick. What is stored is x̂ = Σ λ^(o - n) over the
-ticks n of its spikes, with a common origin o, so that x(now) = x̂·λ^(now - o): one factor for a whole
+ticks n of its spikes, with a common origin o. So x(now) = x̂·λ^(now - o): one factor for a whole
 volley, and no time stamp a trace. Before λ^(o - now) could grow too large, the traces that are not
 zero are scaled to a new origin; there are never more of them than spikes since the one before.
 """
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from simedge.core.native_cache import native_inside
 from simedge.neurons.decay import TABLE_TICKS
 from simedge.neurons.errors import CircuitError
-from simedge.neurons.kinds import Index, Whole
+from simedge.neurons.kinds import Index, Real, Whole
 from simedge.neurons.recurrent.places import ALIVE, ORIGIN, Arrays
 
 __all__ = ["TraceSet", "forget_traces", "raise_trace", "span_of", "trace_factor", "trace_table"]
@@ -57,7 +57,7 @@ def trace_table(factor: float) -> NDArray[np.float64]:
 
 
 @native_inside
-def trace_factor(c: Arrays, traces: TraceSet, now: Whole) -> float:
+def trace_factor(c: Arrays, traces: TraceSet, now: Whole) -> Real:
     """Return λ^(now - o): what stored traces are to be multiplied by, after a new origin if due."""
     gap = now - c.ints[traces.clock + ORIGIN]
     if gap > traces.span:

@@ -8,24 +8,36 @@ gets the same spikes, weights and counters bit by bit.
 """
 
 import math
-from typing import Final
 
-from simedge.core.native_cache import native_inside, native_leaf, unlocked_leaf
+from simedge.core.native_cache import native_inside, unlocked_leaf
 from simedge.neurons.kinds import Whole
 from simedge.neurons.recurrent.delivery import are_many, deliver, deliver_paired, list_touched
+from simedge.neurons.recurrent.eligibility import note_spikes
 from simedge.neurons.recurrent.firing import adapt, fire, put_in_order
-from simedge.neurons.recurrent.pairing import learn_pairs, post_traces, set_floor
+from simedge.neurons.recurrent.pairing import (
+    learn_pairs,
+    post_traces,
+    pre_traces,
+    raise_pre,
+    set_floor,
+)
 from simedge.neurons.recurrent.places import (
     CHANNEL,
+    COUNTED,
     DELAY,
     DUE,
     FIRED,
+    FIRED_NOW,
+    GATED,
     HEAD,
     HEARD_FROM,
     HEARD_UNTIL,
     LEARNS,
+    NEXT,
+    NOTED,
     NOW,
     PAIRED,
+    PENDING,
     POPULATION_FIELDS,
     POPULATIONS,
     POST,
@@ -46,27 +58,18 @@ from simedge.neurons.recurrent.spike_log import (
 )
 from simedge.neurons.recurrent.traces import trace_factor
 
-__all__ = ["DONE", "LOG_IS_FULL", "play", "step"]
+__all__ = ["DONE", "LOG_IS_FULL", "ROWS_ARE_FULL", "play"]
 
 DONE, LOG_IS_FULL, ROWS_ARE_FULL = range(3)
-_MOST: Final = 2**62
 
 
 @unlocked_leaf
-def play(c: Arrays, until: Whole) -> Whole:
-    """Play all volleys before a tick; tell whether that is done or a buffer is full."""
-    return play_some(c, until, _MOST)
-
-
-@native_leaf
-def step(c: Arrays, until: Whole) -> Whole:
-    """Play the next volley if it is before a tick."""
-    return play_some(c, until, 1)
-
-
-@native_inside
-def play_some(c: Arrays, until: Whole, most: Whole) -> Whole:
-    """Play at most so many volleys before a tick."""
+def play(c: Arrays, until: Whole, most: Whole) -> Whole:
+    """Play at most so many volleys before a tick; tell whether that is done or a buffer is full."""
+    if c.ints[PENDING]:
+        if not note_spikes(c):
+            return ROWS_ARE_FULL
+        most -= 1  # their volley has been played
     for _ in range(most):
         now = min(next_arrival(c), first_waiting(c))
         if now >= until:
@@ -78,6 +81,8 @@ def play_some(c: Arrays, until: Whole, most: Whole) -> Whole:
         turn_page(c, now)
         c.ints[NOW] = now
         c.ints[VOLLEYS] += 1
+        if c.ints[PENDING] and not note_spikes(c):
+            return ROWS_ARE_FULL
     return DONE
 
 
@@ -112,15 +117,28 @@ def serve(c: Arrays, pop: Whole, now: Whole) -> None:
             log_spikes(c, pop, now, fired)
             adapt(c, pop, now, fired)
             ints[SPIKES] += fired
+            hand_on(c, pop, fired)
         foresee(c, pop, now, count)
     if post >= 0 and (arrives or acts or ints[post + DUE] == now):
         learn_pairs(c, pop, now, ints[post + DELAY] == 0)
 
 
 @native_inside
-def take_in(c: Arrays, q: Whole, now: Whole, count: Whole, pairs: bool, lists: bool) -> Whole:
+def hand_on(c: Arrays, pop: Whole, fired: Whole) -> None:
+    """Remember to count the spikes of a population when the volley is over."""
+    if c.plan[pop + COUNTED]:
+        noted = c.plan[pop + NOTED]
+        c.ints[noted + NEXT] = 0
+        c.ints[noted + FIRED_NOW] = fired
+        c.ints[PENDING] = 1
+
+
+@native_inside
+def take_in(c: Arrays, q: Whole, now: Whole, count: Whole, pairs: Whole, lists: Whole) -> Whole:
     """Deliver what a projection brings; return how many neurons are listed as touched."""
     span = arriving(c, c.plan[q + CHANNEL])
+    if c.plan[q + RULE] == GATED:
+        raise_pre(c, q, 1.0 / trace_factor(c, pre_traces(c, q), now))
     if pairs:
         factor = trace_factor(c, post_traces(c, c.plan[q + TARGET]), now)
         return deliver_paired(c, q, now, count, span, lists, factor)

@@ -61,7 +61,8 @@ class Synapses:
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return source and target of every synapse, int64 (count,) each."""
-        lengths = np.diff(self.start.astype(np.int64))
+        starts = self.start.astype(np.int64)
+        lengths = starts[1:] - starts[:-1]
         return np.repeat(np.arange(self.sources), lengths), self.target.astype(np.int64)
 
 
