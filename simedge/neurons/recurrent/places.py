@@ -111,8 +111,9 @@ count and eligibility are not yet noted; room that rows take."""
     POPULATION_FIELDS,
 ) = range(32)
 """Neurons, number of the first; flags; in `real`: decay table, law, cells, bodies, thresholds; in
-`ints`: lists of touched and fired, log header; projections into it; channels out of it; channel of post
-spikes that act on synapses (or -1), its delay, table and span of post traces (`real`), their clock
+`ints`: lists of touched and fired, log header; projections into it; channels out of it; channel
+of post spikes that act on synapses (or -1), its delay, table and span of post traces (`real`),
+their clock
 and list (`ints`); are its spikes kept; are they counted, spikes of each in this window, list of
 those that fired, how far spikes are noted; where eligibility rows are (-1: nowhere), their ticks,
 decay table (`real`; 0: no rows)."""

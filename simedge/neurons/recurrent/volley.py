@@ -6,6 +6,7 @@ arrivals (pairs depress), threshold and reset, spikes written down, post spikes 
 volley. `play` runs until a horizon or a number of volleys; whoever lets it run one volley a call
 gets the same spikes, weights and counters bit by bit.
 """
+# ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
 
 import math
 

@@ -294,4 +294,5 @@ def redraw(
                 while used[source] == me:
                     source = (source + 1) % size
                 used[source] = me
+                used[heard[row, k]] = -1  # free again for those that are still to be redrawn
                 heard[row, k] = source
