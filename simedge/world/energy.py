@@ -8,7 +8,8 @@ Sources: 45 nm arithmetic after Horowitz (ISSCC 2014); neuromorphic figures are 
 Davies et al. (IEEE Micro 2018), without data movement, the price of a plasticity update
 unverified; wifi: default currents of ns-3 at 3 V (voltage unverified); ble: data sheets of CC2340
 and nRF52840 at 3 V; lte and 5g: 1.29 W and 0.438 W a Mbit/s up, 0.052 W down, tail 11.6 s at
-1.06 W (all unverified).
+1.06 W (all unverified); lora: 44 mA sending and 11.5 mA receiving at 3.3 V (unverified), asleep
+otherwise. Nothing sends a wifi radio to sleep (0.10 W): it idles, which dominates.
 """
 
 from collections.abc import Mapping, Sequence
@@ -119,10 +120,12 @@ RADIOS: Final[Mapping[str, Radio]] = MappingProxyType(
         "ble": Radio(transmit_uw=15_300, receive_uw=15_900),
         "lte": _CELLULAR,
         "5g": _CELLULAR,
+        "lora": Radio(transmit_uw=145_000, receive_uw=38_000),
     }
 )
-_OF_PROFILE: Final[Mapping[ProfileName, str]] = MappingProxyType(
+_OF_PROFILE: Final[Mapping[str, str]] = MappingProxyType(
     {"wifi": "wifi", "wifi-air": "wifi", "lte": "lte", "5g": "5g", "ble": "ble"}
+    | {f"lora-sf{spread}": "lora" for spread in range(7, 13)}
 )
 
 

@@ -54,7 +54,7 @@ ComputeName = Literal[
     "cortex-m7",
     "server",
 ]
-RadioName = Literal["auto", "none", "wifi", "ble", "lte", "5g"]
+RadioName = Literal["auto", "none", "wifi", "ble", "lte", "5g", "lora"]
 
 
 class ComputeSettings(Settings):

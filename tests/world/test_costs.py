@@ -141,7 +141,16 @@ def test_a_radio_named_by_the_device_goes_before_that_of_the_profile():
     assert radio_of("ble", "ethernet") is RADIOS["ble"]
     assert radio_of("none", "lte") is RADIOS["none"]
     assert radio_of("auto", "wifi-air") is RADIOS["wifi"]
+    assert radio_of("auto", "lora-sf12") is RADIOS["lora"]
     assert radio_of("auto", "starlink") is RADIOS["none"]
+
+
+@pytest.mark.parametrize(("profile", "microjoules"), [("lora-sf7", 42), ("lora-sf12", 990)])
+def test_a_bit_over_lora_costs_its_air_time(profile, microjoules, datagram):
+    read, up, _ = meter(profile)
+    up.offer(datagram(1, 51 + 28), 0)
+    energy = read.read(60 * S, on_ns=60 * S, busy_ns=0)
+    assert energy.radio_fj / 10**9 / (51 * 8) == pytest.approx(microjoules, rel=0.02)
 
 
 uses = st.lists(st.tuples(st.integers(0, 100), st.integers(0, 20)), max_size=8)
