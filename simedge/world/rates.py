@@ -156,7 +156,7 @@ class _Thinner:
 
 
 def narrowed(capacity: Capacity, share: Fraction) -> Capacity:
-    """Return what is left of a capacity.
+    """Return a capacity times a factor: what is left of it, or more than it was.
 
     Examples
     --------

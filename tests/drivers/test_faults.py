@@ -23,6 +23,7 @@ FAULTS = [
     {"kind": "corrupt", "share": "50%", "bits": 5} | LINK,
     {"kind": "truncate", "share": "50%", "keep": "40%"} | LINK,
     {"kind": "bandwidth", "factor": "0.1%"} | LINK,
+    {"kind": "bandwidth", "factor": "300%"} | LINK,
     {"kind": "bandwidth", "rate": "20 kbit/s"} | LINK,
     {"kind": "mtu-black-hole", "above": "60 B"} | LINK,
     {"kind": "clog", "links": ["cam-1.server", "server.cam-1"]} | LINK,

@@ -158,6 +158,8 @@ def test_a_replay_brings_the_same_bytes_again(strained):
 def test_a_narrow_link_serves_at_its_rate_and_a_black_hole_takes_what_is_large(strained):
     slow, _ = strained({"kind": "bandwidth", "factor": "50%"}, n=1)
     assert slow.arrived[0][0] == 10**6 + 2 * 160_000
+    fast, _ = strained({"kind": "bandwidth", "factor": "250%"}, n=1)
+    assert fast.arrived[0][0] == 10**6 + 64_000
     rate, _ = strained({"kind": "bandwidth", "rate": "1 Mbit/s"}, n=1)
     assert rate.arrived[0][0] == 10**6 + 1_600_000
     hole, _ = strained({"kind": "mtu-black-hole", "above": "199 B"}, n=2)
