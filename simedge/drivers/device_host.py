@@ -6,6 +6,7 @@ import numpy as np
 from typing_extensions import override
 
 from simedge.core.records import Order
+from simedge.drivers.clock import Clocked
 from simedge.drivers.feed import Feed
 from simedge.drivers.host import Host, Place, Saved, digest_of
 from simedge.drivers.lookahead import LearnerDoor
@@ -20,6 +21,7 @@ from simedge.protocol.machine import (
     ProxyPass,
 )
 from simedge.sensors.frames import Frame
+from simedge.world.clock_fault_settings import ClockFault
 from simedge.world.compute import pace_dues
 from simedge.world.device import Device
 from simedge.world.energy import PRICES, Meter, operations_fj
@@ -141,6 +143,7 @@ class DeviceHost(Host):
         if isinstance(fault, BatteryFault):
             self.charge(fault.capacity, strike.name, now)
         self._plight.strike(strike)
+        self._set_clock(strike, now, begins=True)
         self._pace()
         self._settle(now)
         return None
@@ -150,6 +153,7 @@ class DeviceHost(Host):
         """Let it end."""
         self._catch_up(now, fault=True)
         self._plight.relieve(strike.name)
+        self._set_clock(strike, now, begins=False)
         super().relieve(strike, now)
         self._pace()
         self._settle(now)
@@ -177,6 +181,12 @@ class DeviceHost(Host):
         """Stretch what is computed from now on, in millionths, for heat or other load."""
         self._plight.set_pace(source, pace_ppm)
         self._pace()
+
+    def _set_clock(self, strike: Strike, now: int, *, begins: bool) -> None:
+        fault = strike.fault
+        if isinstance(fault, ClockFault) and isinstance(self.machine, Clocked):
+            for timer in self.machine.turn(fault, now, begins=begins):
+                self._set_timer(timer, now)
 
     def _pace(self) -> None:
         self.device.paused = self.up and bool(self._pauses)

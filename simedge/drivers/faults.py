@@ -8,6 +8,7 @@ from simedge.core.streams import Streams
 from simedge.drivers.carrier import Carrier
 from simedge.drivers.journal import Journal
 from simedge.kernel.kernel import Record
+from simedge.world.clock_fault_settings import ClockFault
 from simedge.world.datagrams import NOTHING, Step
 from simedge.world.fault_settings import State
 from simedge.world.faults import Crash, Strike
@@ -82,6 +83,16 @@ class Faults:
     def hit(self) -> frozenset[int]:
         """Numbers of all that is hit in the run."""
         return frozenset(due.target for due in self._plan)
+
+    @property
+    def wrong_clocks(self) -> frozenset[int]:
+        """Numbers of the devices whose clock is wrong at some time."""
+        strikes = [(due.target, due.payload) for due in self._plan]
+        return frozenset(
+            number
+            for number, strike in strikes
+            if isinstance(strike, Strike) and isinstance(strike.fault, ClockFault)
+        )
 
     def dues(self) -> tuple[Due, ...]:
         """Return the records of the plan."""

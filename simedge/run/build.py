@@ -9,6 +9,7 @@ from simedge.core.errors import SimedgeError
 from simedge.core.records import SECOND_NS, LogSink
 from simedge.core.streams import Streams
 from simedge.drivers.carrier import Carrier
+from simedge.drivers.clock import Clocked
 from simedge.drivers.device_host import DeviceHost
 from simedge.drivers.faults import Faults
 from simedge.drivers.feed import Feed
@@ -41,6 +42,7 @@ from simedge.world.traces.door import TraceDoor
 
 __all__ = ["build", "check_fit", "memory_terms"]
 
+_ANY_NS = 2**63  # who goes by arrival does not look at the clocks of others
 _VALUE_BYTES = 4
 _EVENT_BYTES = 13
 """x, y, polarity and time of a pixel event in a frame that waits."""
@@ -219,6 +221,8 @@ class _Builder:
             rows=scenario.sensors.proxy.rows,
             pset=self.sensor.pset,
             tau_ns=int(period),
+            shared_clock=getattr(scenario.protocol, "age_clock", "capture") == "capture",
+            tolerance_ns=_ANY_NS,
         )
 
     def _device(self, member: Member, faults: Faults) -> DeviceHost:
@@ -231,6 +235,8 @@ class _Builder:
             layers=learner.hidden_layers,
             stream=self.streams.stream("policy", member.name, "noise"),
         )
+        if member.number in faults.wrong_clocks:
+            machine = Clocked(machine)
         speeds = board(settings.compute)
         stepped = scenario.kernel.volleys == "stepped"
         if self.items is None:

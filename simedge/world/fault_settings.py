@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from simedge.core.quantities import Duration, Energy, Share, Size
+from simedge.world.clock_fault_settings import ClockDriftFault, ClockJumpFault, ClockOffsetFault
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
 from simedge.world.names import Name
 from simedge.world.spells import DeviceSpell, HostSpell
@@ -153,6 +154,9 @@ FaultSettings = Annotated[
     | FrameSilenceFault
     | FrameBurstFault
     | TokenFault
+    | ClockOffsetFault
+    | ClockDriftFault
+    | ClockJumpFault
     | StrainFault
     | ClogFault
     | SwizzleClogFault

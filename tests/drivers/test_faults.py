@@ -48,6 +48,9 @@ FAULTS = [
     {"kind": "battery", "devices": ["box-2"], "capacity": "8 J", "at": "1 s"},
     {"kind": "frame-silence", "devices": ["cam-1"]} | LINK,
     {"kind": "frame-burst", "devices": ["cam-1"], "factor": 3} | LINK,
+    {"kind": "clock-offset", "devices": ["cam-1"], "by": "-90 ms"} | LINK,
+    {"kind": "clock-drift", "devices": ["cam"], "ppm": 200_000} | LINK,
+    {"kind": "clock-jump", "devices": ["cam-1"], "by": "800 ms", "at": "1 s", "every": "2 s"},
     {"kind": "token-constant", "devices": ["cam-1"], "class": 3} | LINK,
     {"kind": "token-confident", "devices": ["cam-1"], "share": "50%"} | LINK,
     {"kind": "token-shuffle", "devices": ["cam-1"]} | LINK,
@@ -89,6 +92,7 @@ def test_the_books_balance_under_every_fault(fault, calm):
     assert not plain <= set(records_of(calm)), "a fault changes something"
 
 
+ENDLESS = {"battery", "reboot-loop", "clock-jump"}
 SERVER = [
     {"kind": "crash", "server": True, "state": state} for state in ("kept", "checkpoint", "wiped")
 ]
@@ -105,7 +109,7 @@ def test_the_books_balance_under_faults_together(mixed, link):
     faults = [
         fault
         | {"name": f"f{i}", "at": f"{at} ms"}
-        | ({"for": f"{long} ms"} if fault["kind"] not in {"battery", "reboot-loop"} else {})
+        | ({"for": f"{long} ms"} if fault["kind"] not in ENDLESS else {})
         for i, (fault, at, long) in enumerate(mixed)
     ]
     loss = {"kind": "gilbert-elliott", "mean": "20%", "burst": "200 ms"}
