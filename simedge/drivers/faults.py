@@ -126,6 +126,12 @@ class Faults:
         change = self._begin if begins else self._end
         self._carrier.take(change(strike, number, now), now, Order.FAULT)
 
+    def announce(self, record: Record, now: int) -> None:
+        """Say that a fault begins or ends which is carried out elsewhere."""
+        strike = record[4]
+        assert isinstance(strike, Strike)
+        self._log(now, record[2], begins=record[3] == "strike", fault=strike)
+
     def _begin(self, strike: Strike, number: int, now: int) -> Step:
         network, fault = self._carrier.network, strike.fault
         link = network.by_number[number]

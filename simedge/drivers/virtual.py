@@ -5,6 +5,7 @@ progress, interrupts and writers may come between two slices without touching th
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from simedge.core.records import Due, Order
 from simedge.drivers.carrier import Carrier
@@ -19,8 +20,10 @@ from simedge.kernel import Kernel
 from simedge.kernel.kernel import Record
 from simedge.world.links import Link
 
-__all__ = ["VirtualDriver"]
+__all__ = ["KERNEL", "VirtualDriver"]
 
+KERNEL: Final = "kernel"
+"""Name of what dispatches records, in the log of a run in which it does so amiss."""
 _NETWORK_KINDS = frozenset({"edges-lost", "edges-back"})
 
 
@@ -79,6 +82,9 @@ class VirtualDriver:
         for number in self.carrier.network.by_number:
             handle = self._faults.handle_link if number in struck else self.carrier.handle
             self.kernel.register(number, handle)
+        for number in struck & frozenset(range(len(self.journal.names))):
+            if self.journal.names[number] == KERNEL:
+                self.kernel.register(number, self._faults.announce)
         self._observer_number = len(self.journal.names)
         self.kernel.register(self._observer_number, self._evaluate)
 

@@ -19,13 +19,16 @@ from typing_extensions import override
 from simedge.core.errors import SimedgeError
 from simedge.core.records import Due, Order
 
-__all__ = ["Handler", "Kernel", "KernelError", "Record"]
+__all__ = ["Handler", "Kernel", "KernelError", "Record", "Ties"]
 
 Record = tuple[int, Order, int, str, object]
 """(at, order, target, kind, payload): a `Due`, or a plain tuple of the same where speed matters."""
 
 Handler = Callable[[Record, int], None]
 """Takes (record, now)."""
+
+Ties = Callable[[Record], int]
+"""Ranks a record among those of the same (time, class), in place of the number of its target."""
 
 _TARGET_LIMIT: Final = 2**40
 _TIME_LIMIT: Final = 2**63
@@ -37,6 +40,12 @@ class KernelError(SimedgeError):
 
 class Kernel(simpy.Environment):
     """Virtual time in integer nanoseconds; dispatches records in total order.
+
+    Parameters
+    ----------
+    ties
+        Ranks records of equal (time, class); by default the number of their target does. Equal
+        ranks stay in the order in which they were posted.
 
     Examples
     --------
@@ -56,10 +65,10 @@ class Kernel(simpy.Environment):
     if its target is not registered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ties: Ties | None = None) -> None:
         super().__init__(0)
         self._handlers: dict[int, Handler] = {}
-        self._wheel = _wheel(self._queue, self._handlers)
+        self._wheel = _wheel(self._queue, self._handlers, ties)
         self.post = self._wheel.post
         self.dispatched = 0
 
@@ -120,7 +129,7 @@ class _Wheel(NamedTuple):
 
 
 def _wheel(  # noqa: C901, PLR0915 -- closures over the same cells have to be made in one place
-    heap: list[Any], handlers: dict[int, Handler]
+    heap: list[Any], handlers: dict[int, Handler], ties: Ties | None
 ) -> _Wheel:
     """Make what runs for every record, as closures: their cells are cheaper than attributes.
 
@@ -176,7 +185,19 @@ def _wheel(  # noqa: C901, PLR0915 -- closures over the same cells have to be ma
             heads = False
             heappop(heap)
 
-    return _Wheel(post, turn, settle, lambda: now)
+    def post_ranked(record: Record) -> None:
+        nonlocal sequence
+        at, order, target, _, _ = record
+        if type(at) is not int or at < now or at >= _TIME_LIMIT:
+            raise _no_time(record, now)
+        if target not in handlers:
+            raise KernelError(f"no target {target} is registered (record {record[3]!r})")
+        settle()
+        sequence += 1
+        rank = ties(record) if ties is not None else target
+        heappush(heap, (at, order, rank, sequence, handlers[target], record))
+
+    return _Wheel(post if ties is None else post_ranked, turn, settle, lambda: now)
 
 
 def _no_time(record: Record, now: int) -> KernelError:

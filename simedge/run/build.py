@@ -20,7 +20,8 @@ from simedge.drivers.lookahead import Horizon, LearnerDoor, ProxyItems
 from simedge.drivers.observer import Observer
 from simedge.drivers.plight import Plight
 from simedge.drivers.tally import DeviceTally, Tally
-from simedge.drivers.virtual import VirtualDriver
+from simedge.drivers.ties import shuffled
+from simedge.drivers.virtual import KERNEL, VirtualDriver
 from simedge.kernel import Kernel
 from simedge.learning.learner import open_learner
 from simedge.learning.ports import DeviceLearner, LearnerFactory
@@ -137,10 +138,11 @@ class _Builder:
             streams=self.streams,
             open_trace=TraceDoor(self.streams),
         )
-        names = [self.world.names[number] for number in range(len(self.world.names))]
+        names = [self.world.names[number] for number in range(len(self.world.names))] + [KERNEL]
         self.tally = self._tally()
         self.journal = Journal(sink, names, self.tally)
-        self.kernel = Kernel()
+        ties = shuffled(scenario.faults, streams=self.streams, duration_ns=scenario.duration)
+        self.kernel = Kernel(ties)
         self.knowledge = Knowledge(self.tally)
         self.carrier = Carrier(self.world.network, post=self.kernel.post, journal=self.journal)
         self.ground = self._ground()

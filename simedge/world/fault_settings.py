@@ -12,7 +12,7 @@ from simedge.core.quantities import Duration, Energy, Share, Size
 from simedge.world.clock_fault_settings import ClockDriftFault, ClockJumpFault, ClockOffsetFault
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
 from simedge.world.names import Name
-from simedge.world.spells import DeviceSpell, HostSpell
+from simedge.world.spells import DeviceSpell, HostSpell, Spell
 
 __all__ = [
     "BatteryFault",
@@ -25,6 +25,7 @@ __all__ = [
     "RebootLoopFault",
     "SlowFault",
     "State",
+    "TieShuffleFault",
     "TokenFault",
 ]
 
@@ -144,6 +145,19 @@ class TokenFault(DeviceSpell):
     """The class of `token-constant` and `token-confident`."""
 
 
+class TieShuffleFault(Spell):
+    """What happens at one instant happens in an order that is drawn.
+
+    Among records of one time and class; those of one target, and arrivals over one link, keep
+    their order. Results may change, and no law may break.
+    """
+
+    kind: Literal["tie-shuffle"]
+    """This kind."""
+    name: Name = "tie-shuffle"
+    """Keys the fault's draws; no two faults share a name."""
+
+
 FaultSettings = Annotated[
     CrashSettings
     | PauseFault
@@ -157,6 +171,7 @@ FaultSettings = Annotated[
     | ClockOffsetFault
     | ClockDriftFault
     | ClockJumpFault
+    | TieShuffleFault
     | StrainFault
     | ClogFault
     | SwizzleClogFault

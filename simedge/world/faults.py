@@ -17,6 +17,7 @@ from simedge.world.fault_settings import (
     FaultSettings,
     RebootLoopFault,
     State,
+    TieShuffleFault,
 )
 from simedge.world.link_fault_settings import (
     BridgeFault,
@@ -109,7 +110,8 @@ def plan_faults(
     """Return the records of all faults before the end of the run, in order of time.
 
     ``crash`` and ``restart`` go to the device or the server, with a `Crash` as payload; ``strike``
-    and ``relief`` to a device, the server or a link, with a `Strike`. One that is down already,
+    and ``relief`` to a device, the server, a link, or to the kernel, whose number comes after all
+    of those, with a `Strike`. One that is down already,
     or up already, is the driver's to pass over.
     """
     world = _World(members=members, links=links, streams=streams, duration_ns=duration_ns)
@@ -130,6 +132,8 @@ def _plan(fault: FaultSettings, world: _World) -> Iterator[Due]:
         case PartitionFault() | IsolateFault() | SplitFault() | BridgeFault():
             cuts = _cut(fault, world)
             yield from _strikes(fault, [k.number for k in world.links if cuts(k.src, k.dst)], world)
+        case TieShuffleFault():
+            yield from _strikes(fault, [len(world.members) + len(world.links)], world)
         case LinkSpell():
             hit = links_hit(fault, world.members, world.links, streams=world.streams)
             yield from _strikes(fault, [link.number for link in hit], world)
