@@ -15,17 +15,19 @@ from simedge.drivers.tally import DeviceTally
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner, Learned
 from simedge.protocol.machine import (
+    Forgotten,
     FrameLearned,
     LearnerCall,
     LearnerDone,
     ProxyPass,
+    Send,
 )
 from simedge.sensors.frames import Frame
 from simedge.world.clock_fault_settings import ClockFault
 from simedge.world.compute import pace_dues
 from simedge.world.device import Device
 from simedge.world.energy import PRICES, Meter, operations_fj
-from simedge.world.fault_settings import BatteryFault, OutOfMemoryFault, State
+from simedge.world.fault_settings import BatteryFault, HalfOpenFault, OutOfMemoryFault, State
 from simedge.world.faults import Strike
 from simedge.world.jobs import Done, Dropped, Job
 from simedge.world.settings import DeviceSettings
@@ -80,8 +82,10 @@ class DeviceHost(Host):
         self._meter = meter
         self._plight = plight
         self._dead = False
+        self.server: Host | None = None
+        """Set by the driver: who hears its tokens."""
         self.checkpoints = checkpoints
-        self._feed = feed
+        self.feed = feed
         self._newborn = learner.dump()
         self._priced = dict.fromkeys(PRICES[LEDGER], 0)
         self.uncounted = 0
@@ -97,7 +101,7 @@ class DeviceHost(Host):
             self._post(due)
         if self._settings.battery is not None:
             self.charge(self._settings.battery, "battery", 0)
-        if self._feed.flows:
+        if self.feed.flows:
             self._schedule_frame(0)
 
     def close(self, now: int) -> None:
@@ -144,6 +148,8 @@ class DeviceHost(Host):
             self.charge(fault.capacity, strike.name, now)
         self._plight.strike(strike)
         self._set_clock(strike, now, begins=True)
+        if isinstance(fault, HalfOpenFault):
+            self.forget(fault.side, now)
         self._pace()
         self._settle(now)
         return None
@@ -181,6 +187,12 @@ class DeviceHost(Host):
         """Stretch what is computed from now on, in millionths, for heat or other load."""
         self._plight.set_pace(source, pace_ppm)
         self._pace()
+
+    def forget(self, side: str, now: int) -> None:
+        """Let one end of the connection to the server forget it."""
+        end, other = (self, 0) if side == "device" else (self.server, self.number)
+        if end is not None and end.up:
+            end.hear(Forgotten(other=other), now)
 
     def _set_clock(self, strike: Strike, now: int, *, begins: bool) -> None:
         fault = strike.fault
@@ -220,8 +232,8 @@ class DeviceHost(Host):
     def _settle(self, now: int) -> None:
         for due in self.device.start(now):
             self._post(due)
-        if self.device.idle and self._feed.flows:
-            self.door.anticipate(*self._feed.peek())
+        if self.device.idle and self.feed.flows:
+            self.door.anticipate(*self.feed.peek())
 
     def _catch_up(self, now: int, *, fault: bool = False) -> None:
         """Count the rows of a running pass that have ended without a record of their own."""
@@ -230,11 +242,11 @@ class DeviceHost(Host):
             self._count(done)
 
     def _schedule_frame(self, index: int) -> None:
-        at = self._feed.arrival_ns()
+        at = self.feed.arrival_ns(whole=self._plight.in_step)
         self._post((at, Order.FRAME, self.number, "frame", index))
 
     def _frame(self, now: int) -> None:
-        frame = self._feed.pop()
+        frame = self.feed.pop()
         self._schedule_frame(frame.index + 1)
         for _ in range(self._plight.deliveries):
             self._deliver(frame, now)
@@ -327,6 +339,10 @@ class DeviceHost(Host):
             detail=(digest_of(value),),
         )
         self._tell(LearnerDone(call=done.job.call, value=value), now)
+
+    @override
+    def _send(self, effect: Send, now: int) -> None:
+        super()._send(self._plight.garble(effect), now)
 
     @override
     def _call(self, effect: LearnerCall, now: int) -> None:

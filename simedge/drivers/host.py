@@ -145,6 +145,12 @@ class Host:
         self._reading = None
         self._settle(now)
 
+    def hear(self, event: Event, now: int) -> None:
+        """Tell the machine something that a fault did to it."""
+        self._order = Order.FAULT
+        self._tell(event, now)
+        self._settle(now)
+
     def crash(self, now: int, *, state: str) -> None:
         """Stop at once; what `state` names survives: kept, checkpoint or wiped."""
         self._order = Order.FAULT

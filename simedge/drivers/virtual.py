@@ -73,6 +73,8 @@ class VirtualDriver:
         }
         if server is not None:
             server.checkpoints = faults.need_checkpoints
+        for device in devices:
+            device.server = server
         self._register()
 
     def _register(self) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "Effect",
     "Event",
     "Floats",
+    "Forgotten",
     "FrameLearned",
     "Handler",
     "KlPart",
@@ -118,6 +119,13 @@ class LinkStatus:
     up: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """The connection to another is forgotten at this end alone: whether and how it joined."""
+
+    other: int
+
+
 Event = (
     Started
     | Restarted
@@ -127,6 +135,7 @@ Event = (
     | SendOutcome
     | TimerFired
     | LinkStatus
+    | Forgotten
 )
 
 

@@ -12,7 +12,7 @@ from simedge.drivers.carrier import Carrier
 from simedge.drivers.clock import Clocked
 from simedge.drivers.device_host import DeviceHost
 from simedge.drivers.faults import Faults
-from simedge.drivers.feed import Feed
+from simedge.drivers.feed import Feed, Leaning
 from simedge.drivers.host import Place, ServerHost
 from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
@@ -30,11 +30,13 @@ from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
 from simedge.run.settings import ScenarioSettings
+from simedge.sensors.frames import Lean
 from simedge.sensors.registry import open_sensor
 from simedge.world.compute import board
 from simedge.world.device import Device
 from simedge.world.energy import Meter
-from simedge.world.faults import plan_faults
+from simedge.world.fault_settings import LabelShiftFault
+from simedge.world.faults import plan_faults, targets
 from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.plan import plan_world
 from simedge.world.settings import DeviceSettings
@@ -146,6 +148,7 @@ class _Builder:
         self.knowledge = Knowledge(self.tally)
         self.carrier = Carrier(self.world.network, post=self.kernel.post, journal=self.journal)
         self.ground = self._ground()
+        self.leanings = self._leanings()
         self.items: ProxyItems | None = None
         self.horizon: Horizon | None = None
 
@@ -261,13 +264,33 @@ class _Builder:
             device=device,
             door=door,
             learner=learner,
-            feed=Feed(self.sensor, member.name, prepare=learner.prepare, executor=self.executor),
+            feed=self._feed(member, learner),
             settings=settings,
             meter=meter,
             plight=Plight(member.name, self.streams, meter=meter),
             account=self._account(member.name, settings, learner),
             checkpoints=faults.need_checkpoints,
         )
+
+    def _feed(self, member: Member, learner: DeviceLearner) -> Feed:
+        return Feed(
+            self.sensor,
+            member.name,
+            prepare=learner.prepare,
+            executor=self.executor,
+            leanings=self.leanings.get(member.number, ()),
+        )
+
+    def _leanings(self) -> dict[int, list[Leaning]]:
+        """Return which classes the cameras of some devices are shown more often, and when."""
+        found: dict[int, list[Leaning]] = {}
+        for fault in self.scenario.faults:
+            if isinstance(fault, LabelShiftFault):
+                lean = Lean(fault.class_, fault.factor)
+                spans = [(*span, lean) for span in fault.windows(self.scenario.duration)]
+                for member in targets(fault, self.world.members, self.streams):
+                    found.setdefault(member.number, []).extend(spans)
+        return found
 
     def _together(self, learner: DeviceLearner) -> Callable[[Sequence[Any]], None] | None:
         """Return how learners like this one run together, if they can."""

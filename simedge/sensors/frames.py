@@ -1,16 +1,17 @@
 """What a sensor delivers, and the port that every sensor fits."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.errors import SimedgeError
 
-__all__ = ["ITEM", "NO_SOURCE", "UNLABELLED", "Frame", "Rhythm", "Sensor", "SensorError"]
+__all__ = ["ITEM", "NO_SOURCE", "UNLABELLED", "Frame", "Lean", "Rhythm", "Sensor", "SensorError"]
 
 ITEM: Final = -1
 """Index of a frame that no device's stream delivered: a proxy or evaluation item."""
@@ -45,6 +46,25 @@ class Frame:
     y: NDArray[np.uint16]
     t_us: NDArray[np.int64]
     p: NDArray[np.uint8]
+
+
+class Lean(NamedTuple):
+    """One class has so many times its chances."""
+
+    label: int
+    """Modulo the number of classes."""
+    factor: Fraction
+
+    def of(self, shares: Sequence[Fraction]) -> list[Fraction]:
+        """Return shares that lean this way and have the same sum.
+
+        >>> Lean(1, Fraction(3)).of([Fraction(1, 2), Fraction(1, 2)])
+        [Fraction(1, 4), Fraction(3, 4)]
+        """
+        label = self.label % len(shares)
+        heavy = [s * self.factor if i == label else s for i, s in enumerate(shares)]
+        whole = sum(heavy)
+        return [s * sum(shares) / whole for s in heavy] if whole else list(shares)
 
 
 class Sensor(Protocol):
@@ -102,7 +122,9 @@ class Sensor(Protocol):
         """Return one frame of one device."""
         ...
 
-    def frames(self, device: str, first: int, count: int) -> list[Frame]:
+    def frames(
+        self, device: str, first: int, count: int, *, leans: tuple[Lean, ...] = ()
+    ) -> list[Frame]:
         """Return consecutive frames of one device; much cheaper than one by one."""
         ...
 

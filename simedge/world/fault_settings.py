@@ -8,11 +8,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simedge.core.quantities import Duration, Energy, Share, Size
+from simedge.core.quantities import Duration, Energy, Factor, Share, Size
 from simedge.world.clock_fault_settings import ClockDriftFault, ClockJumpFault, ClockOffsetFault
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
 from simedge.world.names import Name
-from simedge.world.spells import DeviceSpell, HostSpell, Spell
+from simedge.world.spells import DeviceMoment, DeviceSpell, HostSpell, Spell
 
 __all__ = [
     "BatteryFault",
@@ -20,13 +20,17 @@ __all__ = [
     "FaultSettings",
     "FrameBurstFault",
     "FrameSilenceFault",
+    "HalfOpenFault",
+    "LabelShiftFault",
     "OutOfMemoryFault",
     "PauseFault",
     "RebootLoopFault",
+    "SameStartFault",
     "SlowFault",
     "State",
     "TieShuffleFault",
     "TokenFault",
+    "TokenFormFault",
 ]
 
 State = Literal["kept", "checkpoint", "wiped"]
@@ -108,6 +112,50 @@ class BatteryFault(DeviceSpell):
         return self
 
 
+class HalfOpenFault(DeviceMoment):
+    """One end of the connection between a device and the server forgets it, the other believes.
+
+    A device that has forgotten joins again; a server that has answers the next token with the
+    request to. The state of the other end, and all that was learned, stays.
+    """
+
+    kind: Literal["half-open"]
+    """This kind."""
+    name: Name = "half-open"
+    """Keys the fault's draws; no two faults share a name."""
+    side: Literal["device", "server"] = "server"
+    """Which end forgets."""
+
+
+class SameStartFault(DeviceSpell):
+    """The cameras deliver at one instant: each frame at the end of its presentation.
+
+    Presentations of all devices start and end at the same times; a frame is delivered with its last
+    pixel event otherwise, which comes at another time at each device.
+    """
+
+    kind: Literal["same-start"]
+    """This kind."""
+    name: Name = "same-start"
+    """Keys the fault's draws; no two faults share a name."""
+
+
+class LabelShiftFault(DeviceSpell):
+    """The cameras see one class more often than before, or less.
+
+    From the first presentation that starts in it to the last; rate and motion stay as they are.
+    """
+
+    kind: Literal["label-shift"]
+    """This kind."""
+    name: Name = "label-shift"
+    """Keys the fault's draws; no two faults share a name."""
+    class_: int = Field(default=0, ge=0, alias="class")
+    """Which, modulo the number of classes."""
+    factor: Factor = Fraction(10)
+    """Times as many chances, before the shares of the classes are made to sum to 1 again."""
+
+
 class FrameSilenceFault(DeviceSpell):
     """The cameras deliver nothing."""
 
@@ -145,6 +193,20 @@ class TokenFault(DeviceSpell):
     """The class of `token-constant` and `token-confident`."""
 
 
+class TokenFormFault(DeviceSpell):
+    """Devices send tokens that are none; the receiver must notice.
+
+    `token-nan`: rows that sum to nothing sensible, or are not finite; `token-shape`: too short.
+    """
+
+    kind: Literal["token-nan", "token-shape"]
+    """Which."""
+    name: Name = "token"
+    """Keys the fault's draws; no two faults share a name."""
+    share: Share = Fraction(1)
+    """Share of the tokens that are."""
+
+
 class TieShuffleFault(Spell):
     """What happens at one instant happens in an order that is drawn.
 
@@ -167,7 +229,11 @@ FaultSettings = Annotated[
     | BatteryFault
     | FrameSilenceFault
     | FrameBurstFault
+    | HalfOpenFault
+    | SameStartFault
+    | LabelShiftFault
     | TokenFault
+    | TokenFormFault
     | ClockOffsetFault
     | ClockDriftFault
     | ClockJumpFault
