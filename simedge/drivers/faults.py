@@ -11,7 +11,7 @@ from simedge.kernel.kernel import Record
 from simedge.world.clock_fault_settings import ClockFault
 from simedge.world.datagrams import NOTHING, Step
 from simedge.world.fault_settings import State
-from simedge.world.faults import Crash, Strike
+from simedge.world.faults import Crash, Keep, Strike
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
 from simedge.world.strains import open_strain
 
@@ -38,6 +38,14 @@ class Mortal(Protocol):
 
     def relieve(self, strike: Strike, now: int) -> None:
         """Let it end."""
+        ...
+
+    def keep(self, name: str, due_ns: int) -> None:
+        """Keep the present state for what a fault will do at a time."""
+        ...
+
+    def stand_in(self, name: str, now: int) -> None:
+        """Let what was kept for a fault at this time be what comes back."""
         ...
 
     def drained(self, now: int) -> bool:
@@ -106,6 +114,8 @@ class Faults:
                 self._fall(payload, now, host=host)
             case "restart", Crash() if not host.up:
                 self._rise(payload, now, host=host)
+            case "keep", Keep(name=name, due_ns=due_ns):
+                host.keep(name, due_ns)
             case "strike", Strike():
                 self._strike(payload, now, host=host)
             case "relief", Strike():
@@ -152,6 +162,8 @@ class Faults:
 
     def _fall(self, crash: Crash, now: int, *, host: Mortal) -> None:
         self._log(now, host.number, begins=True, fault=crash)
+        if crash.state == "standby":
+            host.stand_in(crash.name, now)
         host.crash(now, state=crash.state)
 
     def _drain(self, name: str, now: int, *, host: Mortal) -> None:

@@ -11,13 +11,16 @@ from simedge.core.records import Due, Order
 from simedge.drivers.carrier import Carrier
 from simedge.drivers.device_host import DeviceHost
 from simedge.drivers.faults import Faults
-from simedge.drivers.host import ServerHost
+from simedge.drivers.host import Host
 from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
 from simedge.drivers.observer import EVALUATE, Observer
+from simedge.drivers.server_host import ServerHost
+from simedge.drivers.sides import Sides
 from simedge.drivers.tally import Flow, LinkTally
 from simedge.kernel import Kernel
 from simedge.kernel.kernel import Record
+from simedge.world.datagrams import Datagram
 from simedge.world.links import Link
 
 __all__ = ["KERNEL", "VirtualDriver"]
@@ -44,6 +47,8 @@ class VirtualDriver:
         Crashes and restarts.
     duration_ns
         End of the run, included.
+    seconds, sides
+        Servers that come up while a fault splits the world, and who hears them.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a world
@@ -58,6 +63,8 @@ class VirtualDriver:
         journal: Journal,
         knowledge: Knowledge,
         duration_ns: int,
+        seconds: Sequence[ServerHost] = (),
+        sides: Sides | None = None,
     ) -> None:
         self.kernel = kernel
         self.devices = tuple(devices)
@@ -75,11 +82,15 @@ class VirtualDriver:
             server.checkpoints = faults.need_checkpoints
         for device in devices:
             device.server = server
+        self._seconds = {second.number: second for second in seconds}
+        self._sides = sides
         self._register()
 
     def _register(self) -> None:
         for number in self._hosts:
             self.kernel.register(number, self._host_record)
+        for number in self._seconds:
+            self.kernel.register(number, self._second_record)
         struck = self._faults.hit
         for number in self.carrier.network.by_number:
             handle = self._faults.handle_link if number in struck else self.carrier.handle
@@ -124,7 +135,7 @@ class VirtualDriver:
 
     def _refused(self) -> dict[str, int]:
         causes: dict[str, int] = {}
-        for host in self._hosts.values():
+        for host in [*self._hosts.values(), *self._seconds.values()]:
             for cause, count in host.machine.counters.items():
                 causes[cause] = causes.get(cause, 0) + count
         return dict(sorted(causes.items()))
@@ -149,13 +160,25 @@ class VirtualDriver:
         if kind == "arrive":
             datagram = self.carrier.arrive(record, now)
             if datagram is not None:
-                host.receive(datagram, now)
+                self._hearer(host, datagram).receive(datagram, now)
         elif kind in _NETWORK_KINDS:
             self.carrier.handle(record, now)
         elif record[1] is Order.FAULT:
             self._faults.handle(record, now, host=host)
         else:
             host.handle(record, now)
+
+    def _hearer(self, host: DeviceHost | ServerHost, datagram: Datagram) -> Host:
+        """Return who hears a datagram that has arrived: the copy of a server, if there is one."""
+        if not self._seconds or host is not self.server or self._sides is None:
+            return host
+        taken = self._sides.of(self.journal.numbers[datagram.uid.source])
+        return self._seconds[taken.number] if taken is not None else host
+
+    def _second_record(self, record: Record, now: int) -> None:
+        second = self._seconds[record[2]]
+        if second.up:
+            second.handle(record, now)
 
 
 def _link_tally(link: Link) -> LinkTally:

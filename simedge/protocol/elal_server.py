@@ -22,6 +22,7 @@ from simedge.protocol.machine import (
     Plain,
     Received,
     Restarted,
+    RolledBack,
     Sample,
     SendOutcome,
     Started,
@@ -91,6 +92,7 @@ class ElalServer:
             TimerFired: self._on_timer,
             LinkStatus: self._on_nothing,
             Forgotten: self._on_forgotten,
+            RolledBack: self._on_rolled_back,
             FrameLearned: self._on_late,
             LearnerDone: self._on_late,
             SendOutcome: self._on_late,
@@ -174,6 +176,11 @@ class ElalServer:
     def _on_forgotten(self, event: Forgotten, now: int) -> list[Effect]:
         del now
         self._members.forget(event.other)
+        return []
+
+    def _on_rolled_back(self, event: RolledBack, now: int) -> list[Effect]:
+        del now
+        self._shelf.roll_back(event.state["shelf"])
         return []
 
     def _on_late(self, event: Event, now: int) -> list[Effect]:

@@ -33,6 +33,7 @@ __all__ = [
     "ProxyPass",
     "Received",
     "Restarted",
+    "RolledBack",
     "Sample",
     "Send",
     "SendOutcome",
@@ -126,6 +127,14 @@ class Forgotten:
     other: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """What was published is to be as it was: somebody put an old backup in place."""
+
+    state: Plain
+    """A ``dump`` of that time."""
+
+
 Event = (
     Started
     | Restarted
@@ -136,6 +145,7 @@ Event = (
     | TimerFired
     | LinkStatus
     | Forgotten
+    | RolledBack
 )
 
 

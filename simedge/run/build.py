@@ -13,18 +13,21 @@ from simedge.drivers.clock import Clocked
 from simedge.drivers.device_host import DeviceHost
 from simedge.drivers.faults import Faults
 from simedge.drivers.feed import Feed, Leaning
-from simedge.drivers.host import Place, ServerHost
+from simedge.drivers.host import Place
 from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
 from simedge.drivers.lookahead import Horizon, LearnerDoor, ProxyItems
 from simedge.drivers.observer import Observer
 from simedge.drivers.plight import Plight
+from simedge.drivers.server_host import ServerHost
+from simedge.drivers.sides import Sides
 from simedge.drivers.tally import DeviceTally, Tally
 from simedge.drivers.ties import shuffled
 from simedge.drivers.virtual import KERNEL, VirtualDriver
 from simedge.kernel import Kernel
 from simedge.learning.learner import open_learner
 from simedge.learning.ports import DeviceLearner, LearnerFactory
+from simedge.protocol.crowd import Crowd
 from simedge.protocol.machine import Machine
 from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
@@ -39,8 +42,9 @@ from simedge.world.fault_settings import LabelShiftFault
 from simedge.world.faults import plan_faults, targets
 from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.plan import plan_world
+from simedge.world.server_fault_settings import OverloadFault, RollbackFault, SplitBrainFault
 from simedge.world.settings import DeviceSettings
-from simedge.world.topology import Member
+from simedge.world.topology import SERVER, Member
 from simedge.world.traces.door import TraceDoor
 
 __all__ = ["build", "check_fit", "memory_terms"]
@@ -141,11 +145,15 @@ class _Builder:
             open_trace=TraceDoor(self.streams),
         )
         names = [self.world.names[number] for number in range(len(self.world.names))] + [KERNEL]
+        splits = sum(isinstance(fault, SplitBrainFault) for fault in scenario.faults)
+        names += [f"{SERVER}-{i + 2}" for i in range(splits)]
         self.tally = self._tally()
         self.journal = Journal(sink, names, self.tally)
         ties = shuffled(scenario.faults, streams=self.streams, duration_ns=scenario.duration)
         self.kernel = Kernel(ties)
         self.knowledge = Knowledge(self.tally)
+        self.sides = Sides(self.knowledge)
+        self.served = 0
         self.carrier = Carrier(self.world.network, post=self.kernel.post, journal=self.journal)
         self.ground = self._ground()
         self.leanings = self._leanings()
@@ -154,14 +162,15 @@ class _Builder:
 
     def build(self) -> tuple[VirtualDriver, Tally]:
         scenario, members = self.scenario, self.world.members
-        machine = open_server(scenario.protocol, self.ground, devices=len(members) - 1)
         faults = self._faults()
+        server = self._server()
+        seconds = self._seconds(server)
         devices = [self._device(member, faults) for member in members[1:]]
         self.tally.devices = [device.account for device in devices]
         self.tally.rule = devices[0].learner.rule
         driver = VirtualDriver(
             self.kernel,
-            server=ServerHost(self._place(0, machine)),
+            server=server,
             devices=devices,
             carrier=self.carrier,
             observer=self._observer(devices),
@@ -169,8 +178,50 @@ class _Builder:
             journal=self.journal,
             knowledge=self.knowledge,
             duration_ns=scenario.duration,
+            seconds=seconds,
+            sides=self.sides,
         )
         return driver, self.tally
+
+    def _server(self) -> ServerHost:
+        """Return the server, with room for devices that faults make up."""
+        faults, devices = self.scenario.faults, len(self.world.members) - 1
+        crowds: dict[str, Crowd] = {}
+        for fault in faults:
+            if isinstance(fault, OverloadFault) and isinstance(
+                self.scenario.protocol, ElalSettings
+            ):
+                crowds[fault.name] = Crowd(
+                    self.scenario.protocol, self.ground, first=devices + 1, senders=fault.senders
+                )
+                devices += fault.senders
+        self.served = devices
+        return ServerHost(
+            self._place(0, self._server_machine()),
+            sides=self.sides,
+            crowds=crowds,
+            history=max([f.versions for f in faults if isinstance(f, RollbackFault)], default=0),
+        )
+
+    def _server_machine(self) -> Machine:
+        return open_server(self.scenario.protocol, self.ground, devices=self.served)
+
+    def _seconds(self, first: ServerHost) -> list[ServerHost]:
+        """Return the servers that come up while a fault splits the world."""
+        seconds: list[ServerHost] = []
+        for fault in self.scenario.faults:
+            if isinstance(fault, SplitBrainFault):
+                number = self.journal.names.index(f"{SERVER}-{len(seconds) + 2}")
+                self.journal.numbers[self.journal.names[number]] = 0
+                self.carrier.nodes[number] = 0
+                place = self._place(number, self._server_machine())
+                second = ServerHost(place, sides=self.sides, first=first)
+                second.retire()
+                named = frozenset(fault.groups[1])
+                taken = [m.number for m in self.world.members if {m.name, m.group} & named]
+                self.sides.add(fault.name, second, taken)
+                seconds.append(second)
+        return seconds
 
     def _faults(self) -> Faults:
         plan = plan_faults(

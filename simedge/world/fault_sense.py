@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from simedge.world.fault_settings import FaultSettings
 from simedge.world.link_fault_settings import BridgeFault, IsolateFault, PartitionFault
+from simedge.world.server_fault_settings import SplitBrainFault
 from simedge.world.settings import DeviceSettings
 from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell
 
@@ -65,6 +66,10 @@ def _named(
 ) -> Iterator[tuple[tuple[str | int, ...], str, frozenset[str]]]:
     """Yield the names in a fault, each with its path and what could stand there."""
     match fault:
+        case SplitBrainFault():
+            known = frozenset([*groups, *names])
+            for j, group in enumerate(fault.groups):
+                yield from ((("groups", j, k), name, known) for k, name in enumerate(group))
         case PartitionFault():
             known = frozenset(["server", *groups, *names])
             for j, group in enumerate(fault.groups):

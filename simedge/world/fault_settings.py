@@ -12,6 +12,12 @@ from simedge.core.quantities import Duration, Energy, Factor, Share, Size
 from simedge.world.clock_fault_settings import ClockDriftFault, ClockJumpFault, ClockOffsetFault
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
 from simedge.world.names import Name
+from simedge.world.server_fault_settings import (
+    FailoverFault,
+    OverloadFault,
+    RollbackFault,
+    SplitBrainFault,
+)
 from simedge.world.spells import DeviceMoment, DeviceSpell, HostSpell, Spell
 
 __all__ = [
@@ -34,6 +40,7 @@ __all__ = [
 ]
 
 State = Literal["kept", "checkpoint", "wiped"]
+"""What survives a crash: everything, the last local checkpoint, or the boot alone."""
 
 
 class CrashSettings(HostSpell):
@@ -56,8 +63,12 @@ class PauseFault(HostSpell):
     """Keys the fault's draws; no two faults share a name."""
 
 
-class SlowFault(DeviceSpell):
-    """Computing takes longer."""
+class SlowFault(HostSpell):
+    """Computing takes longer.
+
+    A server, which computes for free otherwise, takes its time for each message and timer then, one
+    after the other; when the fault ends all that wait are handled at once.
+    """
 
     kind: Literal["slow"]
     """This kind."""
@@ -65,6 +76,8 @@ class SlowFault(DeviceSpell):
     """Keys the fault's draws; no two faults share a name."""
     factor: float = Field(ge=1, le=1_000_000)
     """Times as long."""
+    each: Annotated[Duration, Field(gt=0)] = 1_000_000
+    """What one message or timer takes a server that is not slow; devices have jobs instead."""
 
 
 class RebootLoopFault(DeviceSpell):
@@ -234,6 +247,10 @@ FaultSettings = Annotated[
     | LabelShiftFault
     | TokenFault
     | TokenFormFault
+    | FailoverFault
+    | RollbackFault
+    | SplitBrainFault
+    | OverloadFault
     | ClockOffsetFault
     | ClockDriftFault
     | ClockJumpFault

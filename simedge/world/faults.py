@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from simedge.core.records import Due, Order
 from simedge.core.streams import Streams
@@ -28,18 +28,31 @@ from simedge.world.link_fault_settings import (
     SwizzleClogFault,
 )
 from simedge.world.links import Link
+from simedge.world.server_fault_settings import (
+    FailoverFault,
+    OverloadFault,
+    RollbackFault,
+    SplitBrainFault,
+)
 from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell, Spell
 from simedge.world.topology import SERVER, Member, choose, name_word
 
-__all__ = ["Crash", "Strike", "links_hit", "plan_faults", "targets"]
+__all__ = ["Crash", "Keep", "Strike", "links_hit", "plan_faults", "targets"]
 
 
 class Crash(NamedTuple):
     """Payload of ``crash`` and ``restart``: name of the fault, and what survives."""
 
     name: str
-    state: State
+    state: State | Literal["standby"]
     kind: str = "crash"
+
+
+class Keep(NamedTuple):
+    """Payload of ``keep``: the state of now is what a fault brings back after a crash then."""
+
+    name: str
+    due_ns: int
 
 
 class Strike(NamedTuple):
@@ -123,6 +136,10 @@ def _plan(fault: FaultSettings, world: _World) -> Iterator[Due]:
     match fault:
         case CrashSettings():
             yield from _crashes(fault, world)
+        case FailoverFault():
+            yield from _failovers(fault, world)
+        case RollbackFault() | SplitBrainFault() | OverloadFault():
+            yield from _strikes(fault, [0], world)
         case RebootLoopFault():
             yield from _loops(fault, world)
         case FlapFault():
@@ -165,6 +182,14 @@ def _crashes(fault: CrashSettings, world: _World) -> Iterator[Due]:
     for member in targets(fault, world.members, world.streams):
         for at, until in fault.windows(world.duration_ns):
             yield from _pair(member.number, at, until, of=payload, world=world)
+
+
+def _failovers(fault: FailoverFault, world: _World) -> Iterator[Due]:
+    payload = Crash(fault.name, "standby", fault.kind)
+    for at, until in fault.windows(world.duration_ns):
+        yield Due(max(0, at - fault.lag), Order.FAULT, 0, "keep", Keep(fault.name, at))
+        back = at if fault.for_ is None else until
+        yield from _pair(0, at, back, of=payload, world=world)
 
 
 def _loops(fault: RebootLoopFault, world: _World) -> Iterator[Due]:

@@ -58,6 +58,12 @@ FAULTS = [
     {"kind": "label-shift", "devices": ["cam-1"], "class": 3, "factor": 50} | LINK,
     {"kind": "token-nan", "devices": ["cam-1"]} | LINK,
     {"kind": "token-shape", "devices": ["cam-1"], "share": "50%"} | LINK,
+    {"kind": "slow", "server": True, "factor": 200} | LINK,
+    {"kind": "failover", "lag": "700 ms"} | LINK,
+    {"kind": "failover", "lag": "10 s", "at": "2500 ms"},
+    {"kind": "rollback", "versions": 2, "at": "3500 ms", "every": "1 s"},
+    {"kind": "split-brain", "groups": [["cam"], ["box"]]} | LINK,
+    {"kind": "overload", "rate": "50 Hz"} | LINK,
     {"kind": "token-constant", "devices": ["cam-1"], "class": 3} | LINK,
     {"kind": "token-confident", "devices": ["cam-1"], "share": "50%"} | LINK,
     {"kind": "token-shuffle", "devices": ["cam-1"]} | LINK,
@@ -103,7 +109,7 @@ def test_the_books_balance_under_every_fault(fault, calm):
         assert not set(plain) <= set(records_of(calm))
 
 
-ENDLESS = {"battery", "reboot-loop", "clock-jump", "half-open"}
+ENDLESS = {"battery", "reboot-loop", "clock-jump", "half-open", "rollback"}
 SERVER = [
     {"kind": "crash", "server": True, "state": state} for state in ("kept", "checkpoint", "wiped")
 ]
