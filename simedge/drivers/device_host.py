@@ -12,6 +12,7 @@ from simedge.drivers.host import Host, Place, Saved, digest_of
 from simedge.drivers.lookahead import LearnerDoor
 from simedge.drivers.plight import Plight
 from simedge.drivers.tally import DeviceTally
+from simedge.drivers.twin import TwinHost
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner, Learned
 from simedge.protocol.machine import (
@@ -82,6 +83,7 @@ class DeviceHost(Host):
         self._meter = meter
         self._plight = plight
         self._dead = False
+        self._twins: dict[str, TwinHost] = {}
         self.server: Host | None = None
         """Set by the driver: who hears its tokens."""
         self.checkpoints = checkpoints
@@ -148,6 +150,8 @@ class DeviceHost(Host):
             self.charge(fault.capacity, strike.name, now)
         self._plight.strike(strike)
         self._set_clock(strike, now, begins=True)
+        if strike.name in self._twins:
+            self._twins[strike.name].begin(self, now)
         if isinstance(fault, HalfOpenFault):
             self.forget(fault.side, now)
         self._pace()
@@ -159,10 +163,26 @@ class DeviceHost(Host):
         """Let it end."""
         self._catch_up(now, fault=True)
         self._plight.relieve(strike.name)
+        if strike.name in self._twins:
+            self._twins[strike.name].retire()
         self._set_clock(strike, now, begins=False)
         super().relieve(strike, now)
         self._pace()
         self._settle(now)
+
+    def add_twin(self, fault: str, twin: TwinHost) -> None:
+        """Add a twin, which comes up with a fault."""
+        self._twins[fault] = twin
+
+    @property
+    def twins(self) -> list[TwinHost]:
+        """Return all twins, up or not."""
+        return list(self._twins.values())
+
+    @property
+    def image(self) -> Saved | None:
+        """Return the last local checkpoint, from which a twin is made."""
+        return self._saved
 
     def charge(self, capacity_j: Fraction, name: str, now: int) -> None:
         """Put a battery in, and look at it again when it may be empty."""

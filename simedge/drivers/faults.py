@@ -1,7 +1,7 @@
 """Faults as they happen: to hosts, and to links."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from simedge.core.records import Due, Order
 from simedge.core.streams import Streams
@@ -16,6 +16,9 @@ from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, 
 from simedge.world.strains import open_strain
 
 __all__ = ["Faults", "Mortal"]
+
+
+_FROM_CHECKPOINTS: Final = frozenset({"out-of-memory", "twin"})
 
 
 class Mortal(Protocol):
@@ -83,7 +86,7 @@ class Faults:
         return any(
             due.payload.state == "checkpoint"
             if isinstance(due.payload, Crash)
-            else isinstance(due.payload, Strike) and due.payload.kind == "out-of-memory"
+            else isinstance(due.payload, Strike) and due.payload.kind in _FROM_CHECKPOINTS
             for due in self._plan
         )
 

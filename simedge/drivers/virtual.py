@@ -83,14 +83,20 @@ class VirtualDriver:
         for device in devices:
             device.server = server
         self._seconds = {second.number: second for second in seconds}
+        self._twins = {device.number: device.twins for device in devices if device.twins}
+        self._extras: dict[int, Host] = {
+            **self._seconds,
+            **{twin.number: twin for twins in self._twins.values() for twin in twins},
+        }
         self._sides = sides
         self._register()
 
     def _register(self) -> None:
         for number in self._hosts:
-            self.kernel.register(number, self._host_record)
-        for number in self._seconds:
-            self.kernel.register(number, self._second_record)
+            doubled = number in self._twins
+            self.kernel.register(number, self._twinned_record if doubled else self._host_record)
+        for number in self._extras:
+            self.kernel.register(number, self._extra_record)
         struck = self._faults.hit
         for number in self.carrier.network.by_number:
             handle = self._faults.handle_link if number in struck else self.carrier.handle
@@ -135,7 +141,7 @@ class VirtualDriver:
 
     def _refused(self) -> dict[str, int]:
         causes: dict[str, int] = {}
-        for host in [*self._hosts.values(), *self._seconds.values()]:
+        for host in [*self._hosts.values(), *self._extras.values()]:
             for cause, count in host.machine.counters.items():
                 causes[cause] = causes.get(cause, 0) + count
         return dict(sorted(causes.items()))
@@ -175,10 +181,22 @@ class VirtualDriver:
         taken = self._sides.of(self.journal.numbers[datagram.uid.source])
         return self._seconds[taken.number] if taken is not None else host
 
-    def _second_record(self, record: Record, now: int) -> None:
-        second = self._seconds[record[2]]
-        if second.up:
-            second.handle(record, now)
+    def _extra_record(self, record: Record, now: int) -> None:
+        extra = self._extras[record[2]]
+        if extra.up:
+            extra.handle(record, now)
+
+    def _twinned_record(self, record: Record, now: int) -> None:
+        """Take a record of a device of which there is more than one: all hear what arrives."""
+        if record[3] != "arrive":
+            self._host_record(record, now)
+            return
+        datagram = self.carrier.arrive(record, now)
+        if datagram is not None:
+            number = record[2]
+            hearers = [twin for twin in self._twins[number] if twin.up]
+            for host in [self._hosts[number], *hearers]:
+                host.receive(datagram, now)
 
 
 def _link_tally(link: Link) -> LinkTally:

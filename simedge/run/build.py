@@ -23,6 +23,7 @@ from simedge.drivers.server_host import ServerHost
 from simedge.drivers.sides import Sides
 from simedge.drivers.tally import DeviceTally, Tally
 from simedge.drivers.ties import shuffled
+from simedge.drivers.twin import TwinHost
 from simedge.drivers.virtual import KERNEL, VirtualDriver
 from simedge.kernel import Kernel
 from simedge.learning.learner import open_learner
@@ -38,7 +39,7 @@ from simedge.sensors.registry import open_sensor
 from simedge.world.compute import board
 from simedge.world.device import Device
 from simedge.world.energy import Meter
-from simedge.world.fault_settings import LabelShiftFault
+from simedge.world.fault_settings import LabelShiftFault, TwinFault
 from simedge.world.faults import plan_faults, targets
 from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.plan import plan_world
@@ -133,6 +134,7 @@ class _Builder:
     ) -> None:
         self.scenario = scenario
         size = sum(device.count for device in scenario.devices)
+        size *= 1 + sum(fault.kind == "twin" for fault in scenario.faults)
         self.factory = learner or partial(open_learner, scenario.learner, pools={}, size=size)
         self.executor = executor
         self.streams = Streams(scenario.seed)
@@ -147,6 +149,10 @@ class _Builder:
         names = [self.world.names[number] for number in range(len(self.world.names))] + [KERNEL]
         splits = sum(isinstance(fault, SplitBrainFault) for fault in scenario.faults)
         names += [f"{SERVER}-{i + 2}" for i in range(splits)]
+        twins = [fault for fault in scenario.faults if isinstance(fault, TwinFault)]
+        members = self.world.members
+        self.twins = [(f.name, each) for f in twins for each in targets(f, members, self.streams)]
+        names += [f"{member.name}~{fault}" for fault, member in self.twins]
         self.tally = self._tally()
         self.journal = Journal(sink, names, self.tally)
         ties = shuffled(scenario.faults, streams=self.streams, duration_ns=scenario.duration)
@@ -166,6 +172,7 @@ class _Builder:
         server = self._server()
         seconds = self._seconds(server)
         devices = [self._device(member, faults) for member in members[1:]]
+        self._add_twins(devices)
         self.tally.devices = [device.account for device in devices]
         self.tally.rule = devices[0].learner.rule
         driver = VirtualDriver(
@@ -205,6 +212,30 @@ class _Builder:
 
     def _server_machine(self) -> Machine:
         return open_server(self.scenario.protocol, self.ground, devices=self.served)
+
+    def _add_twins(self, devices: Sequence[DeviceHost]) -> None:
+        """Put the twins that faults bring beside their devices."""
+        for fault, member in self.twins:
+            name = f"{member.name}~{fault}"
+            number = self.journal.names.index(name)
+            self.journal.numbers[name] = self.carrier.nodes[number] = member.number
+            learner = self._learner(member.name)
+            assert self.items is not None
+            machine = open_device(
+                self.scenario.protocol,
+                self.ground,
+                dev=member.number,
+                layers=learner.hidden_layers,
+                stream=self.streams.stream("fault", fault, f"policy-{member.name}"),
+            )
+            twin = TwinHost(
+                self._place(number, machine),
+                learner=learner,
+                door=LearnerDoor(learner, self.sensor, items=self.items, horizon=None),
+                interval=self.scenario.protocol.interval,
+                tau_ns=self.ground.tau_ns,
+            )
+            devices[member.number - 1].add_twin(fault, twin)
 
     def _seconds(self, first: ServerHost) -> list[ServerHost]:
         """Return the servers that come up while a fault splits the world."""

@@ -37,6 +37,7 @@ __all__ = [
     "TieShuffleFault",
     "TokenFault",
     "TokenFormFault",
+    "TwinFault",
 ]
 
 State = Literal["kept", "checkpoint", "wiped"]
@@ -206,6 +207,20 @@ class TokenFault(DeviceSpell):
     """The class of `token-constant` and `token-confident`."""
 
 
+class TwinFault(DeviceSpell):
+    """A second device with the same name and key sends its own tokens in between.
+
+    It is made from the last local checkpoint, one boot ahead, has no camera, and hears all that
+    comes to the name. The server takes the newer boot for the device: the tokens of the first are
+    of a stale boot then, also afterwards, until it has restarted.
+    """
+
+    kind: Literal["twin"]
+    """This kind."""
+    name: Name = "twin"
+    """Keys the fault's draws; no two faults share a name."""
+
+
 class TokenFormFault(DeviceSpell):
     """Devices send tokens that are none; the receiver must notice.
 
@@ -247,6 +262,7 @@ FaultSettings = Annotated[
     | LabelShiftFault
     | TokenFault
     | TokenFormFault
+    | TwinFault
     | FailoverFault
     | RollbackFault
     | SplitBrainFault

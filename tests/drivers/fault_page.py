@@ -51,6 +51,7 @@ token-nan: {devices: [box-1], share: 50%, at: 1 s}
 token-shape: {devices: [box-1], at: 1 s}
 token-shuffle: {devices: 20%, at: 1 s}
 truncate: {share: 20%, keep: 40%, at: 1 s, for: 1 s}
+twin: {devices: [box-1], at: 1 s, for: 1 s}
 """
 """One of each kind, for a scenario of five boxes on a star that lasts some seconds."""
 

@@ -64,6 +64,7 @@ FAULTS = [
     {"kind": "rollback", "versions": 2, "at": "3500 ms", "every": "1 s"},
     {"kind": "split-brain", "groups": [["cam"], ["box"]]} | LINK,
     {"kind": "overload", "rate": "50 Hz"} | LINK,
+    {"kind": "twin", "devices": ["cam-1"]} | LINK,
     {"kind": "token-constant", "devices": ["cam-1"], "class": 3} | LINK,
     {"kind": "token-confident", "devices": ["cam-1"], "share": "50%"} | LINK,
     {"kind": "token-shuffle", "devices": ["cam-1"]} | LINK,

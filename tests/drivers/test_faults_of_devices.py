@@ -126,3 +126,46 @@ def test_the_server_takes_none_of_them_and_counts_each(kind):
     stream = Streams(1).stream("fault", "token", "cam-1")
     expected = {u for u in sent if stream.words(1 << 32 | int(u.split("/")[4]))[0] < 2**63}
     assert {r.subject for r in half if r.kind == "refused"} == expected & set(refused)
+
+
+TWIN = {"kind": "twin", "devices": ["cam-1"], "at": "2 s", "for": "2 s"}
+
+
+def by_sender(found, kind, name):
+    """Times at which tokens of a sender were merged, or refused, by the server."""
+    return [r.at for r in found if r.kind == kind and r.target == "server"
+            and r.subject.startswith(f"{name}/server/token")]  # fmt: skip
+
+
+def test_a_twin_speaks_for_the_device_and_the_device_is_of_a_stale_boot():
+    found = records(TWIN, duration="6 s")
+    twin = by_sender(found, "merged", "cam-1~twin")
+    assert len(twin) >= 3
+    assert 2 * S < min(twin) <= max(twin) < 4 * S + S // 10
+    own = by_sender(found, "merged", "cam-1")
+    assert own
+    assert max(own) < min(twin)
+    refused = [r for r in found if r.kind == "refused" and r.subject.startswith("cam-1/")]
+    assert {r.detail for r in refused} == {"stale_boot"}
+    sent = [r.at for r in found if r.kind == "sent" and r.subject.startswith("cam-1/server/token")]
+    assert [at for at in sent if 2 * S < at < 4 * S], "they come in between"
+
+
+def test_all_that_comes_to_the_name_is_heard_by_both():
+    found = records(TWIN)
+    applied = {r.target for r in found if r.kind == "applied" and 2 * S < r.at < 4 * S}
+    assert {"cam-1", "cam-1~twin"} <= applied
+
+
+def test_a_restart_after_the_twin_has_gone_makes_the_device_whole():
+    crash = {"kind": "crash", "devices": ["cam-1"], "at": "4500 ms", "for": "100 ms"}
+    found = records(TWIN, crash, duration="7 s")
+    assert [at for at in by_sender(found, "merged", "cam-1") if at > 5 * S]
+
+
+def test_a_twin_takes_nothing_from_the_others():
+    """Frames, learning and energy of everyone are as they are without it."""
+    plain, twin = records(), records(TWIN)
+    for kind in ("frame-arrived", "frame-dropped"):
+        assert [r for r in twin if r.kind == kind] == [r for r in plain if r.kind == kind]
+    assert [r for r in twin if r.at < 2 * S] == [r for r in plain if r.at < 2 * S]
