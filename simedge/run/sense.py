@@ -9,11 +9,17 @@ from collections.abc import Iterator
 from simedge.core.errors import SimedgeError
 from simedge.learning.settings import HebbianStdpSettings, SpikingSettings
 from simedge.protocol.errors import ProtocolError
-from simedge.protocol.settings import ElalSettings, FixedSettings
+from simedge.protocol.settings import ElalSettings, FixedSettings, IsolatedSettings
 from simedge.run.findings import Finding
 from simedge.run.problems import Path, did_you_mean
 from simedge.run.settings import ScenarioSettings
-from simedge.world.fault_sense import fault_problems, late_faults, link_problems, names_links
+from simedge.world.fault_sense import (
+    fault_problems,
+    idle_faults,
+    late_faults,
+    link_problems,
+    names_links,
+)
 from simedge.world.topology_sense import topology_problems
 from simedge.world.topology_settings import FileSettings, UplinkedSettings
 
@@ -43,7 +49,10 @@ def sense(scenario: ScenarioSettings) -> list[Finding]:
 
 def notes(scenario: ScenarioSettings) -> list[tuple[Path, str]]:
     """Return what is allowed but hardly meant."""
-    return list(late_faults(scenario.faults, scenario.duration))
+    found = list(late_faults(scenario.faults, scenario.duration))
+    if isinstance(scenario.protocol, IsolatedSettings):
+        found += idle_faults(scenario.faults)
+    return found
 
 
 def device_names(scenario: ScenarioSettings) -> list[str]:

@@ -7,14 +7,36 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from simedge.world.fault_settings import FaultSettings
+from simedge.world.fault_settings import (
+    FaultSettings,
+    HalfOpenFault,
+    TokenFault,
+    TokenFormFault,
+    TwinFault,
+)
 from simedge.world.link_fault_settings import BridgeFault, IsolateFault, PartitionFault
-from simedge.world.server_fault_settings import SplitBrainFault
+from simedge.world.server_fault_settings import OverloadFault, RollbackFault, SplitBrainFault
 from simedge.world.settings import DeviceSettings
 from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell
 
-__all__ = ["Finding", "fault_problems", "late_faults", "link_problems", "names_links"]
+__all__ = [
+    "Finding",
+    "fault_problems",
+    "idle_faults",
+    "late_faults",
+    "link_problems",
+    "names_links",
+]
 
+_OF_TALK = (
+    HalfOpenFault,
+    OverloadFault,
+    RollbackFault,
+    SplitBrainFault,
+    TokenFault,
+    TokenFormFault,
+    TwinFault,
+)
 Finding = tuple[tuple[str | int, ...], str]
 
 
@@ -42,6 +64,14 @@ def late_faults(faults: Sequence[FaultSettings], duration_ns: int) -> Iterator[F
     for i, fault in enumerate(faults):
         if fault.at >= duration_ns:
             yield ("faults", i, "at"), f"the run ends before the fault {fault.name!r} begins"
+
+
+def idle_faults(faults: Sequence[FaultSettings]) -> Iterator[Finding]:
+    """Yield the faults that do nothing where nobody says anything."""
+    for i, fault in enumerate(faults):
+        if isinstance(fault, _OF_TALK):
+            text = f"the protocol sends no messages: the fault {fault.name!r} changes nothing"
+            yield ("faults", i, "kind"), text
 
 
 def names_links(faults: Sequence[FaultSettings]) -> bool:
