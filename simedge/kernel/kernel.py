@@ -9,7 +9,7 @@ to the handler that its target registered, which may schedule more records.
 import hashlib
 from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
-from itertools import repeat
+from itertools import count, repeat
 from operator import length_hint
 from typing import Any, Final, NamedTuple
 
@@ -68,7 +68,10 @@ class Kernel(simpy.Environment):
     def __init__(self, ties: Ties | None = None) -> None:
         super().__init__(0)
         self._handlers: dict[int, Handler] = {}
-        self._wheel = _wheel(self._queue, self._handlers, ties)
+        self._wheel = _wheel(self._queue, self._handlers)
+        if ties is not None:
+            post = _ranked(self._queue, self._handlers, self._wheel, ties=ties)
+            self._wheel = self._wheel._replace(post=post)
         self.post = self._wheel.post
         self.dispatched = 0
 
@@ -129,7 +132,7 @@ class _Wheel(NamedTuple):
 
 
 def _wheel(  # noqa: C901, PLR0915 -- closures over the same cells have to be made in one place
-    heap: list[Any], handlers: dict[int, Handler], ties: Ties | None
+    heap: list[Any], handlers: dict[int, Handler]
 ) -> _Wheel:
     """Make what runs for every record, as closures: their cells are cheaper than attributes.
 
@@ -185,19 +188,25 @@ def _wheel(  # noqa: C901, PLR0915 -- closures over the same cells have to be ma
             heads = False
             heappop(heap)
 
-    def post_ranked(record: Record) -> None:
-        nonlocal sequence
+    return _Wheel(post, turn, settle, lambda: now)
+
+
+def _ranked(
+    heap: list[Any], handlers: dict[int, Handler], wheel: _Wheel, *, ties: Ties
+) -> Callable[[Record], None]:
+    """Return what posts records of which each has a rank among those of its time and class."""
+    numbers = count(1)
+
+    def post(record: Record) -> None:
         at, order, target, _, _ = record
-        if type(at) is not int or at < now or at >= _TIME_LIMIT:
-            raise _no_time(record, now)
+        if type(at) is not int or at < wheel.clock() or at >= _TIME_LIMIT:
+            raise _no_time(record, wheel.clock())
         if target not in handlers:
             raise KernelError(f"no target {target} is registered (record {record[3]!r})")
-        settle()
-        sequence += 1
-        rank = ties(record) if ties is not None else target
-        heappush(heap, (at, order, rank, sequence, handlers[target], record))
+        wheel.settle()
+        heappush(heap, (at, order, ties(record), next(numbers), handlers[target], record))
 
-    return _Wheel(post if ties is None else post_ranked, turn, settle, lambda: now)
+    return post
 
 
 def _no_time(record: Record, now: int) -> KernelError:

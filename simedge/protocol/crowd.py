@@ -50,7 +50,7 @@ class Crowd:
         if dev not in self._joined:
             self._joined.add(dev)
             said.append(self._write(dev, Kind.JOIN, now, payload=self._join()))
-        block = (count // len(self.numbers) + count) % self._ground.blocks
+        block = sum(divmod(count, len(self.numbers))) % self._ground.blocks
         address = address_of(block, level=self._level)
         rows = self._shape.span(address)[2]
         payload = bytes(self._shape.payload_bytes(rows))
