@@ -20,11 +20,13 @@ from simedge.core import units
 __all__ = [
     "Duration",
     "Energy",
+    "Factor",
     "Frequency",
     "Power",
     "Rate",
     "Settings",
     "Share",
+    "SignedDuration",
     "Size",
 ]
 
@@ -68,6 +70,14 @@ Duration = Annotated[
 ]
 """Whole nanoseconds, written ``"20 ms"``."""
 
+SignedDuration = Annotated[
+    int,
+    BeforeValidator(units.parse_signed_duration_ns),
+    PlainSerializer(units.format_signed_duration, return_type=str),
+    _schema("-20 ms", "a duration with its unit, perhaps negative"),
+]
+"""Whole nanoseconds of either sign, written ``"-20 ms"``."""
+
 Rate = Annotated[
     int,
     BeforeValidator(units.parse_rate_bps),
@@ -91,6 +101,14 @@ Share = Annotated[
     _schema("20%", "a share in [0, 1] or a percentage", number=True),
 ]
 """An exact fraction in [0, 1], written ``"20%"``."""
+
+Factor = Annotated[
+    Fraction,
+    BeforeValidator(units.parse_factor),
+    PlainSerializer(units.format_share, return_type=str),
+    _schema("250%", "a positive number or percentage", number=True),
+]
+"""An exact positive fraction, written ``"250%"``."""
 
 Frequency = Annotated[
     Fraction,

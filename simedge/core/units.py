@@ -22,13 +22,16 @@ __all__ = [
     "format_power",
     "format_rate",
     "format_share",
+    "format_signed_duration",
     "parse_bytes",
     "parse_duration_ns",
     "parse_energy_j",
+    "parse_factor",
     "parse_frequency",
     "parse_power_w",
     "parse_rate_bps",
     "parse_share",
+    "parse_signed_duration_ns",
 ]
 
 
@@ -193,6 +196,33 @@ def parse_share(value: object) -> Fraction:
     return share
 
 
+def parse_factor(value: object) -> Fraction:
+    """Read a positive factor: ``"250%"``, ``2.5`` or ``"5/2"``; numbers are taken as written.
+
+    Raises
+    ------
+    UnitError
+        If it is no number or not positive.
+    """
+    factor = _share(value)
+    if factor <= 0:
+        raise UnitError(f"a factor must be above 0, got {value!r}")
+    return factor
+
+
+def parse_signed_duration_ns(value: object) -> int:
+    """Read a duration that may be negative, such as ``"-2 s"``, in whole nanoseconds.
+
+    Raises
+    ------
+    UnitError
+        As `parse_duration_ns` does, but for the sign.
+    """
+    if isinstance(value, str) and value.strip().startswith("-"):
+        return -parse_duration_ns(value.strip()[1:])
+    return parse_duration_ns(value)
+
+
 def _share(value: object) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, str | int | float | Decimal | Fraction):
         raise UnitError(f"a share must be a number or a percentage, got {value!r}")
@@ -239,6 +269,11 @@ def _format(value: int | Fraction, units: MappingProxyType[str, Fraction], base:
 def format_duration(ns: int) -> str:
     """Write whole nanoseconds in the largest unit that keeps them whole."""
     return _format(ns, _NS, "ns")
+
+
+def format_signed_duration(ns: int) -> str:
+    """Write whole nanoseconds, with a sign if they are negative."""
+    return f"-{format_duration(-ns)}" if ns < 0 else format_duration(ns)
 
 
 def format_rate(bps: int) -> str:

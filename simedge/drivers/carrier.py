@@ -43,6 +43,8 @@ class Carrier:
         journal: Journal,
     ) -> None:
         self.network = network
+        self.nodes: dict[int, int] = {}
+        """Where senders are that have a number of their own, and no place."""
         self._post = post
         self._journal = journal
         self._transfers = transfers
@@ -64,7 +66,25 @@ class Carrier:
         if message.reliability == "reliable":
             self.desk.start(datagram, message.tag, source=source, now=now)
             return
-        self.take(self.network.send(datagram, source, now), now, Order.RECEIVED)
+        node = self.nodes.get(source, source)
+        self.take(self.network.send(datagram, node, now), now, Order.RECEIVED)
+
+    def lose(self, message: Send, source: int, now: int) -> None:
+        """Log that a message has no way to its receiver, and count it."""
+        names = self._journal.names
+        uid = Uid(
+            names[source],
+            names[message.dst],
+            message.cls,
+            message.boot,
+            message.seq,
+            0,
+            message.resend,
+        )
+        self.network.no_route += 1
+        self._journal.log(
+            now, Order.RECEIVED, source, kind="lost", subject=uid_text(uid), detail=("no_route",)
+        )
 
     def handle(self, record: Record, now: int) -> None:
         """Take a record of a link or of the routes."""
@@ -138,7 +158,7 @@ class Carrier:
     def _bill(self, datagram: Datagram, cause: str, times: int) -> tuple[int | str, ...]:
         """Count the bits of a datagram that enters a link, on the wire, once a hop and try."""
         tally = self._journal.tally
-        downwards = datagram.uid.source == self._journal.names[SERVER]
+        downwards = self._journal.numbers[datagram.uid.source] == SERVER
         wire_bytes = times * datagram.wire_bytes
         bits = 8 * wire_bytes
         if downwards:

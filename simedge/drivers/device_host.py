@@ -6,24 +6,29 @@ import numpy as np
 from typing_extensions import override
 
 from simedge.core.records import Order
+from simedge.drivers.clock import Clocked
 from simedge.drivers.feed import Feed
 from simedge.drivers.host import Host, Place, Saved, digest_of
 from simedge.drivers.lookahead import LearnerDoor
 from simedge.drivers.plight import Plight
 from simedge.drivers.tally import DeviceTally
+from simedge.drivers.twin import TwinHost
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner, Learned
 from simedge.protocol.machine import (
+    Forgotten,
     FrameLearned,
     LearnerCall,
     LearnerDone,
     ProxyPass,
+    Send,
 )
 from simedge.sensors.frames import Frame
+from simedge.world.clock_fault_settings import ClockFault
 from simedge.world.compute import pace_dues
 from simedge.world.device import Device
 from simedge.world.energy import PRICES, Meter, operations_fj
-from simedge.world.fault_settings import BatteryFault, OutOfMemoryFault, State
+from simedge.world.fault_settings import BatteryFault, HalfOpenFault, OutOfMemoryFault, State
 from simedge.world.faults import Strike
 from simedge.world.jobs import Done, Dropped, Job
 from simedge.world.settings import DeviceSettings
@@ -78,8 +83,11 @@ class DeviceHost(Host):
         self._meter = meter
         self._plight = plight
         self._dead = False
+        self._twins: dict[str, TwinHost] = {}
+        self.server: Host | None = None
+        """Set by the driver: who hears its tokens."""
         self.checkpoints = checkpoints
-        self._feed = feed
+        self.feed = feed
         self._newborn = learner.dump()
         self._priced = dict.fromkeys(PRICES[LEDGER], 0)
         self.uncounted = 0
@@ -95,7 +103,7 @@ class DeviceHost(Host):
             self._post(due)
         if self._settings.battery is not None:
             self.charge(self._settings.battery, "battery", 0)
-        if self._feed.flows:
+        if self.feed.flows:
             self._schedule_frame(0)
 
     def close(self, now: int) -> None:
@@ -141,6 +149,11 @@ class DeviceHost(Host):
         if isinstance(fault, BatteryFault):
             self.charge(fault.capacity, strike.name, now)
         self._plight.strike(strike)
+        self._set_clock(strike, now, begins=True)
+        if strike.name in self._twins:
+            self._twins[strike.name].begin(self, now)
+        if isinstance(fault, HalfOpenFault):
+            self.forget(fault.side, now)
         self._pace()
         self._settle(now)
         return None
@@ -150,9 +163,26 @@ class DeviceHost(Host):
         """Let it end."""
         self._catch_up(now, fault=True)
         self._plight.relieve(strike.name)
+        if strike.name in self._twins:
+            self._twins[strike.name].retire()
+        self._set_clock(strike, now, begins=False)
         super().relieve(strike, now)
         self._pace()
         self._settle(now)
+
+    def add_twin(self, fault: str, twin: TwinHost) -> None:
+        """Add a twin, which comes up with a fault."""
+        self._twins[fault] = twin
+
+    @property
+    def twins(self) -> list[TwinHost]:
+        """Return all twins, up or not."""
+        return list(self._twins.values())
+
+    @property
+    def image(self) -> Saved | None:
+        """Return the last local checkpoint, from which a twin is made."""
+        return self._saved
 
     def charge(self, capacity_j: Fraction, name: str, now: int) -> None:
         """Put a battery in, and look at it again when it may be empty."""
@@ -177,6 +207,18 @@ class DeviceHost(Host):
         """Stretch what is computed from now on, in millionths, for heat or other load."""
         self._plight.set_pace(source, pace_ppm)
         self._pace()
+
+    def forget(self, side: str, now: int) -> None:
+        """Let one end of the connection to the server forget it."""
+        end, other = (self, 0) if side == "device" else (self.server, self.number)
+        if end is not None and end.up:
+            end.hear(Forgotten(other=other), now)
+
+    def _set_clock(self, strike: Strike, now: int, *, begins: bool) -> None:
+        fault = strike.fault
+        if isinstance(fault, ClockFault) and isinstance(self.machine, Clocked):
+            for timer in self.machine.turn(fault, now, begins=begins):
+                self._set_timer(timer, now)
 
     def _pace(self) -> None:
         self.device.paused = self.up and bool(self._pauses)
@@ -210,8 +252,8 @@ class DeviceHost(Host):
     def _settle(self, now: int) -> None:
         for due in self.device.start(now):
             self._post(due)
-        if self.device.idle and self._feed.flows:
-            self.door.anticipate(*self._feed.peek())
+        if self.device.idle and self.feed.flows:
+            self.door.anticipate(*self.feed.peek())
 
     def _catch_up(self, now: int, *, fault: bool = False) -> None:
         """Count the rows of a running pass that have ended without a record of their own."""
@@ -220,11 +262,11 @@ class DeviceHost(Host):
             self._count(done)
 
     def _schedule_frame(self, index: int) -> None:
-        at = self._feed.arrival_ns()
+        at = self.feed.arrival_ns(whole=self._plight.in_step)
         self._post((at, Order.FRAME, self.number, "frame", index))
 
     def _frame(self, now: int) -> None:
-        frame = self._feed.pop()
+        frame = self.feed.pop()
         self._schedule_frame(frame.index + 1)
         for _ in range(self._plight.deliveries):
             self._deliver(frame, now)
@@ -317,6 +359,10 @@ class DeviceHost(Host):
             detail=(digest_of(value),),
         )
         self._tell(LearnerDone(call=done.job.call, value=value), now)
+
+    @override
+    def _send(self, effect: Send, now: int) -> None:
+        super()._send(self._plight.garble(effect), now)
 
     @override
     def _call(self, effect: LearnerCall, now: int) -> None:

@@ -1,20 +1,24 @@
 """Faults as they happen: to hosts, and to links."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from simedge.core.records import Due, Order
 from simedge.core.streams import Streams
 from simedge.drivers.carrier import Carrier
 from simedge.drivers.journal import Journal
 from simedge.kernel.kernel import Record
+from simedge.world.clock_fault_settings import ClockFault
 from simedge.world.datagrams import NOTHING, Step
 from simedge.world.fault_settings import State
-from simedge.world.faults import Crash, Strike
+from simedge.world.faults import Crash, Keep, Strike
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
 from simedge.world.strains import open_strain
 
 __all__ = ["Faults", "Mortal"]
+
+
+_FROM_CHECKPOINTS: Final = frozenset({"out-of-memory", "twin"})
 
 
 class Mortal(Protocol):
@@ -37,6 +41,14 @@ class Mortal(Protocol):
 
     def relieve(self, strike: Strike, now: int) -> None:
         """Let it end."""
+        ...
+
+    def keep(self, name: str, due_ns: int) -> None:
+        """Keep the present state for what a fault will do at a time."""
+        ...
+
+    def stand_in(self, name: str, now: int) -> None:
+        """Let what was kept for a fault at this time be what comes back."""
         ...
 
     def drained(self, now: int) -> bool:
@@ -74,7 +86,7 @@ class Faults:
         return any(
             due.payload.state == "checkpoint"
             if isinstance(due.payload, Crash)
-            else isinstance(due.payload, Strike) and due.payload.kind == "out-of-memory"
+            else isinstance(due.payload, Strike) and due.payload.kind in _FROM_CHECKPOINTS
             for due in self._plan
         )
 
@@ -82,6 +94,16 @@ class Faults:
     def hit(self) -> frozenset[int]:
         """Numbers of all that is hit in the run."""
         return frozenset(due.target for due in self._plan)
+
+    @property
+    def wrong_clocks(self) -> frozenset[int]:
+        """Numbers of the devices whose clock is wrong at some time."""
+        strikes = [(due.target, due.payload) for due in self._plan]
+        return frozenset(
+            number
+            for number, strike in strikes
+            if isinstance(strike, Strike) and isinstance(strike.fault, ClockFault)
+        )
 
     def dues(self) -> tuple[Due, ...]:
         """Return the records of the plan."""
@@ -95,6 +117,8 @@ class Faults:
                 self._fall(payload, now, host=host)
             case "restart", Crash() if not host.up:
                 self._rise(payload, now, host=host)
+            case "keep", Keep(name=name, due_ns=due_ns):
+                host.keep(name, due_ns)
             case "strike", Strike():
                 self._strike(payload, now, host=host)
             case "relief", Strike():
@@ -116,6 +140,12 @@ class Faults:
         step = change(strike, number, now)
         self._carrier.take(step, now, Order.FAULT, at=number)
 
+    def announce(self, record: Record, now: int) -> None:
+        """Say that a fault begins or ends which is carried out elsewhere."""
+        strike = record[4]
+        assert isinstance(strike, Strike)
+        self._log(now, record[2], begins=record[3] == "strike", fault=strike)
+
     def _begin(self, strike: Strike, number: int, now: int) -> Step:
         network, fault = self._carrier.network, strike.fault
         link = network.by_number[number]
@@ -136,6 +166,8 @@ class Faults:
 
     def _fall(self, crash: Crash, now: int, *, host: Mortal) -> None:
         self._log(now, host.number, begins=True, fault=crash)
+        if crash.state == "standby":
+            host.stand_in(crash.name, now)
         host.crash(now, state=crash.state)
 
     def _drain(self, name: str, now: int, *, host: Mortal) -> None:

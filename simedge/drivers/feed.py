@@ -3,12 +3,16 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from itertools import groupby
 from typing import Any
 
 from simedge.drivers.lookahead import Shown
-from simedge.sensors.frames import Frame, Sensor
+from simedge.sensors.frames import Frame, Lean, Sensor
 
-__all__ = ["Feed"]
+__all__ = ["Feed", "Leaning"]
+
+Leaning = tuple[int, int, Lean]
+"""From when on, until when, and what."""
 
 _BATCH = 48
 
@@ -22,6 +26,8 @@ class Feed:
         Brings frames into the learner's own form.
     executor
         Renders ahead; frames are pure functions of (seed, device, index), so nothing else changes.
+    leanings
+        From when to when a class is seen more often or less than it is by the sensor.
     """
 
     def __init__(
@@ -31,11 +37,13 @@ class Feed:
         *,
         prepare: Callable[[Sequence[Frame]], Any],
         executor: Executor,
+        leanings: Sequence[Leaning] = (),
     ) -> None:
         self._sensor = sensor
         self._prepare = prepare
         self._device = device
         self._executor = executor
+        self._leanings = tuple(leanings)
         self._frames: deque[tuple[Frame, Shown]] = deque()
         self._next = 0
         self._coming: Future[list[tuple[Frame, Shown]]] | None = None
@@ -58,12 +66,28 @@ class Feed:
         self._frames.popleft()
         return frame
 
-    def arrival_ns(self) -> int:
-        """Return when the next frame arrives."""
-        return self._sensor.arrival_ns(self.peek()[0])
+    def arrival_ns(self, *, whole: bool = False) -> int:
+        """Return when the next frame arrives: at the end of its presentation, or before."""
+        frame, sensor = self.peek()[0], self._sensor
+        return sensor.start_ns(frame.index) + sensor.span_ns if whole else sensor.arrival_ns(frame)
 
     def _batch(self) -> list[tuple[Frame, Shown]]:
         first, self._next = self._next, self._next + _BATCH
-        frames = self._sensor.frames(self._device, first, _BATCH)
+        frames = self._frames_of(first)
         prepared = self._prepare(frames)
         return [(frame, (prepared, i)) for i, frame in enumerate(frames)]
+
+    def _frames_of(self, first: int) -> list[Frame]:
+        """Return the frames of a batch, as many at a time as are seen alike."""
+        indices = range(first, first + _BATCH)
+        if not self._leanings:
+            return self._sensor.frames(self._device, first, _BATCH)
+        frames: list[Frame] = []
+        for leans, group in groupby(indices, self._leans):
+            count = sum(1 for _ in group)
+            frames += self._sensor.frames(self._device, first + len(frames), count, leans=leans)
+        return frames
+
+    def _leans(self, index: int) -> tuple[Lean, ...]:
+        at = self._sensor.start_ns(index)
+        return tuple(lean for begins, ends, lean in self._leanings if begins <= at < ends)

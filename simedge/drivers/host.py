@@ -10,7 +10,6 @@ from hashlib import sha256
 from typing import Any, Final
 
 import numpy as np
-from typing_extensions import override
 
 from simedge.core.records import Order
 from simedge.drivers.carrier import Carrier
@@ -38,10 +37,11 @@ from simedge.world.datagrams import Datagram
 from simedge.world.fault_settings import PauseFault, State
 from simedge.world.faults import Strike
 
-__all__ = ["INBOX_MAX", "Host", "Place", "Saved", "ServerHost", "digest_of"]
+__all__ = ["INBOX_MAX", "Host", "Place", "Saved", "digest_of"]
 
 INBOX_MAX: Final = 10_000
 """What a paused host keeps for later; datagrams beyond that are refused."""
+_NO_TIMER: Final = (0, 0)
 _NO_VALUE: Final = sha256(b"").digest()
 
 
@@ -101,7 +101,7 @@ class Host:
         self._post = place.post
         self._journal = place.journal
         self._knowledge = place.knowledge
-        self._timers: dict[str, int] = {}
+        self._timers: dict[str, tuple[int, int]] = {}
         self._timer_count = 0
         self._reading: Datagram | None = None
         self._saved: Saved | None = None
@@ -150,6 +150,12 @@ class Host:
         """Tell the machine how a reliable send of this life ended."""
         self._order = Order.OUTCOME
         self._tell(SendOutcome(tag=tag, ok=ok), now)
+        self._settle(now)
+
+    def hear(self, event: Event, now: int) -> None:
+        """Tell the machine something that a fault did to it."""
+        self._order = Order.FAULT
+        self._tell(event, now)
         self._settle(now)
 
     def crash(self, now: int, *, state: str) -> None:
@@ -203,10 +209,23 @@ class Host:
             else:
                 self.handle(late, now)
 
+    def timers(self) -> dict[str, int]:
+        """Return the timers that are set, and for when."""
+        return {name: at for name, (_, at) in self._timers.items()}
+
+    def keep(self, name: str, due_ns: int) -> None:
+        """Keep the present state for what a fault will do at a time."""
+
+    def stand_in(self, name: str, now: int) -> None:
+        """Let what was kept for a fault at this time be what comes back."""
+
     def _put_aside(self, datagram: Datagram, now: int) -> None:
         if len(self._inbox) < INBOX_MAX:
             self._inbox.append(datagram)
-            return
+        else:
+            self._refuse(datagram, now)
+
+    def _refuse(self, datagram: Datagram, now: int) -> None:
         self._journal.log(
             now,
             Order.RECEIVED,
@@ -248,7 +267,7 @@ class Host:
     def _set_timer(self, effect: SetTimer, now: int) -> None:
         assert effect.at > now, f"{self.name} sets timer {effect.id} at {effect.at}, now is {now}"
         self._timer_count += 1
-        self._timers[effect.id] = self._timer_count
+        self._timers[effect.id] = self._timer_count, effect.at
         payload = (effect.id, self._timer_count)
         self._post((effect.at, Order.TIMER, self.number, "timer", payload))
 
@@ -260,7 +279,7 @@ class Host:
         """Raise a timer, unless it was set anew or cancelled, or a crash took it."""
         assert isinstance(payload, tuple)
         name, count = payload
-        if self._timers.get(name) == count:
+        if self._timers.get(name, _NO_TIMER)[0] == count:
             del self._timers[name]
             self._tell(TimerFired(id=name), now)
 
@@ -288,13 +307,3 @@ class Host:
         self._journal.log(
             now, self._order, self.number, kind=effect.kind, subject=subject, detail=effect.detail
         )
-
-
-class ServerHost(Host):
-    """The aggregator: a machine without a learner."""
-
-    @override
-    def crash(self, now: int, *, state: str) -> None:
-        """Stop at once."""
-        self._journal.tally.server_crashes += 1
-        super().crash(now, state=state)

@@ -27,7 +27,9 @@ class Knowledge:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._ages = Ages()
-        self._captured: dict[tuple[int, int], int] = {}
+        self.serves: dict[int, int] = {}
+        """The server of a device, if it is not the first."""
+        self._captured: dict[tuple[int, int, int], int] = {}
         self._held: dict[int, dict[int, int]] = {}
 
     def sampled(self, number: int, sample: Sample, now: int) -> None:
@@ -39,7 +41,7 @@ class Knowledge:
                 self._tally.staleness.append(int(sample.value))
             case "published_age_s":
                 labels = dict(sample.labels)
-                self._captured[labels["block"], labels["version"]] = now - _ns(sample)
+                self._captured[number, labels["block"], labels["version"]] = now - _ns(sample)
             case "prior_age_s":
                 self._accepted(number, dict(sample.labels), now)
             case _:
@@ -47,7 +49,8 @@ class Knowledge:
 
     def _accepted(self, device: int, labels: dict[str, int], now: int) -> None:
         address = labels["block"]
-        made_ns = self._captured.get((address % _BLOCKS, labels["version"]))
+        server = self.serves.get(device, 0)
+        made_ns = self._captured.get((server, address % _BLOCKS, labels["version"]))
         if made_ns is not None:
             self._held.setdefault(device, {})[address] = made_ns
             self._ages.hold((device, address), made_ns=made_ns, now=now)

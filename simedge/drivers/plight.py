@@ -1,6 +1,7 @@
 """The plight of a device: what faults, heat, other load and an emptying battery make of it."""
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 from typing import Final
 
@@ -8,13 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.streams import Stream, Streams, bernoulli_threshold
+from simedge.protocol.machine import Send
+from simedge.protocol.wire import too_short, unsound
 from simedge.world.compute import paced_ns
 from simedge.world.energy import Meter
 from simedge.world.fault_settings import (
     FrameBurstFault,
     FrameSilenceFault,
+    SameStartFault,
     SlowFault,
     TokenFault,
+    TokenFormFault,
 )
 from simedge.world.faults import Strike
 
@@ -47,6 +52,8 @@ class Plight:
         self._paces: dict[str, int] = {}
         self._bursts: dict[str, int] = {}
         self._lies: dict[str, tuple[TokenFault, Stream]] = {}
+        self._garbles: dict[str, tuple[TokenFormFault, Stream]] = {}
+        self._in_step: set[str] = set()
         self._empty_fj: int | None = None
 
     def strike(self, strike: Strike) -> None:
@@ -58,6 +65,11 @@ class Plight:
                 self._bursts[strike.name] = 0
             case FrameBurstFault(factor=factor):
                 self._bursts[strike.name] = factor
+            case SameStartFault():
+                self._in_step.add(strike.name)
+            case TokenFormFault():
+                stream = self._streams.stream("fault", strike.name, self._device)
+                self._garbles[strike.name] = strike.fault, stream
             case TokenFault():
                 stream = self._streams.stream("fault", strike.name, self._device)
                 self._lies[strike.name] = strike.fault, stream
@@ -69,6 +81,8 @@ class Plight:
         self._paces.pop(f"fault {name}", None)
         self._bursts.pop(name, None)
         self._lies.pop(name, None)
+        self._garbles.pop(name, None)
+        self._in_step.discard(name)
 
     def set_pace(self, source: str, pace_ppm: int) -> None:
         """Let heat, other load or a fault stretch what is computed, in millionths."""
@@ -97,6 +111,19 @@ class Plight:
                 if chosen < below:
                     value[row] = _told(fault, value[row], words)
         return value
+
+    @property
+    def in_step(self) -> bool:
+        """Whether frames are delivered when those of all devices are."""
+        return bool(self._in_step)
+
+    def garble(self, sent: Send) -> Send:
+        """Return what is sent in place of a message: the same, or a token that is none."""
+        for fault, stream in self._garbles.values() if sent.cls == "token" else ():
+            if stream.words(sent.boot << 32 | sent.seq)[0] < bernoulli_threshold(fault.share):
+                spoil = unsound if fault.kind == "token-nan" else too_short
+                sent = replace(sent, data=spoil(sent.data))
+        return sent
 
     def charge(self, capacity_j: Fraction, now: int, *, on_ns: int, busy_ns: int) -> None:
         """Put a battery in."""

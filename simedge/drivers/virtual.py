@@ -5,23 +5,29 @@ progress, interrupts and writers may come between two slices without touching th
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from simedge.core.records import Due, Order
 from simedge.drivers.carrier import Carrier
 from simedge.drivers.device_host import DeviceHost
 from simedge.drivers.faults import Faults
-from simedge.drivers.host import ServerHost
+from simedge.drivers.host import Host
 from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
 from simedge.drivers.observer import EVALUATE, Observer
+from simedge.drivers.server_host import ServerHost
+from simedge.drivers.sides import Sides
 from simedge.drivers.tally import Flow, LinkTally
 from simedge.kernel import Kernel
 from simedge.kernel.kernel import Record
+from simedge.world.datagrams import Datagram
 from simedge.world.links import Link
 from simedge.world.shared_link import SharedLink
 
-__all__ = ["VirtualDriver"]
+__all__ = ["KERNEL", "VirtualDriver"]
 
+KERNEL: Final = "kernel"
+"""Name of what dispatches records, in the log of a run in which it does so amiss."""
 _NETWORK_KINDS = frozenset({"edges-lost", "edges-back"})
 _ENDS = frozenset({"transfer-whole", "transfer-told", "transfer-stalled"})
 
@@ -43,6 +49,8 @@ class VirtualDriver:
         Crashes and restarts.
     duration_ns
         End of the run, included.
+    seconds, sides
+        Servers that come up while a fault splits the world, and who hears them.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a world
@@ -57,6 +65,8 @@ class VirtualDriver:
         journal: Journal,
         knowledge: Knowledge,
         duration_ns: int,
+        seconds: Sequence[ServerHost] = (),
+        sides: Sides | None = None,
     ) -> None:
         self.kernel = kernel
         self.devices = tuple(devices)
@@ -72,15 +82,30 @@ class VirtualDriver:
         }
         if server is not None:
             server.checkpoints = faults.need_checkpoints
+        for device in devices:
+            device.server = server
+        self._seconds = {second.number: second for second in seconds}
+        self._twins = {device.number: device.twins for device in devices if device.twins}
+        self._extras: dict[int, Host] = {
+            **self._seconds,
+            **{twin.number: twin for twins in self._twins.values() for twin in twins},
+        }
+        self._sides = sides
         self._register()
 
     def _register(self) -> None:
         for number in self._hosts:
-            self.kernel.register(number, self._host_record)
+            doubled = number in self._twins
+            self.kernel.register(number, self._twinned_record if doubled else self._host_record)
+        for number in self._extras:
+            self.kernel.register(number, self._extra_record)
         struck = self._faults.hit
         for number in self.carrier.network.by_number:
             handle = self._faults.handle_link if number in struck else self.carrier.handle
             self.kernel.register(number, handle)
+        for number in struck & frozenset(range(len(self.journal.names))):
+            if self.journal.names[number] == KERNEL:
+                self.kernel.register(number, self._faults.announce)
         self._observer_number = len(self.journal.names)
         self.kernel.register(self._observer_number, self._evaluate)
 
@@ -119,7 +144,7 @@ class VirtualDriver:
 
     def _refused(self) -> dict[str, int]:
         causes: dict[str, int] = {}
-        for host in self._hosts.values():
+        for host in [*self._hosts.values(), *self._extras.values()]:
             for cause, count in host.machine.counters.items():
                 causes[cause] = causes.get(cause, 0) + count
         return dict(sorted(causes.items()))
@@ -145,7 +170,7 @@ class VirtualDriver:
         if kind == "arrive":
             datagram = self.carrier.arrive(record, now)
             if datagram is not None:
-                host.receive(datagram, now)
+                self._hearer(host, datagram).receive(datagram, now)
         elif kind in _NETWORK_KINDS:
             self.carrier.handle(record, now)
         elif record[1] is Order.FAULT:
@@ -161,6 +186,30 @@ class VirtualDriver:
             host.receive(turn.arrived, now)
         if turn.outcome is not None:
             host.end_send(now, tag=turn.outcome.tag, ok=turn.outcome.ok)
+
+    def _hearer(self, host: DeviceHost | ServerHost, datagram: Datagram) -> Host:
+        """Return who hears a datagram that has arrived: the copy of a server, if there is one."""
+        if not self._seconds or host is not self.server or self._sides is None:
+            return host
+        taken = self._sides.of(self.journal.numbers[datagram.uid.source])
+        return self._seconds[taken.number] if taken is not None else host
+
+    def _extra_record(self, record: Record, now: int) -> None:
+        extra = self._extras[record[2]]
+        if extra.up:
+            extra.handle(record, now)
+
+    def _twinned_record(self, record: Record, now: int) -> None:
+        """Take a record of a device of which there is more than one: all hear what arrives."""
+        if record[3] != "arrive":
+            self._host_record(record, now)
+            return
+        datagram = self.carrier.arrive(record, now)
+        if datagram is not None:
+            number = record[2]
+            hearers = [twin for twin in self._twins[number] if twin.up]
+            for host in [self._hosts[number], *hearers]:
+                host.receive(datagram, now)
 
 
 def _link_tally(link: Link) -> LinkTally:

@@ -9,7 +9,7 @@ to the handler that its target registered, which may schedule more records.
 import hashlib
 from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
-from itertools import repeat
+from itertools import count, repeat
 from operator import length_hint
 from typing import Any, Final, NamedTuple
 
@@ -19,13 +19,16 @@ from typing_extensions import override
 from simedge.core.errors import SimedgeError
 from simedge.core.records import Due, Order
 
-__all__ = ["Handler", "Kernel", "KernelError", "Record"]
+__all__ = ["Handler", "Kernel", "KernelError", "Record", "Ties"]
 
 Record = tuple[int, Order, int, str, object]
 """(at, order, target, kind, payload): a `Due`, or a plain tuple of the same where speed matters."""
 
 Handler = Callable[[Record, int], None]
 """Takes (record, now)."""
+
+Ties = Callable[[Record], int]
+"""Ranks a record among those of the same (time, class), in place of the number of its target."""
 
 _TARGET_LIMIT: Final = 2**40
 _TIME_LIMIT: Final = 2**63
@@ -37,6 +40,12 @@ class KernelError(SimedgeError):
 
 class Kernel(simpy.Environment):
     """Virtual time in integer nanoseconds; dispatches records in total order.
+
+    Parameters
+    ----------
+    ties
+        Ranks records of equal (time, class); by default the number of their target does. Equal
+        ranks stay in the order in which they were posted.
 
     Examples
     --------
@@ -56,10 +65,13 @@ class Kernel(simpy.Environment):
     if its target is not registered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, ties: Ties | None = None) -> None:
         super().__init__(0)
         self._handlers: dict[int, Handler] = {}
         self._wheel = _wheel(self._queue, self._handlers)
+        if ties is not None:
+            post = _ranked(self._queue, self._handlers, self._wheel, ties=ties)
+            self._wheel = self._wheel._replace(post=post)
         self.post = self._wheel.post
         self.dispatched = 0
 
@@ -177,6 +189,24 @@ def _wheel(  # noqa: C901, PLR0915 -- closures over the same cells have to be ma
             heappop(heap)
 
     return _Wheel(post, turn, settle, lambda: now)
+
+
+def _ranked(
+    heap: list[Any], handlers: dict[int, Handler], wheel: _Wheel, *, ties: Ties
+) -> Callable[[Record], None]:
+    """Return what posts records of which each has a rank among those of its time and class."""
+    numbers = count(1)
+
+    def post(record: Record) -> None:
+        at, order, target, _, _ = record
+        if type(at) is not int or at < wheel.clock() or at >= _TIME_LIMIT:
+            raise _no_time(record, wheel.clock())
+        if target not in handlers:
+            raise KernelError(f"no target {target} is registered (record {record[3]!r})")
+        wheel.settle()
+        heappush(heap, (at, order, ties(record), next(numbers), handlers[target], record))
+
+    return post
 
 
 def _no_time(record: Record, now: int) -> KernelError:

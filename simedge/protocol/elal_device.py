@@ -19,6 +19,7 @@ from simedge.protocol.machine import (
     Checkpoint,
     Effect,
     Event,
+    Forgotten,
     FrameLearned,
     Handler,
     KlPart,
@@ -93,6 +94,7 @@ class ElalDevice:
             SendOutcome: self._on_send_outcome,
             TimerFired: self._on_timer,
             LinkStatus: self._on_link_status,
+            Forgotten: lambda _, now: self._join(now),
         }
         self._readers: dict[int, Handler] = {
             Kind.PRIOR: self._read_prior,

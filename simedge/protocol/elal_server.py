@@ -13,6 +13,7 @@ from simedge.protocol.machine import (
     Checkpoint,
     Effect,
     Event,
+    Forgotten,
     FrameLearned,
     Handler,
     LearnerDone,
@@ -21,6 +22,7 @@ from simedge.protocol.machine import (
     Plain,
     Received,
     Restarted,
+    RolledBack,
     Sample,
     SendOutcome,
     Started,
@@ -89,6 +91,8 @@ class ElalServer:
             Received: self._on_received,
             TimerFired: self._on_timer,
             LinkStatus: self._on_nothing,
+            Forgotten: self._on_forgotten,
+            RolledBack: self._on_rolled_back,
             FrameLearned: self._on_late,
             LearnerDone: self._on_late,
             SendOutcome: self._on_late,
@@ -167,6 +171,16 @@ class ElalServer:
 
     def _on_nothing(self, event: Event, now: int) -> list[Effect]:
         del event, now
+        return []
+
+    def _on_forgotten(self, event: Forgotten, now: int) -> list[Effect]:
+        del now
+        self._members.forget(event.other)
+        return []
+
+    def _on_rolled_back(self, event: RolledBack, now: int) -> list[Effect]:
+        del now
+        self._shelf.roll_back(event.state["shelf"])
         return []
 
     def _on_late(self, event: Event, now: int) -> list[Effect]:

@@ -18,6 +18,7 @@ __all__ = [
     "Effect",
     "Event",
     "Floats",
+    "Forgotten",
     "FrameLearned",
     "Handler",
     "KlPart",
@@ -32,6 +33,7 @@ __all__ = [
     "ProxyPass",
     "Received",
     "Restarted",
+    "RolledBack",
     "Sample",
     "Send",
     "SendOutcome",
@@ -118,6 +120,21 @@ class LinkStatus:
     up: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forgotten:
+    """The connection to another is forgotten at this end alone: whether and how it joined."""
+
+    other: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolledBack:
+    """What was published is to be as it was: somebody put an old backup in place."""
+
+    state: Plain
+    """A ``dump`` of that time."""
+
+
 Event = (
     Started
     | Restarted
@@ -127,6 +144,8 @@ Event = (
     | SendOutcome
     | TimerFired
     | LinkStatus
+    | Forgotten
+    | RolledBack
 )
 
 

@@ -43,6 +43,10 @@ class Members:
         member.part_level = part_level
         return fresh
 
+    def forget(self, dev: int) -> None:
+        """Forget a device, as if it had never joined."""
+        self._members.pop(dev, None)
+
     def ascending(self) -> Iterable[tuple[int, Member]]:
         """Return all members by number."""
         return sorted(self._members.items())

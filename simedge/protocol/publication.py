@@ -1,7 +1,7 @@
 """Which blocks a server publishes, and the bytes that it keeps of each to send again."""
 
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,10 @@ from simedge.protocol.machine import Plain, Send
 from simedge.protocol.wire import have_code
 
 __all__ = ["Kept", "Shelf"]
+
+
+_ROLLED_BACK_SENDS: Final = 256
+_SENDS_MAX: Final = 60_000
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +87,19 @@ class Shelf:
         """Forget what was kept: it bears an older boot. What the register holds is news again."""
         self._kept.clear()
         self.changed = filled.copy()
+
+    def roll_back(self, state: object) -> None:
+        """Put versions and kept messages back to what they were; what has fallen is due again.
+
+        Bytes that may have been sent since are sent as later repetitions.
+        """
+        older = Shelf(len(self.versions))
+        older.load(state)
+        self.changed |= older.versions < self.versions
+        self.versions, self._kept = older.versions, older._kept
+        for kept in self._kept.values():
+            for dev, sends in kept.sends.items():
+                kept.sends[dev] = min(sends + _ROLLED_BACK_SENDS, _SENDS_MAX)
 
     def dump(self) -> Plain:
         """Return the state as plain data."""

@@ -116,6 +116,8 @@ class ElalSettings(Settings):
     """Delta-rule steps on a block a period."""
     kl_blocks: Literal["passed", "held"] = "passed"
     """Steps on the block just passed, or on all blocks passed before with a prior."""
+    age_clock: Literal["capture", "arrival"] = "capture"
+    """Where ages start: at the time in a message, or when it arrives, whatever it says."""
     age_weight: Literal["none", "half_life", "poly"] = "half_life"
     """How rows lose weight with age: not, with time, or with versions."""
     half_life: _Period | None = None

@@ -188,8 +188,9 @@ class Ground:
         Nominal duration of a token period: frames a period times the frame interval, the median
         over the devices.
     shared_clock
-        Whether all machines have the same clock (virtual time). If not, ages start at arrival,
-        and a capture time up to 2 s ahead is tolerated.
+        Whether all machines have the same clock. If not, ages start at arrival.
+    tolerance_ns
+        How far a time in a message may then lie ahead of the receiver's clock.
     """
 
     classes: int
@@ -198,6 +199,7 @@ class Ground:
     pset: bytes
     tau_ns: int
     shared_clock: bool = True
+    tolerance_ns: int = _CLOCK_TOLERANCE_NS
 
     def __post_init__(self) -> None:
         if len(self.pset) != 32:
@@ -208,7 +210,7 @@ class Ground:
     @property
     def ahead_ns_max(self) -> int:
         """How far a time in a message may lie ahead of the receiver's clock."""
-        return 0 if self.shared_clock else _CLOCK_TOLERANCE_NS
+        return 0 if self.shared_clock else self.tolerance_ns
 
 
 def address_of(block: int, *, level: int = 0, part: int = 0) -> int:

@@ -7,6 +7,7 @@ broadcast is read once, whoever receives it.
 
 import struct
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
@@ -30,6 +31,8 @@ __all__ = [
     "decode",
     "encode",
     "have_code",
+    "too_short",
+    "unsound",
 ]
 
 U32_MAX: Final = 2**32 - 1
@@ -239,7 +242,23 @@ def capture_ns(data: bytes) -> tuple[int, int]:
     return fields[5], 1_000 * fields[7]
 
 
+def unsound(data: bytes) -> bytes:
+    """Return a sound message with all bits of its rows set: no sum is right, no float a number."""
+    return _with_payload(data, lambda payload: b"\xff" * len(payload))
+
+
+def too_short(data: bytes) -> bytes:
+    """Return a sound message whose payload lacks its last byte."""
+    return _with_payload(data, lambda payload: payload[:-1])
+
+
 # --------------------------------------------------------------------------------------- below
+def _with_payload(data: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    fields = msgpack.unpackb(data[:-4])
+    body: bytes = msgpack.packb([*fields[:-1], change(fields[-1])])
+    return body + zlib.crc32(body).to_bytes(4, "big")
+
+
 _Fields = tuple[int, int, int, int, int, int, int, int, int, int, bytes]
 
 

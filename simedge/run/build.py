@@ -5,47 +5,53 @@ from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
-from simedge.core.errors import SimedgeError
 from simedge.core.records import SECOND_NS, LogSink
 from simedge.core.streams import Streams
 from simedge.drivers.carrier import Carrier
+from simedge.drivers.clock import Clocked
 from simedge.drivers.device_host import DeviceHost
 from simedge.drivers.faults import Faults
-from simedge.drivers.feed import Feed
-from simedge.drivers.host import Place, ServerHost
+from simedge.drivers.feed import Feed, Leaning
+from simedge.drivers.host import Place
 from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
 from simedge.drivers.lookahead import Horizon, LearnerDoor, ProxyItems
 from simedge.drivers.observer import Observer
 from simedge.drivers.plight import Plight
+from simedge.drivers.server_host import ServerHost
+from simedge.drivers.sides import Sides
 from simedge.drivers.tally import DeviceTally, Tally
-from simedge.drivers.virtual import VirtualDriver
+from simedge.drivers.ties import shuffled
+from simedge.drivers.twin import TwinHost
+from simedge.drivers.virtual import KERNEL, VirtualDriver
 from simedge.kernel import Kernel
 from simedge.learning.learner import open_learner
 from simedge.learning.ports import DeviceLearner, LearnerFactory
+from simedge.protocol.crowd import Crowd
 from simedge.protocol.machine import Machine
 from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
+from simedge.run.fit import memory_terms
 from simedge.run.settings import ScenarioSettings
-from simedge.run.sight import Sight
+from simedge.sensors.frames import Lean
 from simedge.sensors.registry import open_sensor
 from simedge.world.compute import board
 from simedge.world.device import Device
 from simedge.world.energy import Meter
-from simedge.world.faults import plan_faults
+from simedge.world.fault_settings import LabelShiftFault, TwinFault
+from simedge.world.faults import plan_faults, targets
 from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.plan import plan_world
 from simedge.world.rates import OpenTrace
+from simedge.world.server_fault_settings import OverloadFault, RollbackFault, SplitBrainFault
 from simedge.world.settings import DeviceSettings
-from simedge.world.topology import Member
+from simedge.world.topology import SERVER, Member
 from simedge.world.traces.door import TraceDoor
 
-__all__ = ["build", "check_fit", "memory_terms"]
+__all__ = ["build"]
 
-_VALUE_BYTES = 4
-_EVENT_BYTES = 13
-"""x, y, polarity and time of a pixel event in a frame that waits."""
+_ANY_NS = 2**63  # who goes by arrival does not look at the clocks of others
 
 
 def build(
@@ -78,48 +84,6 @@ def build(
     return _Builder(scenario, sink, executor, learner=learner, open_trace=door).build()
 
 
-def memory_terms(
-    settings: DeviceSettings,
-    learner: DeviceLearner,
-    scenario: ScenarioSettings,
-    *,
-    pixels: int,
-) -> dict[str, int]:
-    """Return the bytes that a device must hold, by term; its sensor has so many pixels."""
-    proxy, classes = scenario.sensors.proxy, learner.classes
-    talks = isinstance(scenario.protocol, ElalSettings)
-    rows = proxy.blocks * proxy.rows if talks else 0
-    return {
-        "runtime": settings.runtime,
-        **learner.memory(kept_rows=rows),
-        "priors": _VALUE_BYTES * rows * classes,
-        "tokens": _VALUE_BYTES * (proxy.rows * classes if talks else 0),
-        "queue": settings.queue * _EVENT_BYTES * 8 * pixels,
-    }
-
-
-def check_fit(scenario: ScenarioSettings, sight: Sight) -> list[tuple[int, str]]:
-    """Return the device groups (position in the file) whose learner does not fit, and why."""
-    streams = Streams(scenario.seed)
-    learner = open_learner(
-        scenario.learner,
-        classes=sight.classes,
-        width=sight.width,
-        height=sight.height,
-        streams=streams,
-        device="probe",
-    )
-    found = []
-    for place, settings in enumerate(scenario.devices):
-        try:
-            pixels = sight.width * sight.height
-            terms = memory_terms(settings, learner, scenario, pixels=pixels)
-            check_memory(terms, settings.memory, device=f"each {settings.id}")
-        except SimedgeError as error:
-            found.append((place, str(error)))
-    return found
-
-
 class _Builder:
     """What all parts of one run share while they are joined."""
 
@@ -134,6 +98,7 @@ class _Builder:
     ) -> None:
         self.scenario = scenario
         size = sum(device.count for device in scenario.devices)
+        size *= 1 + sum(fault.kind == "twin" for fault in scenario.faults)
         self.factory = learner or partial(open_learner, scenario.learner, pools={}, size=size)
         self.executor = executor
         self.streams = Streams(scenario.seed)
@@ -145,11 +110,20 @@ class _Builder:
             streams=self.streams,
             open_trace=open_trace,
         )
-        names = [self.world.names[number] for number in range(len(self.world.names))]
+        names = [self.world.names[number] for number in range(len(self.world.names))] + [KERNEL]
+        splits = sum(isinstance(fault, SplitBrainFault) for fault in scenario.faults)
+        names += [f"{SERVER}-{i + 2}" for i in range(splits)]
+        twins = [fault for fault in scenario.faults if isinstance(fault, TwinFault)]
+        members = self.world.members
+        self.twins = [(f.name, each) for f in twins for each in targets(f, members, self.streams)]
+        names += [f"{member.name}~{fault}" for fault, member in self.twins]
         self.tally = self._tally()
         self.journal = Journal(sink, names, self.tally)
-        self.kernel = Kernel()
+        ties = shuffled(scenario.faults, streams=self.streams, duration_ns=scenario.duration)
+        self.kernel = Kernel(ties)
         self.knowledge = Knowledge(self.tally)
+        self.sides = Sides(self.knowledge)
+        self.served = 0
         self.carrier = Carrier(
             self.world.network,
             transfers=self.world.transfers,
@@ -157,19 +131,22 @@ class _Builder:
             journal=self.journal,
         )
         self.ground = self._ground()
+        self.leanings = self._leanings()
         self.items: ProxyItems | None = None
         self.horizon: Horizon | None = None
 
     def build(self) -> tuple[VirtualDriver, Tally]:
         scenario, members = self.scenario, self.world.members
-        machine = open_server(scenario.protocol, self.ground, devices=len(members) - 1)
         faults = self._faults()
+        server = self._server()
+        seconds = self._seconds(server)
         devices = [self._device(member, faults) for member in members[1:]]
+        self._add_twins(devices)
         self.tally.devices = [device.account for device in devices]
         self.tally.rule = devices[0].learner.rule
         driver = VirtualDriver(
             self.kernel,
-            server=ServerHost(self._place(0, machine)),
+            server=server,
             devices=devices,
             carrier=self.carrier,
             observer=self._observer(devices),
@@ -177,8 +154,74 @@ class _Builder:
             journal=self.journal,
             knowledge=self.knowledge,
             duration_ns=scenario.duration,
+            seconds=seconds,
+            sides=self.sides,
         )
         return driver, self.tally
+
+    def _server(self) -> ServerHost:
+        """Return the server, with room for devices that faults make up."""
+        faults, devices = self.scenario.faults, len(self.world.members) - 1
+        crowds: dict[str, Crowd] = {}
+        for fault in faults:
+            if isinstance(fault, OverloadFault) and isinstance(
+                self.scenario.protocol, ElalSettings
+            ):
+                crowds[fault.name] = Crowd(
+                    self.scenario.protocol, self.ground, first=devices + 1, senders=fault.senders
+                )
+                devices += fault.senders
+        self.served = devices
+        return ServerHost(
+            self._place(0, self._server_machine()),
+            sides=self.sides,
+            crowds=crowds,
+            history=max([f.versions for f in faults if isinstance(f, RollbackFault)], default=0),
+        )
+
+    def _server_machine(self) -> Machine:
+        return open_server(self.scenario.protocol, self.ground, devices=self.served)
+
+    def _add_twins(self, devices: Sequence[DeviceHost]) -> None:
+        """Put the twins that faults bring beside their devices."""
+        for fault, member in self.twins:
+            name = f"{member.name}~{fault}"
+            number = self.journal.names.index(name)
+            self.journal.numbers[name] = self.carrier.nodes[number] = member.number
+            learner = self._learner(member.name)
+            assert self.items is not None
+            machine = open_device(
+                self.scenario.protocol,
+                self.ground,
+                dev=member.number,
+                layers=learner.hidden_layers,
+                stream=self.streams.stream("fault", fault, f"policy-{member.name}"),
+            )
+            twin = TwinHost(
+                self._place(number, machine),
+                learner=learner,
+                door=LearnerDoor(learner, self.sensor, items=self.items, horizon=None),
+                interval=self.scenario.protocol.interval,
+                tau_ns=self.ground.tau_ns,
+            )
+            devices[member.number - 1].add_twin(fault, twin)
+
+    def _seconds(self, first: ServerHost) -> list[ServerHost]:
+        """Return the servers that come up while a fault splits the world."""
+        seconds: list[ServerHost] = []
+        for fault in self.scenario.faults:
+            if isinstance(fault, SplitBrainFault):
+                number = self.journal.names.index(f"{SERVER}-{len(seconds) + 2}")
+                self.journal.numbers[self.journal.names[number]] = 0
+                self.carrier.nodes[number] = 0
+                place = self._place(number, self._server_machine())
+                second = ServerHost(place, sides=self.sides, first=first)
+                second.retire()
+                named = frozenset(fault.groups[1])
+                taken = [m.number for m in self.world.members if {m.name, m.group} & named]
+                self.sides.add(fault.name, second, taken)
+                seconds.append(second)
+        return seconds
 
     def _faults(self) -> Faults:
         plan = plan_faults(
@@ -235,6 +278,8 @@ class _Builder:
             rows=scenario.sensors.proxy.rows,
             pset=self.sensor.pset,
             tau_ns=int(period),
+            shared_clock=getattr(scenario.protocol, "age_clock", "capture") == "capture",
+            tolerance_ns=_ANY_NS,
         )
 
     def _device(self, member: Member, faults: Faults) -> DeviceHost:
@@ -247,6 +292,8 @@ class _Builder:
             layers=learner.hidden_layers,
             stream=self.streams.stream("policy", member.name, "noise"),
         )
+        if member.number in faults.wrong_clocks:
+            machine = Clocked(machine)
         speeds = board(settings.compute)
         stepped = scenario.kernel.volleys == "stepped"
         if self.items is None:
@@ -269,13 +316,33 @@ class _Builder:
             device=device,
             door=door,
             learner=learner,
-            feed=Feed(self.sensor, member.name, prepare=learner.prepare, executor=self.executor),
+            feed=self._feed(member, learner),
             settings=settings,
             meter=meter,
             plight=Plight(member.name, self.streams, meter=meter),
             account=self._account(member.name, settings, learner),
             checkpoints=faults.need_checkpoints,
         )
+
+    def _feed(self, member: Member, learner: DeviceLearner) -> Feed:
+        return Feed(
+            self.sensor,
+            member.name,
+            prepare=learner.prepare,
+            executor=self.executor,
+            leanings=self.leanings.get(member.number, ()),
+        )
+
+    def _leanings(self) -> dict[int, list[Leaning]]:
+        """Return which classes the cameras of some devices are shown more often, and when."""
+        found: dict[int, list[Leaning]] = {}
+        for fault in self.scenario.faults:
+            if isinstance(fault, LabelShiftFault):
+                lean = Lean(fault.class_, fault.factor)
+                spans = [(*span, lean) for span in fault.windows(self.scenario.duration)]
+                for member in targets(fault, self.world.members, self.streams):
+                    found.setdefault(member.number, []).extend(spans)
+        return found
 
     def _together(self, learner: DeviceLearner) -> Callable[[Sequence[Any]], None] | None:
         """Return how learners like this one run together, if they can."""

@@ -193,6 +193,8 @@ class Audit:
                 self._received_look(target, _text(subject))
             case "merged":
                 self._merged_look(target, _text(subject))
+            case "fault-started" if "rollback" in (detail, *_parts(detail)):
+                self._begin_anew(target)
             case "published":
                 self._published_look(target, subject, detail)
             case "crashed" | "restarted":
@@ -265,7 +267,10 @@ class Audit:
         self._down.discard(target)
         if isinstance(boot, int):
             self._rises(("boot", target), boot, target)
-        # A server's versions begin again with its boot.
+        self._begin_anew(target)  # a server's versions begin again with its boot
+
+    def _begin_anew(self, target: str) -> None:
+        """Let the versions of a server fall: it restarted, or was rolled back."""
         for key in [k for k in self._newest if k[:2] == ("version", target)]:
             del self._newest[key]
 
@@ -279,6 +284,10 @@ class Audit:
         if len(self.breaches) < _BREACHES_MAX:
             where = f"{finding} (record {self.checked - 1})"
             self.breaches.append(Breach(law=law, culprit=target, finding=where))
+
+
+def _parts(detail: Value) -> tuple[Atom, ...]:
+    return detail if isinstance(detail, tuple) else ()
 
 
 def _text(subject: Atom) -> str:

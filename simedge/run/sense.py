@@ -9,12 +9,18 @@ from collections.abc import Iterator
 from simedge.core.errors import SimedgeError
 from simedge.learning.settings import HebbianStdpSettings, SpikingSettings
 from simedge.protocol.errors import ProtocolError
-from simedge.protocol.settings import ElalSettings, FixedSettings
+from simedge.protocol.settings import ElalSettings, FixedSettings, IsolatedSettings
 from simedge.run.findings import Finding
 from simedge.run.problems import Path, did_you_mean
 from simedge.run.settings import ScenarioSettings
 from simedge.run.sight import Sight, sight_of
-from simedge.world.fault_sense import fault_problems, late_faults, link_problems, names_links
+from simedge.world.fault_sense import (
+    fault_problems,
+    idle_faults,
+    late_faults,
+    link_problems,
+    names_links,
+)
 from simedge.world.topology_sense import topology_problems
 from simedge.world.topology_settings import FileSettings, UplinkedSettings
 
@@ -47,7 +53,10 @@ def sense(scenario: ScenarioSettings) -> list[Finding]:
 
 def notes(scenario: ScenarioSettings) -> list[tuple[Path, str]]:
     """Return what is allowed but hardly meant."""
-    return list(late_faults(scenario.faults, scenario.duration))
+    found = list(late_faults(scenario.faults, scenario.duration))
+    if isinstance(scenario.protocol, IsolatedSettings):
+        found += idle_faults(scenario.faults)
+    return found
 
 
 def device_names(scenario: ScenarioSettings) -> list[str]:
@@ -140,7 +149,7 @@ def _memory(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
     if most is not None and most <= min(limits):
         return
     # Building takes numpy and numba, which checking most scenarios does without.
-    from simedge.run.build import check_fit  # noqa: PLC0415
+    from simedge.run.fit import check_fit  # noqa: PLC0415
 
     try:
         for index, text in check_fit(scenario, sight):

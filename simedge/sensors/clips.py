@@ -25,9 +25,11 @@ from simedge.sensors.frames import (
     UNLABELLED,
     Events,
     Frame,
+    Lean,
     RecordingError,
     Rhythm,
     SensorError,
+    leaning,
 )
 from simedge.sensors.presentation import pick
 from simedge.sensors.settings import DirichletSplit, NmnistSettings, SeriesSettings
@@ -240,12 +242,15 @@ class ClipSensor(Rhythm, ABC):
         """Return one frame of one device."""
         return self.frames(device, index, 1)[0]
 
-    def frames(self, device: str, first: int, count: int) -> list[Frame]:
+    def frames(
+        self, device: str, first: int, count: int, *, leans: tuple[Lean, ...] = ()
+    ) -> list[Frame]:
         """Return consecutive frames of one device."""
         indices = self.checked(first, count)
         eye = self._eye(device)
         words = eye.stream.rows(1, indices)
-        labels = draw(words[:, 0], eye.law)
+        law = thresholds(leaning(self.proportions(device), leans)) if leans else eye.law
+        labels = draw(words[:, 0], law)
         places = pick(words[:, 1], self._sizes[labels])
         return [
             self._one(self._roles.train[label], place, index=index, label=label)

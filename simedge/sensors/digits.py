@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from simedge.core.streams import Stream, Streams, normals
 from simedge.sensors.chance import dirichlet, draw, thresholds
 from simedge.sensors.encoder import Camera, unpack_pictures
-from simedge.sensors.frames import ITEM, UNLABELLED, Frame, Rhythm
+from simedge.sensors.frames import ITEM, UNLABELLED, Frame, Lean, Rhythm, leaning
 from simedge.sensors.presentation import gains, pick
 from simedge.sensors.projector import CLASS_WORD, GAIN_WORD, IMAGE_WORD, Projector, Shots
 from simedge.sensors.settings import DigitsSettings, DirichletSplit
@@ -73,12 +73,15 @@ class DigitsSensor(Rhythm):
         """Return one frame of one device."""
         return self.frames(device, index, 1)[0]
 
-    def frames(self, device: str, first: int, count: int) -> list[Frame]:
+    def frames(
+        self, device: str, first: int, count: int, *, leans: tuple[Lean, ...] = ()
+    ) -> list[Frame]:
         """Return consecutive frames of one device; the lock of the interpreter is released."""
         indices = self.checked(first, count)
         eye = self._eye(device)
         words = self._projector.words(eye.stream, indices)
-        labels = draw(words[:, CLASS_WORD], eye.law)
+        law = thresholds(leaning(self.proportions(device), leans)) if leans else eye.law
+        labels = draw(words[:, CLASS_WORD], law)
         sources = self._learnt_from(labels, words[:, IMAGE_WORD])
         shots = Shots(
             list(zip(indices, labels.tolist(), sources.tolist(), strict=True)),

@@ -1,6 +1,7 @@
 """What a sensor delivers, and the port that every sensor fits."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple, Protocol
@@ -16,10 +17,12 @@ __all__ = [
     "UNLABELLED",
     "Events",
     "Frame",
+    "Lean",
     "RecordingError",
     "Rhythm",
     "Sensor",
     "SensorError",
+    "leaning",
 ]
 
 ITEM: Final = -1
@@ -74,6 +77,33 @@ class Frame:
     y: NDArray[np.uint16]
     t_us: NDArray[np.int64]
     p: NDArray[np.uint8]
+
+
+class Lean(NamedTuple):
+    """One class has so many times its chances."""
+
+    label: int
+    """Modulo the number of classes."""
+    factor: Fraction
+
+    def of(self, shares: Sequence[Fraction]) -> list[Fraction]:
+        """Return shares that lean this way and have the same sum.
+
+        >>> Lean(1, Fraction(3)).of([Fraction(1, 2), Fraction(1, 2)])
+        [Fraction(1, 4), Fraction(3, 4)]
+        """
+        label = self.label % len(shares)
+        heavy = [s * self.factor if i == label else s for i, s in enumerate(shares)]
+        whole = sum(heavy)
+        return [s * sum(shares) / whole for s in heavy] if whole else list(shares)
+
+
+def leaning(shares: Sequence[Fraction], leans: tuple[Lean, ...]) -> list[Fraction]:
+    """Return class proportions after all leans, in their order."""
+    leant = list(shares)
+    for lean in leans:
+        leant = lean.of(leant)
+    return leant
 
 
 class Sensor(Protocol):
@@ -135,7 +165,9 @@ class Sensor(Protocol):
         """Return one frame of one device."""
         ...
 
-    def frames(self, device: str, first: int, count: int) -> list[Frame]:
+    def frames(
+        self, device: str, first: int, count: int, *, leans: tuple[Lean, ...] = ()
+    ) -> list[Frame]:
         """Return consecutive frames of one device; much cheaper than one by one."""
         ...
 

@@ -2,15 +2,16 @@
 
 import functools
 import hashlib
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.streams import Stream, Streams
-from simedge.sensors.chance import draw, poisson_thresholds
+from simedge.sensors.chance import draw, poisson_thresholds, thresholds
 from simedge.sensors.events import Tag, cut, noise
-from simedge.sensors.frames import ITEM, NO_SOURCE, UNLABELLED, Frame, Rhythm
+from simedge.sensors.frames import ITEM, NO_SOURCE, UNLABELLED, Frame, Lean, Rhythm, leaning
 from simedge.sensors.presentation import pick
 from simedge.sensors.settings import PoissonSettings
 
@@ -44,11 +45,16 @@ class PoissonSensor(Rhythm):
         """Return one frame of one device."""
         return self.frames(device, index, 1)[0]
 
-    def frames(self, device: str, first: int, count: int) -> list[Frame]:
+    def frames(
+        self, device: str, first: int, count: int, *, leans: tuple[Lean, ...] = ()
+    ) -> list[Frame]:
         """Return consecutive frames of one device."""
         indices = self.checked(first, count)
         words = self._words(self._stream("sensors", device), indices)
         labels = pick(words[:, _LABEL], np.full(count, _CLASSES))
+        if leans:
+            shares = leaning([Fraction(1, _CLASSES)] * _CLASSES, leans)
+            labels = draw(words[:, _LABEL], thresholds(shares))
         tags = zip(indices, labels.tolist(), [NO_SOURCE] * count, strict=True)
         return self._show(list(tags), words)
 

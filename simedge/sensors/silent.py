@@ -3,7 +3,7 @@
 import hashlib
 from typing import Final
 
-from simedge.sensors.frames import Frame, Rhythm, SensorError
+from simedge.sensors.frames import Frame, Lean, Rhythm, SensorError
 from simedge.sensors.settings import SilentSettings
 
 __all__ = ["SilentSensor"]
@@ -28,8 +28,11 @@ class SilentSensor(Rhythm):
         """Refuse: no frame is due."""
         raise SensorError(f"a silent sensor has no frame {index} for {device}")
 
-    def frames(self, device: str, first: int, count: int) -> list[Frame]:
+    def frames(
+        self, device: str, first: int, count: int, *, leans: tuple[Lean, ...] = ()
+    ) -> list[Frame]:
         """Refuse, unless no frame is asked for."""
+        del leans
         return [self.frame(device, index) for index in self.checked(first, count)]
 
     def evaluation(self, items: int, *, shifted: bool) -> tuple[Frame, ...]:

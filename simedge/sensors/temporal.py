@@ -7,15 +7,16 @@ drawn without regard to the class, so no count tells one class from another; onl
 
 import functools
 import hashlib
+from fractions import Fraction
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.streams import Stream, Streams, bernoulli_threshold, normals
-from simedge.sensors.chance import draw, poisson_thresholds
+from simedge.sensors.chance import draw, poisson_thresholds, thresholds
 from simedge.sensors.events import SHOT_BITS, TIME_BITS, Tag, cut, noise
-from simedge.sensors.frames import ITEM, NO_SOURCE, UNLABELLED, Frame, Rhythm
+from simedge.sensors.frames import ITEM, NO_SOURCE, UNLABELLED, Frame, Lean, Rhythm, leaning
 from simedge.sensors.presentation import pick
 from simedge.sensors.settings import TemporalSettings
 
@@ -63,11 +64,16 @@ class TemporalSensor(Rhythm):
         """Return one frame of one device."""
         return self.frames(device, index, 1)[0]
 
-    def frames(self, device: str, first: int, count: int) -> list[Frame]:
+    def frames(
+        self, device: str, first: int, count: int, *, leans: tuple[Lean, ...] = ()
+    ) -> list[Frame]:
         """Return consecutive frames of one device."""
         indices = self.checked(first, count)
         words = self._words(self._stream("sensors", device), indices)
         labels = pick(words[:, _LABEL], np.full(count, self.classes))
+        if leans:
+            shares = leaning([Fraction(1, self.classes)] * self.classes, leans)
+            labels = draw(words[:, _LABEL], thresholds(shares))
         tags = [
             (index, int(label), NO_SOURCE) for index, label in zip(indices, labels, strict=True)
         ]

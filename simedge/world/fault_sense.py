@@ -7,13 +7,36 @@ import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from simedge.world.fault_settings import FaultSettings
+from simedge.world.fault_settings import (
+    FaultSettings,
+    HalfOpenFault,
+    TokenFault,
+    TokenFormFault,
+    TwinFault,
+)
 from simedge.world.link_fault_settings import BridgeFault, IsolateFault, PartitionFault
+from simedge.world.server_fault_settings import OverloadFault, RollbackFault, SplitBrainFault
 from simedge.world.settings import DeviceSettings
 from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell, Spell
 
-__all__ = ["Finding", "fault_problems", "late_faults", "link_problems", "names_links"]
+__all__ = [
+    "Finding",
+    "fault_problems",
+    "idle_faults",
+    "late_faults",
+    "link_problems",
+    "names_links",
+]
 
+_OF_TALK = (
+    HalfOpenFault,
+    OverloadFault,
+    RollbackFault,
+    SplitBrainFault,
+    TokenFault,
+    TokenFormFault,
+    TwinFault,
+)
 Finding = tuple[tuple[str | int, ...], str]
 
 
@@ -43,6 +66,14 @@ def late_faults(faults: Sequence[FaultSettings], duration_ns: int) -> Iterator[F
             yield ("faults", i, "at"), f"the run ends before the fault {fault.name!r} begins"
 
 
+def idle_faults(faults: Sequence[FaultSettings]) -> Iterator[Finding]:
+    """Yield the faults that do nothing where nobody says anything."""
+    for i, fault in enumerate(faults):
+        if isinstance(fault, _OF_TALK):
+            text = f"the protocol sends no messages: the fault {fault.name!r} changes nothing"
+            yield ("faults", i, "kind"), text
+
+
 def names_links(faults: Sequence[FaultSettings]) -> bool:
     """Whether any fault names or counts links."""
     return any(isinstance(f, LinkSpell) and isinstance(f.links, int | tuple) for f in faults)
@@ -65,6 +96,10 @@ def _named(
 ) -> Iterator[tuple[tuple[str | int, ...], str, frozenset[str]]]:
     """Yield the names in a fault, each with its path and what could stand there."""
     match fault:
+        case SplitBrainFault():
+            known = frozenset([*groups, *names])
+            for j, group in enumerate(fault.groups):
+                yield from ((("groups", j, k), name, known) for k, name in enumerate(group))
         case PartitionFault():
             known = frozenset(["server", *groups, *names])
             for j, group in enumerate(fault.groups):

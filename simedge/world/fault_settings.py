@@ -9,10 +9,17 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simedge.core.quantities import Duration, Energy, Share, Size
+from simedge.core.quantities import Duration, Energy, Factor, Share, Size
+from simedge.world.clock_fault_settings import ClockDriftFault, ClockJumpFault, ClockOffsetFault
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
 from simedge.world.names import Name
-from simedge.world.spells import DeviceSpell, HostSpell
+from simedge.world.server_fault_settings import (
+    FailoverFault,
+    OverloadFault,
+    RollbackFault,
+    SplitBrainFault,
+)
+from simedge.world.spells import DeviceMoment, DeviceSpell, HostSpell, Spell
 from simedge.world.storage_fault_settings import StorageFault
 
 __all__ = [
@@ -21,15 +28,22 @@ __all__ = [
     "FaultSettings",
     "FrameBurstFault",
     "FrameSilenceFault",
+    "HalfOpenFault",
+    "LabelShiftFault",
     "OutOfMemoryFault",
     "PauseFault",
     "RebootLoopFault",
+    "SameStartFault",
     "SlowFault",
     "State",
+    "TieShuffleFault",
     "TokenFault",
+    "TokenFormFault",
+    "TwinFault",
 ]
 
 State = Literal["kept", "checkpoint", "wiped"]
+"""What survives a crash: everything, the last local checkpoint, or the boot alone."""
 
 
 class CrashSettings(HostSpell):
@@ -52,8 +66,12 @@ class PauseFault(HostSpell):
     """Keys the fault's draws; no two faults share a name."""
 
 
-class SlowFault(DeviceSpell):
-    """Computing takes longer."""
+class SlowFault(HostSpell):
+    """Computing takes longer.
+
+    A server, which computes for free otherwise, takes its time for each message and timer then, one
+    after the other; when the fault ends all that wait are handled at once.
+    """
 
     kind: Literal["slow"]
     """This kind."""
@@ -61,6 +79,8 @@ class SlowFault(DeviceSpell):
     """Keys the fault's draws; no two faults share a name."""
     factor: float = Field(ge=1, le=1_000_000)
     """Times as long."""
+    each: Annotated[Duration, Field(gt=0)] = 1_000_000
+    """What one message or timer takes a server that is not slow; devices have jobs instead."""
 
 
 class RebootLoopFault(DeviceSpell):
@@ -108,6 +128,50 @@ class BatteryFault(DeviceSpell):
         return self
 
 
+class HalfOpenFault(DeviceMoment):
+    """One end of the connection between a device and the server forgets it, the other believes.
+
+    A device that has forgotten joins again; a server that has answers the next token with the
+    request to. The state of the other end, and all that was learned, stays.
+    """
+
+    kind: Literal["half-open"]
+    """This kind."""
+    name: Name = "half-open"
+    """Keys the fault's draws; no two faults share a name."""
+    side: Literal["device", "server"] = "server"
+    """Which end forgets."""
+
+
+class SameStartFault(DeviceSpell):
+    """The cameras deliver at one instant: each frame at the end of its presentation.
+
+    Presentations of all devices start and end at the same times; a frame is delivered with its last
+    pixel event otherwise, which comes at another time at each device.
+    """
+
+    kind: Literal["same-start"]
+    """This kind."""
+    name: Name = "same-start"
+    """Keys the fault's draws; no two faults share a name."""
+
+
+class LabelShiftFault(DeviceSpell):
+    """The cameras see one class more often than before, or less.
+
+    From the first presentation that starts in it to the last; rate and motion stay as they are.
+    """
+
+    kind: Literal["label-shift"]
+    """This kind."""
+    name: Name = "label-shift"
+    """Keys the fault's draws; no two faults share a name."""
+    class_: int = Field(default=0, ge=0, alias="class")
+    """Which, modulo the number of classes."""
+    factor: Factor = Fraction(10)
+    """Times as many chances, before the shares of the classes are made to sum to 1 again."""
+
+
 class FrameSilenceFault(DeviceSpell):
     """The cameras deliver nothing."""
 
@@ -145,6 +209,47 @@ class TokenFault(DeviceSpell):
     """The class of `token-constant` and `token-confident`."""
 
 
+class TwinFault(DeviceSpell):
+    """A second device with the same name and key sends its own tokens in between.
+
+    It is made from the last local checkpoint, one boot ahead, has no camera, and hears all that
+    comes to the name. The server takes the newer boot for the device: the tokens of the first are
+    of a stale boot then, also afterwards, until it has restarted.
+    """
+
+    kind: Literal["twin"]
+    """This kind."""
+    name: Name = "twin"
+    """Keys the fault's draws; no two faults share a name."""
+
+
+class TokenFormFault(DeviceSpell):
+    """Devices send tokens that are none; the receiver must notice.
+
+    `token-nan`: rows that sum to nothing sensible, or are not finite; `token-shape`: too short.
+    """
+
+    kind: Literal["token-nan", "token-shape"]
+    """Which."""
+    name: Name = "token"
+    """Keys the fault's draws; no two faults share a name."""
+    share: Share = Fraction(1)
+    """Share of the tokens that are."""
+
+
+class TieShuffleFault(Spell):
+    """What happens at one instant happens in an order that is drawn.
+
+    Among records of one time and class; those of one target, and arrivals over one link, keep
+    their order. Results may change, and no law may break.
+    """
+
+    kind: Literal["tie-shuffle"]
+    """This kind."""
+    name: Name = "tie-shuffle"
+    """Keys the fault's draws; no two faults share a name."""
+
+
 FaultSettings = Annotated[
     CrashSettings
     | PauseFault
@@ -154,7 +259,20 @@ FaultSettings = Annotated[
     | BatteryFault
     | FrameSilenceFault
     | FrameBurstFault
+    | HalfOpenFault
+    | SameStartFault
+    | LabelShiftFault
     | TokenFault
+    | TokenFormFault
+    | TwinFault
+    | FailoverFault
+    | RollbackFault
+    | SplitBrainFault
+    | OverloadFault
+    | ClockOffsetFault
+    | ClockDriftFault
+    | ClockJumpFault
+    | TieShuffleFault
     | StrainFault
     | ClogFault
     | SwizzleClogFault

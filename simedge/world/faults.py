@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from simedge.core.records import Due, Order
 from simedge.core.streams import Streams
@@ -17,6 +17,7 @@ from simedge.world.fault_settings import (
     FaultSettings,
     RebootLoopFault,
     State,
+    TieShuffleFault,
 )
 from simedge.world.link_fault_settings import (
     BridgeFault,
@@ -27,19 +28,32 @@ from simedge.world.link_fault_settings import (
     SwizzleClogFault,
 )
 from simedge.world.links import Link
+from simedge.world.server_fault_settings import (
+    FailoverFault,
+    OverloadFault,
+    RollbackFault,
+    SplitBrainFault,
+)
 from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell, Spell
 from simedge.world.storage_fault_settings import StorageFault
 from simedge.world.topology import SERVER, Member, choose, name_word
 
-__all__ = ["Crash", "Strike", "links_hit", "plan_faults", "targets"]
+__all__ = ["Crash", "Keep", "Strike", "links_hit", "plan_faults", "targets"]
 
 
 class Crash(NamedTuple):
     """Payload of ``crash`` and ``restart``: name of the fault, and what survives."""
 
     name: str
-    state: State
+    state: State | Literal["standby"]
     kind: str = "crash"
+
+
+class Keep(NamedTuple):
+    """Payload of ``keep``: the state of now is what a fault brings back after a crash then."""
+
+    name: str
+    due_ns: int
 
 
 class Strike(NamedTuple):
@@ -110,7 +124,8 @@ def plan_faults(
     """Return the records of all faults before the end of the run, in order of time.
 
     ``crash`` and ``restart`` go to the device or the server, with a `Crash` as payload; ``strike``
-    and ``relief`` to a device, the server or a link, with a `Strike`. One that is down already,
+    and ``relief`` to a device, the server, a link, or to the kernel, whose number comes after all
+    of those, with a `Strike`. One that is down already,
     or up already, is the driver's to pass over.
     """
     world = _World(members=members, links=links, streams=streams, duration_ns=duration_ns)
@@ -122,10 +137,10 @@ def _plan(fault: FaultSettings, world: _World) -> Iterator[Due]:
     match fault:
         case StorageFault():
             pass  # nothing in virtual time: it is the run's disk that fails
-        case CrashSettings():
-            yield from _crashes(fault, world)
-        case RebootLoopFault():
-            yield from _loops(fault, world)
+        case CrashSettings() | FailoverFault() | RebootLoopFault():
+            yield from _deaths(fault, world)
+        case RollbackFault() | SplitBrainFault() | OverloadFault():
+            yield from _strikes(fault, [0], world)
         case FlapFault():
             yield from _flaps(fault, world)
         case SwizzleClogFault():
@@ -133,6 +148,8 @@ def _plan(fault: FaultSettings, world: _World) -> Iterator[Due]:
         case PartitionFault() | IsolateFault() | SplitFault() | BridgeFault():
             cuts = _cut(fault, world)
             yield from _strikes(fault, [k.number for k in world.links if cuts(k.src, k.dst)], world)
+        case TieShuffleFault():
+            yield from _strikes(fault, [len(world.members) + len(world.links)], world)
         case LinkSpell():
             hit = links_hit(fault, world.members, world.links, streams=world.streams)
             yield from _strikes(fault, [link.number for link in hit], world)
@@ -159,11 +176,29 @@ def _strikes(fault: Spell, numbers: Iterable[int], world: _World) -> Iterator[Du
             yield from _pair(number, at, until, of=strike, world=world)
 
 
+def _deaths(fault: CrashSettings | FailoverFault | RebootLoopFault, world: _World) -> Iterator[Due]:
+    match fault:
+        case FailoverFault():
+            yield from _failovers(fault, world)
+        case RebootLoopFault():
+            yield from _loops(fault, world)
+        case _:
+            yield from _crashes(fault, world)
+
+
 def _crashes(fault: CrashSettings, world: _World) -> Iterator[Due]:
     payload = Crash(fault.name, fault.state)
     for member in targets(fault, world.members, world.streams):
         for at, until in fault.windows(world.duration_ns):
             yield from _pair(member.number, at, until, of=payload, world=world)
+
+
+def _failovers(fault: FailoverFault, world: _World) -> Iterator[Due]:
+    payload = Crash(fault.name, "standby", fault.kind)
+    for at, until in fault.windows(world.duration_ns):
+        yield Due(max(0, at - fault.lag), Order.FAULT, 0, "keep", Keep(fault.name, at))
+        back = at if fault.for_ is None else until
+        yield from _pair(0, at, back, of=payload, world=world)
 
 
 def _loops(fault: RebootLoopFault, world: _World) -> Iterator[Due]:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from simedge.core.quantities import Duration, Rate, Share, Size
+from simedge.core.quantities import Duration, Factor, Rate, Share, Size
 from simedge.world.names import Name
 from simedge.world.spells import LinkSpell, Spell
 
@@ -144,8 +144,8 @@ class BandwidthFault(LinkSpell):
     """This kind."""
     name: Name = "bandwidth"
     """Keys the fault's draws; no two faults share a name."""
-    factor: Annotated[Share, Field(gt=0)] | None = None
-    """Share of the link's own rate that is left."""
+    factor: Factor | None = None
+    """Times the link's own rate; more than 100% is faster."""
     rate: Annotated[Rate, Field(gt=0)] | None = None
     """Or a rate in place of the link's own."""
 

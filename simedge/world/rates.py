@@ -188,7 +188,7 @@ def _part(own: Capacity, share: Fraction, at_ns: int) -> tuple[int, int | None]:
 
 
 def narrowed(capacity: Capacity, share: Fraction) -> Capacity:
-    """Return what is left of a capacity.
+    """Return a capacity times a factor: what is left of it, or more than it was.
 
     Examples
     --------

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
+from typing_extensions import override
 
 from simedge.core.quantities import Duration, Settings, Share
 from simedge.world.names import Name
 
-__all__ = ["Chosen", "DeviceSpell", "HostSpell", "LinkSpell", "Spell"]
+__all__ = ["Chosen", "DeviceMoment", "DeviceSpell", "HostSpell", "LinkSpell", "Moment", "Spell"]
 
 Chosen = Annotated[
     Annotated[int, Field(ge=0)] | Share | tuple[Name, ...] | None,
@@ -33,7 +34,8 @@ class Spell(Settings):
 
     @model_validator(mode="after")
     def _ends_before_the_next(self) -> Self:
-        if self.every is not None and (self.for_ is None or self.for_ >= self.every):
+        over = 0 if isinstance(self, Moment) else self.for_
+        if self.every is not None and (over is None or over >= self.every):
             raise ValueError("a fault with every needs a shorter for")
         return self
 
@@ -58,6 +60,25 @@ class DeviceSpell(Spell):
         if self.devices is None:
             raise ValueError("this fault needs devices")
         return self
+
+
+class Moment(Spell):
+    """What happens at once and is over."""
+
+    @model_validator(mode="after")
+    def _at_once(self) -> Self:
+        if self.for_ is not None:
+            raise ValueError(f"{self.kind} takes no for: it is over at once")
+        return self
+
+    @override
+    def windows(self, duration_ns: int) -> Iterator[tuple[int, int]]:
+        """Yield start and end, which are the same, of each time within the run."""
+        yield from ((at, at) for at in range(self.at, duration_ns, self.every or duration_ns))
+
+
+class DeviceMoment(DeviceSpell, Moment):
+    """What happens to devices at once and is over."""
 
 
 class HostSpell(Spell):

@@ -13,6 +13,7 @@ WHOLE = [
     (units.parse_duration_ns, units.format_duration),
     (units.parse_rate_bps, units.format_rate),
     (units.parse_bytes, units.format_bytes),
+    (units.parse_signed_duration_ns, units.format_signed_duration),
 ]
 EXACT = [
     (units.parse_frequency, units.format_frequency),
@@ -34,6 +35,25 @@ def test_writing_a_whole_quantity_and_reading_it_back_changes_nothing(parse, wri
 @given(value=decimals)
 def test_writing_an_exact_quantity_and_reading_it_back_changes_nothing(parse, write, value):
     assert parse(write(value)) == value
+
+
+@given(st.integers(1, 2**63 - 1))
+def test_a_duration_may_be_negative_where_that_makes_sense(ns):
+    assert units.parse_signed_duration_ns(units.format_signed_duration(-ns)) == -ns
+    with pytest.raises(units.UnitError, match="negative"):
+        units.parse_duration_ns(units.format_signed_duration(-ns))
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6))
+def test_every_factor_survives_its_text(numerator, denominator):
+    factor = Fraction(numerator, denominator)
+    assert units.parse_factor(units.format_share(factor)) == factor
+
+
+@pytest.mark.parametrize("none", [0, "0%", "-1", "fast", True])
+def test_a_factor_is_a_number_above_0(none):
+    with pytest.raises(units.UnitError):
+        units.parse_factor(none)
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6))

@@ -23,6 +23,7 @@ FAULTS = [
     {"kind": "corrupt", "share": "50%", "bits": 5} | LINK,
     {"kind": "truncate", "share": "50%", "keep": "40%"} | LINK,
     {"kind": "bandwidth", "factor": "0.1%"} | LINK,
+    {"kind": "bandwidth", "factor": "300%"} | LINK,
     {"kind": "bandwidth", "rate": "20 kbit/s"} | LINK,
     {"kind": "mtu-black-hole", "above": "60 B"} | LINK,
     {"kind": "clog", "links": ["cam-1.server", "server.cam-1"]} | LINK,
@@ -47,6 +48,23 @@ FAULTS = [
     {"kind": "battery", "devices": ["box-2"], "capacity": "8 J", "at": "1 s"},
     {"kind": "frame-silence", "devices": ["cam-1"]} | LINK,
     {"kind": "frame-burst", "devices": ["cam-1"], "factor": 3} | LINK,
+    {"kind": "clock-offset", "devices": ["cam-1"], "by": "-90 ms"} | LINK,
+    {"kind": "clock-drift", "devices": ["cam"], "ppm": 200_000} | LINK,
+    {"kind": "clock-jump", "devices": ["cam-1"], "by": "800 ms", "at": "1 s", "every": "2 s"},
+    {"kind": "tie-shuffle"} | LINK,
+    {"kind": "half-open", "devices": ["cam-1"], "side": "device", "at": "1 s"},
+    {"kind": "half-open", "devices": ["cam"], "at": "1 s", "every": "700 ms"},
+    {"kind": "same-start", "devices": ["cam", "box"]} | LINK,
+    {"kind": "label-shift", "devices": ["cam-1"], "class": 3, "factor": 50} | LINK,
+    {"kind": "token-nan", "devices": ["cam-1"]} | LINK,
+    {"kind": "token-shape", "devices": ["cam-1"], "share": "50%"} | LINK,
+    {"kind": "slow", "server": True, "factor": 200} | LINK,
+    {"kind": "failover", "lag": "700 ms"} | LINK,
+    {"kind": "failover", "lag": "10 s", "at": "2500 ms"},
+    {"kind": "rollback", "versions": 2, "at": "3500 ms", "every": "1 s"},
+    {"kind": "split-brain", "groups": [["cam"], ["box"]]} | LINK,
+    {"kind": "overload", "rate": "50 Hz"} | LINK,
+    {"kind": "twin", "devices": ["cam-1"]} | LINK,
     {"kind": "token-constant", "devices": ["cam-1"], "class": 3} | LINK,
     {"kind": "token-confident", "devices": ["cam-1"], "share": "50%"} | LINK,
     {"kind": "token-shuffle", "devices": ["cam-1"]} | LINK,
@@ -84,10 +102,15 @@ def test_the_books_balance_under_every_fault(fault, calm):
     assert all(r.detail == fault["kind"] for r in records if r.kind.startswith("fault-"))
     before = [r for r in records if r.at < S]
     assert before == [r for r in records_of(calm) if r.at < S]
-    plain = {r for r in records if not r.kind.startswith("fault")}
-    assert not plain <= set(records_of(calm)), "a fault changes something"
+    if name == "same-start":  # these cameras see the end of the movement, all at one instant
+        return
+    plain = [r for r in records if not r.kind.startswith("fault")]
+    assert plain != records_of(calm), "a fault changes something"
+    if name != "tie-shuffle":  # which changes the order alone
+        assert not set(plain) <= set(records_of(calm))
 
 
+ENDLESS = {"battery", "reboot-loop", "clock-jump", "half-open", "rollback"}
 SERVER = [
     {"kind": "crash", "server": True, "state": state} for state in ("kept", "checkpoint", "wiped")
 ]
@@ -104,7 +127,7 @@ def test_the_books_balance_under_faults_together(mixed, link):
     faults = [
         fault
         | {"name": f"f{i}", "at": f"{at} ms"}
-        | ({"for": f"{long} ms"} if fault["kind"] not in {"battery", "reboot-loop"} else {})
+        | ({"for": f"{long} ms"} if fault["kind"] not in ENDLESS else {})
         for i, (fault, at, long) in enumerate(mixed)
     ]
     loss = {"kind": "gilbert-elliott", "mean": "20%", "burst": "200 ms"}

@@ -206,3 +206,28 @@ def test_a_record_whose_handler_fails_is_gone_and_the_rest_go_on():
         kernel.run_slice(10)
     assert kernel.run_slice(10) == 1
     assert log == ["bad", "good"]
+
+
+@given(st.lists(records, max_size=40), st.permutations(range(4)), st.integers(1, 5))
+def test_ties_are_ranked_as_asked_and_equal_ranks_stay_as_posted(posted, ranks, step):
+    log = []
+    kernel = Kernel(lambda record: ranks[record[2]])
+
+    def handle(record, now):
+        log.append(record)
+        if record.payload > 5:  # from within: what comes next takes its place as well
+            kernel.post(record._replace(at=now + step, payload=0))
+
+    for target in range(4):
+        kernel.register(target, handle)
+    for record in posted:
+        kernel.post(record)
+    kernel.run_slice(1000)
+    assert [r[:2] for r in log] == sorted(r[:2] for r in log)
+    assert len(log) == len(posted) + sum(r.payload > 5 for r in posted)
+    order = [(r.at, r.order, ranks[r.target]) for r in log]
+    assert order == sorted(order)
+    with pytest.raises(KernelError, match="registered"):
+        kernel.post(Due(at=10**9, order=Order.FRAME, target=9, kind="a"))
+    with pytest.raises(KernelError, match="must be an int"):
+        kernel.post(Due(at=-1, order=Order.FRAME, target=1, kind="a"))

@@ -232,6 +232,31 @@ BROKEN = {
         "{kind: flap, links: [cam-1.sever], up: 1 s, down: 1 s, at: 5 s}",
         ["23:26 faults[0].links[0]: no link 'cam-1.sever' (did you mean 'cam-1.server'?)"],
     ),
+    "a split brain that shares": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: split-brain, groups: [[cam-1], [cam-1]], at: 5 s}",
+        ["23:5 faults[0]: split-brain names 'cam-1' on both sides"],
+    ),
+    "a split brain of strangers": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: split-brain, groups: [[cam], [bix-1]], at: 5 s}",
+        ["23:42 faults[0].groups[1][0]: no device or group 'bix-1' (did you mean 'box-1'?)"],
+    ),
+    "a moment that lasts": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: clock-jump, devices: 10%, by: -1 s, at: 5 s, for: 2 s}",
+        ["23:5 faults[0]: clock-jump takes no for: it is over at once"],
+    ),
+    "a clock that is right": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: clock-offset, devices: 10%, by: 0 s, at: 5 s}",
+        ["23:44 faults[0].by: must not be 0"],
+    ),
+    "a link without a rate": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: bandwidth, factor: 0%, at: 5 s}",
+        ["23:31 faults[0].factor: a factor must be above 0, got '0%'"],
+    ),
     "a device that nothing reaches": (
         "topology: {kind: star}",
         "topology: {kind: small-world, neighbours: 6}",

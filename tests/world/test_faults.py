@@ -52,6 +52,19 @@ KINDS = st.one_of(
     st.fixed_dictionaries({"kind": st.just("swizzle-clog"), "share": SHARES}),
     st.fixed_dictionaries({"kind": st.just("split"), "share": SHARES}),
     st.fixed_dictionaries({"kind": st.just("bridge"), "device": st.just("cam-2")}),
+    st.fixed_dictionaries({"kind": st.just("slow"), "devices": SHARES, "factor": st.just(2)}),
+    st.fixed_dictionaries({"kind": st.just("twin"), "devices": SHARES}),
+    st.fixed_dictionaries({"kind": st.just("token-nan"), "devices": SHARES}),
+    st.fixed_dictionaries({"kind": st.just("label-shift"), "devices": SHARES}),
+    st.fixed_dictionaries({"kind": st.just("same-start"), "devices": SHARES}),
+    st.fixed_dictionaries(
+        {"kind": st.just("clock-offset"), "devices": SHARES, "by": st.just("-1 s")}
+    ),
+    st.fixed_dictionaries({"kind": st.just("clock-drift"), "devices": SHARES, "ppm": st.just(7)}),
+    st.just({"kind": "failover", "lag": "3 s"}),
+    st.just({"kind": "split-brain", "groups": [["cam"], ["box-1"]]}),
+    st.just({"kind": "overload", "rate": "9 Hz"}),
+    st.just({"kind": "tie-shuffle"}),
     st.just({"kind": "flap", "links": 5, "down": "700 ms", "up": "300 ms"}),
     st.just({"kind": "reboot-loop", "devices": 2, "up": "1 s", "down": "2 s", "count": 3}),
 )
@@ -73,6 +86,8 @@ def test_a_plan_is_in_order_of_time_within_the_run_and_every_end_has_its_beginni
     open_ = set()
     for due in dues:
         assert 0 <= due.at < END
+        if due.kind == "keep":
+            continue
         key = due.target, due.payload.name
         if due.kind in {"crash", "strike"}:
             assert key not in open_
@@ -158,6 +173,8 @@ def test_a_replay_brings_the_same_bytes_again(strained):
 def test_a_narrow_link_serves_at_its_rate_and_a_black_hole_takes_what_is_large(strained):
     slow, _ = strained({"kind": "bandwidth", "factor": "50%"}, n=1)
     assert slow.arrived[0][0] == 10**6 + 2 * 160_000
+    fast, _ = strained({"kind": "bandwidth", "factor": "250%"}, n=1)
+    assert fast.arrived[0][0] == 10**6 + 64_000
     rate, _ = strained({"kind": "bandwidth", "rate": "1 Mbit/s"}, n=1)
     assert rate.arrived[0][0] == 10**6 + 1_600_000
     hole, _ = strained({"kind": "mtu-black-hole", "above": "199 B"}, n=2)
@@ -216,3 +233,37 @@ def test_settings_of_faults_survive_writing_and_reading(share):
     data = {"kind": "duplicate", "share": str(Fraction(share)), "at": "1 s", "links": ["a.b"]}
     written = MENU.validate_python(data)
     assert MENU.validate_python(written.model_dump(mode="json", by_alias=True)) == written
+
+
+MOMENTS = st.one_of(
+    st.fixed_dictionaries({"kind": st.just("half-open"), "devices": SHARES}),
+    st.fixed_dictionaries({"kind": st.just("clock-jump"), "devices": SHARES, "by": st.just("1 s")}),
+    st.fixed_dictionaries({"kind": st.just("rollback"), "versions": st.integers(1, 9)}),
+)
+
+
+@given(MOMENTS, st.integers(0, 70), st.none() | st.integers(1, 30))
+def test_what_is_over_at_once_ends_when_it_begins_as_often_as_asked(data, at, every):
+    again = {} if every is None else {"every": f"{every} s"}
+    one = fault(**data | {"at": f"{at} s"} | again)
+    dues = plan(one)
+    times = sorted({due.at // 10**9 for due in dues})
+    expected = list(range(at, 60, every or 60))
+    assert times == (expected if dues else times)
+    for number in {due.target for due in dues}:
+        kinds = [(due.at, due.kind) for due in dues if due.target == number]
+        pairs = [(s * 10**9, kind) for s in expected for kind in ("strike", "relief")]
+        assert kinds == pairs
+    with pytest.raises(ValueError, match="over at once"):
+        fault(**data | {"for": "1 s"})
+
+
+def test_a_standby_is_kept_at_its_lag_before_each_failover_and_replaces_at_once():
+    dues = plan(fault(kind="failover", lag="3 s", at="2 s", every="20 s", for_="1 s"))
+    assert [(due.at // 10**9, due.kind) for due in dues] == [
+        (0, "keep"), (2, "crash"), (3, "restart"), (19, "keep"), (22, "crash"), (23, "restart"),
+        (39, "keep"), (42, "crash"), (43, "restart"),
+    ]  # fmt: skip
+    at_once = plan(fault(kind="failover", lag="0 s"))
+    assert [due.kind for due in at_once] == ["keep", "crash", "restart"]
+    assert {due.at for due in at_once} == {10 * 10**9}
