@@ -83,6 +83,9 @@ clock.
 Laws that hold in every run are checked under all of these. The one exception is that versions of
 priors fall at the server by a `rollback`, which is logged; at devices they never do.
 
+The disk that a run is kept on fails too: `disk-full`, `torn-write` and others of
+[its own page](storage-faults.md).
+
 | kind | hits | what happens | parameters |
 |---|---|---|---|
 """
@@ -97,6 +100,8 @@ def page() -> str:
     rows = []
     for kind in sorted(kinds):
         made = schema["$defs"][kinds[kind].rsplit("/", 1)[-1]]
+        if "storage" in made["properties"]:
+            continue
         said = " ".join(made["description"].split())
         hits = ", ".join(f"`{key}`" for key in TARGETS if key in made["properties"])
         rows.append(f"| `{kind}` | {hits} | {said} | {'; '.join(_parameters(made))} |")
