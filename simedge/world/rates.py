@@ -10,6 +10,7 @@ from simedge.world.link_settings import TraceSettings
 
 __all__ = [
     "LORA_OVERHEAD",
+    "SCALE",
     "Capacity",
     "Constant",
     "LoraAir",
@@ -20,7 +21,8 @@ __all__ = [
     "weather",
 ]
 
-_SCALE: Final = 8 * 10**9  # bits a byte, nanoseconds a second
+SCALE: Final = 8 * 10**9
+"""Bits a byte times nanoseconds a second."""
 _IP_HEADERS: Final = 28
 _SPREADS: Final = (7, 12)
 _LOW_RATE: Final = 11
@@ -83,7 +85,7 @@ class Constant:
 
     def finish_ns(self, begin_ns: int, octets: int) -> int:
         """Return the end of a serialisation."""
-        return begin_ns - (-octets * _SCALE // self.rate_bps)
+        return begin_ns - (-octets * SCALE // self.rate_bps)
 
 
 class LoraAir:

@@ -87,10 +87,10 @@ class Routes:
         return self._again([item for item in self._paths.items() if len(item[1]) != least])
 
     def _link(self, edges: Iterable[Edge]) -> None:
-        for u, v in edges:
-            if (u, v) in self._all_costs:
-                self._costs[u, v] = self._all_costs[u, v]
-                self._near.setdefault(u, []).append(v)
+        for edge in edges:
+            if edge in self._all_costs:
+                self._costs[edge] = self._all_costs[edge]
+                self._near.setdefault(edge[0], []).append(edge[1])
 
     def _again(self, known: list[tuple[Edge, tuple[int, ...]]]) -> tuple[RouteChange, ...]:
         changes = []
