@@ -30,8 +30,8 @@ _W1: Final = np.uint64(0xBB67AE8584CAA73B)
 
 
 _Words = tuple[int, int, int, int]
-Follower = Callable[[tuple[int, int], tuple[int, ...]], tuple[int, int, int, int]]
-"""Takes a key and (n, which, begin, end, at, mean of the one, of the other), see `follow`."""
+Follower = Callable[[tuple[int, ...]], tuple[int, int, int, int]]
+"""Takes the nine numbers of `follow`; returns n, the kind of the stay, its begin and end."""
 _Block = tuple[np.uint64, np.uint64, np.uint64, np.uint64]
 
 
@@ -155,8 +155,8 @@ def follower(table: Sequence[int]) -> Follower | None:
     pack, unpack = struct.Struct("=9Q").pack_into, struct.Struct("=4Q").unpack_from
     memory = room.data.cast("B")
 
-    def stays(key: tuple[int, int], state: tuple[int, ...]) -> tuple[int, int, int, int]:
-        pack(memory, 0, *key, *state)
+    def stays(state: tuple[int, ...]) -> tuple[int, int, int, int]:
+        pack(memory, 0, *state)
         follow(room, law)
         return cast("_Words", unpack(memory, 16))
 

@@ -72,6 +72,8 @@ class _Chain:
     lost_below: tuple[int, int]
     stays_ns: tuple[int, int]
     first_bad_below: int
+    native: bool
+    """Whether native code has room for the products."""
 
 
 @cache
@@ -85,10 +87,12 @@ def _stays() -> "Follower | None":
 @lru_cache(maxsize=256)
 def _chain(settings: GilbertElliottLoss) -> _Chain:
     share = (settings.mean - settings.good) / (settings.bad - settings.good)
+    stays_ns = (round(settings.burst * (1 - share) / share), settings.burst)
     return _Chain(
         (bernoulli_threshold(settings.good), bernoulli_threshold(settings.bad)),
-        (round(settings.burst * (1 - share) / share), settings.burst),
+        stays_ns,
         bernoulli_threshold(share),
+        max(stays_ns) < _NATIVE_BELOW,
     )
 
 
@@ -117,25 +121,26 @@ class _GilbertElliott:
         return self._chain.lost_below[self._bad]
 
     def _seek(self, at_ns: int) -> None:
-        stream, chain = self._open(at_ns), self._chain
-        stays = _stays() if max(*chain.stays_ns, at_ns) < _NATIVE_BELOW else None
+        stream, chain = self._stream, self._chain
+        if stream is None or at_ns < self._start_ns:
+            stream = self._begin()
+        stays = _stays() if chain.native and at_ns < _NATIVE_BELOW else None
         if stays is None:
             self._walk(at_ns)
             return
-        state = (self._n, self._bad, self._start_ns, self._end_ns, at_ns, *chain.stays_ns)
-        self._n, bad, self._start_ns, self._end_ns = stays(stream.key, state)
+        one, other = chain.stays_ns
+        state = (*stream.key, self._n, self._bad, self._start_ns, self._end_ns, at_ns, one, other)
+        self._n, bad, self._start_ns, self._end_ns = stays(state)
         self._bad = bad == 1
 
-    def _open(self, at_ns: int) -> Stream:
-        """Return the stream; before the beginning and for what is past, start anew."""
-        stream = self._stream
-        if stream is None:
-            stream = self._stream = self._random.stream("link", self._link, "loss-state")
-        if at_ns < self._start_ns or self._n == 0:
-            self._n = self._start_ns = self._end_ns = 0
-            # The first step turns this into the first state.
-            self._bad = not happens(stream.words()[0], self._chain.first_bad_below)
-        return stream
+    def _begin(self) -> Stream:
+        """Start at time 0, or start anew for what is past."""
+        if self._stream is None:
+            self._stream = self._random.stream("link", self._link, "loss-state")
+        self._n = self._start_ns = self._end_ns = 0
+        # The first step turns this into the first state.
+        self._bad = not happens(self._stream.words()[0], self._chain.first_bad_below)
+        return self._stream
 
     def _walk(self, at_ns: int) -> None:
         """Do the same stay by stay."""

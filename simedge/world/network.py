@@ -69,6 +69,7 @@ class Network:
         "_held",
         "_hello_ns",
         "_hold",
+        "_known",
         "_lives",
         "by_number",
         "links",
@@ -87,6 +88,7 @@ class Network:
     ) -> None:
         self.links = tuple(links)
         self.routes = routes
+        self._known = routes.known
         self.no_route = 0
         self.by_number: Mapping[int, Link] = {link.number: link for link in links}
         self._between = {(link.src, link.dst): link for link in links}
@@ -106,7 +108,8 @@ class Network:
 
     def way(self, source: int, destination: int) -> Link | None:
         """Return the first link of the way from `source` to a device; None: there is no way."""
-        path = self.routes.path(source, destination)
+        pair = (source, destination)
+        path = self._known.get(pair) or self.routes.path(*pair)
         return self._between[source, path[0]] if path else None
 
     def land_plain(self, flight: Flight) -> Datagram | None:

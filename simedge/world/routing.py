@@ -50,7 +50,7 @@ class Routes:
         Cost of each directed edge.
     """
 
-    __slots__ = ("_all_costs", "_costs", "_near", "_paths", "_trees", "_unit")
+    __slots__ = ("_all_costs", "_costs", "_near", "_paths", "_trees", "_unit", "known")
 
     def __init__(self, costs: Mapping[Edge, int]) -> None:
         self._all_costs = dict(costs)
@@ -58,6 +58,8 @@ class Routes:
         self._costs: dict[Edge, int] = {}
         self._near: dict[int, list[int]] = {}
         self._paths: dict[Edge, tuple[int, ...]] = {}
+        self.known: Mapping[Edge, tuple[int, ...]] = self._paths
+        """What `path` has found and keeps, for who asks often."""
         self._trees: dict[int, dict[int, tuple[int, ...]]] = {}
         self._link(self._all_costs)
 
