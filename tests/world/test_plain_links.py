@@ -36,22 +36,33 @@ JITTERS = [
     NormalJitter.model_validate({"kind": "normal", "sd": "2 ms"}),
 ]
 
-figures = st.fixed_dictionaries(
-    {"rate_bps": st.just(10_000_000), "delay_ns": st.sampled_from([0, 2 * MS])},
-    optional={
+QUEUES = [
+    *(QueueSettings(datagrams=n) for n in (0, 1, 3)),
+    QueueSettings.model_construct(datagrams=100, bytes=2600),
+]
+plain = st.fixed_dictionaries(
+    {
+        "rate_bps": st.just(10_000_000),
+        "delay_ns": st.sampled_from([0, 2 * MS]),
         "loss": st.sampled_from(LOSSES),
         "jitter": st.sampled_from(JITTERS),
-        "queue": st.sampled_from([QueueSettings(datagrams=n) for n in (0, 1, 3)]),
+        "queue": st.sampled_from(QUEUES),
         "fifo": st.booleans(),
         "flush": st.booleans(),
-        "mtu": st.just(1000),
-        "fragment": st.booleans(),
-        "retries": st.integers(0, 2),
+        "retries": st.sampled_from([0, 0, 2]),
         "gap_ns": st.integers(0, MS),
-        "duplicate": st.just(Fraction(1, 4)),
-        "duty": st.just(Fraction(1, 2)),
-    },
+    }
 )
+beyond = st.sampled_from(
+    [
+        *({},) * 4,
+        {"mtu": 1000},
+        {"mtu": 1000, "fragment": True},
+        {"duplicate": Fraction(1, 4)},
+        {"duty": Fraction(1, 2)},
+    ]
+)
+figures = st.builds(lambda some, more: some | more, plain, beyond)
 offers = st.tuples(st.integers(0, 3 * MS), st.just("offer"), st.sampled_from([40, 1000, 1500]))
 events = st.sampled_from(["go_down", "come_back", "degrade", "restore"])
 befalls = st.tuples(st.integers(0, 30 * MS), events, st.just(0))
