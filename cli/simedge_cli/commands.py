@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from simedge_cli.closed_forms import closed_forms
 from simedge_cli.doctor import doctor
 from simedge_cli.replay import replay
 from simedge_cli.run import run
@@ -21,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, replay, validate, schema, doctor):
+for command in (run, replay, validate, schema, doctor, closed_forms):
     app.command()(command)
 app.add_typer(trace)
 

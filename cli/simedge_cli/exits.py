@@ -38,10 +38,9 @@ def told() -> Iterator[None]:
 
 def _mended() -> Iterator[None]:
     from simedge.core.errors import SimedgeError
-    from simedge.run.errors import BuildError
+    from simedge.run.errors import BuildError, RunDirectoryError, StorageError
     from simedge.run.overrides import OverrideError
     from simedge.run.problems import ScenarioError
-    from simedge.run.rundir import RunDirectoryError
     from simedge.world.traces.rows import TraceError
 
     try:
@@ -54,6 +53,9 @@ def _mended() -> Iterator[None]:
         count = len(error.problems)
         complain(f"{count} problem{'' if count == 1 else 's'}")
         raise typer.Exit(Exit.BAD_INPUT) from None
+    except StorageError as error:
+        complain(f"error: {error}")
+        raise typer.Exit(Exit.FAILED) from None
     except (RunDirectoryError, BuildError, TraceError) as error:
         complain(f"error: {error}")
         raise typer.Exit(Exit.BAD_INPUT) from None

@@ -2,8 +2,9 @@
 
 import shlex
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.live import Live
@@ -14,7 +15,10 @@ from simedge.run.result import Progress, Result
 from simedge_cli.figures import bits, percent, seconds, times
 from simedge_cli.table import sections
 
-__all__ = ["Screen", "progress_line", "result_table"]
+if TYPE_CHECKING:
+    from simedge.validation.finding import Report
+
+__all__ = ["Screen", "forms_table", "progress_line", "result_table"]
 
 _REFRESH_S = 0.1
 _BAR_WIDTH = 24
@@ -68,6 +72,10 @@ class Screen:
         for line in _next(result, scenario):
             self._out.print(line, highlight=False, soft_wrap=True)
 
+    def show_forms(self, reports: Iterable["Report"], *, seed: int) -> None:
+        """Print the table of closed forms."""
+        self._out.print(forms_table(reports, seed=seed))
+
 
 def _console(*, stderr: bool, no_color: bool) -> Console:
     console = Console(stderr=stderr, no_color=True if no_color else None, highlight=False)
@@ -115,6 +123,37 @@ def result_table(result: Result) -> Table:
     for title, rows in sections(s):
         for index, (name, value) in enumerate(rows):
             table.add_row(title if index == 0 else "", name, value)
+    return table
+
+
+def forms_table(reports: Iterable["Report"], *, seed: int) -> Table:
+    """Return rows of closed forms: what theory says, what was measured, how far it may be off."""
+    from simedge.validation.table import allowed, figure
+
+    table = Table(
+        title=f"closed forms, seed {seed}", title_justify="left", box=None, pad_edge=False
+    )
+    table.add_column("row", style="bold cyan", no_wrap=True)
+    table.add_column("checked", overflow="fold", max_width=46)
+    for name in ("expected", "measured", "tolerance", "n"):
+        table.add_column(name, overflow="fold", justify="right")
+    table.add_column("", no_wrap=True)
+    for report in reports:
+        row = report.row
+        state = Text("ok", style="green") if report.ok else Text("FAILED", style="bold red")
+        table.add_row(row.id, Text(row.check, style="bold"), "", "", "", "", state)
+        table.add_row("", Text(row.formula, style="dim"), "", "", "", f"{report.seconds:.1f} s")
+        for case, findings in report.found:
+            for found in findings:
+                table.add_row(
+                    "",
+                    Text(f"  {case.parameters}: {found.what}"),
+                    figure(found.expected),
+                    figure(found.measured),
+                    allowed(found.tolerance),
+                    f"{found.n:,}",
+                    Text("") if found.ok else Text("FAILED", style="bold red"),
+                )
     return table
 
 

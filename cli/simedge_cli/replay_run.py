@@ -28,8 +28,9 @@ def replay_run(run_dir: Path, *, as_json: bool, quiet: bool, no_color: bool) -> 
     elif not quiet:
         for line in _lines(found):
             print(line)
-    if found.damage is not None and not quiet:
-        complain(f"{found.path}: {found.damage}")
+    if not quiet:
+        for line in filter(None, (found.damage, *found.parts)):
+            complain(f"{found.path}: {line}")
     return Exit.OK if found.equal else Exit.MISMATCH
 
 
@@ -43,12 +44,14 @@ def _lines(found: "Replay") -> list[str]:
         ]
     if found.damage is not None:
         return [f"{found.path}: the {found.records:,} whole records are equal, the log is damaged"]
-    if not found.equal:
+    if found.recorded_sha256 not in {None, found.replayed_sha256}:
         return [
             f"{found.path}: the hash of the log is another",
             f"  recorded  {found.recorded_sha256}",
             f"  replayed  {found.replayed_sha256}",
         ]
+    if not found.equal:
+        return [f"{found.path}: the history is equal, the directory is damaged"]
     return [f"{found.path}: equal, {_what(found)}"]
 
 
@@ -88,6 +91,7 @@ def _object(found: "Replay") -> dict[str, Any]:
         "replayed_sha256": found.replayed_sha256,
         "difference": None if found.difference is None else _sides(found.difference),
         "damage": found.damage,
+        "parts": list(found.parts),
     }
 
 

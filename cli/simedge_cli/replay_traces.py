@@ -55,7 +55,11 @@ def replay_traces(  # noqa: PLR0913 -- what the options ask for
         return Exit.INTERRUPTED
     result = run_watched(driven.scenario, out, screen=screen)
     if shown == "json":
-        print(json.dumps({**result.summary, "replay": _object(driven, twin)}, allow_nan=False))
+        print(
+            json.dumps(
+                {**result.summary, "replay": _object(driven, twin, result.summary)}, allow_nan=False
+            )
+        )
     elif shown:
         for line in comparison(driven, twin.summary, result):
             print(line)
@@ -70,11 +74,17 @@ def _twin(scenario: "Scenario", screen: "Screen") -> "Result":
         return simulate(scenario.vary({"record.events": False}), watch=watch)
 
 
-def _object(driven: "Driven", twin: "Result") -> dict[str, Any]:
+def _object(driven: "Driven", twin: "Result", replayed: dict[str, Any]) -> dict[str, Any]:
+    from simedge.run.replay_traces import differences
+
     return {
         "mode": driven.mode,
         "takes": list(driven.takes),
         "cannot": driven.cannot,
+        "differences": [
+            {"name": name, "unit": unit, "synthetic": before, "replayed": after}
+            for name, unit, before, after in differences(twin.summary, replayed)
+        ],
         "synthetic": twin.summary,
     }
 
@@ -86,11 +96,12 @@ def comparison(driven: "Driven", synthetic: dict[str, Any], result: "Result") ->
     scenario = driven.scenario
     lines = [f"{scenario.name}, seed {scenario.seed}, replay mode {driven.mode}"]
     lines += [f"  {take}" for take in driven.takes]
-    lines += ["", _line("", "synthetic", "replayed", "change")]
+    lines += ["", _line("", "own links", "over traces", "change")]
     for name, unit, before, after in differences(synthetic, result.summary):
         change = None if before is None or after is None else after - before
         lines.append(_line(name, _text(before, unit), _text(after, unit), _signed(change, unit)))
-    lines += ["", driven.cannot]
+    lines += ["", "own links: the scenario as written; equal seed, equal data and faults in both"]
+    lines.append(driven.cannot)
     if result.path is not None:
         lines.append(f"run directory  {result.path}")
     return lines
@@ -123,4 +134,7 @@ def _text(value: float | None, unit: str) -> str:
 def _signed(change: float | None, unit: str) -> str:
     if change is None:
         return "-"
-    return ("+" if change >= 0 else "-") + _text(abs(change), unit)
+    sign = "+" if change >= 0 else "-"
+    if unit == "share":
+        return f"{sign}{100 * abs(change):.1f} points"
+    return sign + _text(abs(change), unit)

@@ -120,9 +120,10 @@ def convert(
         run = Path(source) if Path(source).is_dir() else None
         found = None if run is not None else _open(source, form)
         step_ns = max(parse_duration_ns(step), 1)
+        damage = None
         with _writing(out) as file:
             if run is not None:
-                write_run(run, file)
+                damage = write_run(run, file)
             elif found is not None:
                 write_trace(
                     found,
@@ -131,6 +132,9 @@ def convert(
                     direction="up" if direction is Way.UP else "down",
                     step_ns=step_ns,
                 )
+        if damage is not None:
+            complain(f"error: {source}: {damage}; the messages up to there are written")
+            raise typer.Exit(Exit.BAD_INPUT)
 
 
 @trace.command()
@@ -165,7 +169,13 @@ def _writing(out: str) -> Iterator[TextIO]:
         return
     part = Path(f"{out}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
+        opened = part.open("w", encoding="utf-8")
+    except OSError as error:
+        why = f"no folder {part.parent}" if not part.parent.is_dir() else error.strerror
+        complain(f"error: {out}: cannot be written: {why}")
+        raise typer.Exit(Exit.BAD_INPUT) from None
+    try:
+        with opened as file:
             yield file
         part.replace(out)
     finally:

@@ -30,7 +30,7 @@ def validate(
         Format, typer.Option("--format", help="text; github: annotations; json: one object.")
     ] = Format.TEXT,
 ) -> None:
-    """Check scenarios: schema, units, names, reach, memory. Exit 3 if anything is wrong."""
+    """Check scenarios: schema, units, names, reach, memory, traces. Exit 3 if anything is wrong."""
     with told():
         found = {name: _problems(name) for name in files}
         _PRINTERS[style](found)
@@ -39,14 +39,9 @@ def validate(
 
 
 def _problems(name: str) -> tuple["Problem", ...]:
-    from simedge.run.problems import ScenarioError
-    from simedge.run.scenario import load
+    from simedge.run.scenario import check
 
-    try:
-        load(name)
-    except ScenarioError as error:
-        return error.problems
-    return ()
+    return check(name)
 
 
 def _print_text(found: dict[str, tuple["Problem", ...]]) -> None:

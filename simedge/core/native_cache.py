@@ -30,6 +30,7 @@ __all__ = [
     "is_cold",
     "native",
     "native_cache_dir",
+    "native_inside",
     "native_leaf",
     "native_part",
     "native_sums",
@@ -66,6 +67,15 @@ def native_leaf(function: _Kernel) -> _Kernel:
 def native_part(function: _Kernel) -> _Kernel:
     """Let kernels like `native_leaf` call a function: it is compiled into them, see `part`."""
     return _part(function, {})
+
+
+def native_inside(function: _Kernel) -> _Kernel:
+    """Declare a part that is always compiled into the loops of its callers.
+
+    Compilers leave a long part a function of its own, and arrays by the dozen are then handed over
+    at every call: more work than a short volley has.
+    """
+    return _part(function, {"forceinline": True})
 
 
 def native_sums(function: _Kernel) -> _Kernel:

@@ -5,13 +5,15 @@ from types import MappingProxyType
 from typing import Final
 
 from simedge.core.records import Order
-from simedge.drivers.journal import Journal
+from simedge.drivers.journal import Journal, uid_text
+from simedge.drivers.transfer_desk import TransferDesk
 from simedge.kernel.kernel import Record
 from simedge.protocol.machine import Send
 from simedge.world.datagrams import Datagram, Fate, Flight, RouteChange, Step, Uid
 from simedge.world.network import Network
+from simedge.world.transfers import TRANSFER_KINDS, Transfers, Turn
 
-__all__ = ["HEADER_BYTES", "Carrier", "uid_text"]
+__all__ = ["HEADER_BYTES", "Carrier"]
 
 SERVER: Final = 0
 HEADER_BYTES: Final = 28
@@ -22,19 +24,15 @@ _RECEIVED: Final = Order.RECEIVED
 _new = tuple.__new__
 
 
-def uid_text(uid: Uid) -> str:
-    """Write the name of a datagram as the event log has it."""
-    source, destination, cls, boot, seq, fragment, resend = uid
-    return f"{source}/{destination}/{cls}/{boot}/{seq}/{fragment}/{resend}"
-
-
 class Carrier:
-    """Moves datagrams and keeps the bill.
+    """Moves datagrams and transfers, and keeps the bill.
 
     Parameters
     ----------
     network
         Links and routes.
+    transfers
+        Reliable sends over them.
     post
         Puts a record into the kernel's queue.
     """
@@ -43,6 +41,7 @@ class Carrier:
         self,
         network: Network,
         *,
+        transfers: Transfers,
         post: Callable[[Record], None],
         journal: Journal,
     ) -> None:
@@ -50,9 +49,11 @@ class Carrier:
         self._links = network.by_number
         self._post = post
         self._journal = journal
+        self._transfers = transfers
+        self.desk = TransferDesk(transfers, take=self._carry_out, journal=journal)
 
     def send(self, message: Send, source: int, now: int) -> None:
-        """Send one message of a machine as a datagram."""
+        """Send one message of a machine, as a datagram or as a transfer."""
         names, cls, dst, resend = self._journal.names, message.cls, message.dst, message.resend
         data = message.data
         uid = _new(Uid, (names[source], names[dst], cls, message.boot, message.seq, 0, resend))
@@ -60,25 +61,37 @@ class Carrier:
         datagram = _new(Datagram, (uid, data, len(data) + HEADER_BYTES, (dst,), cause, now, None))
         if cls == "token" and not resend:
             self._journal.tally.counts.tokens_sent += 1
+        if message.reliability == "reliable":
+            self.desk.start(datagram, message.tag, source=source, now=now)
+            return
         self._pass_on(datagram, source, now, order=_RECEIVED)
 
     def handle(self, record: Record, now: int) -> None:
         """Take a record of a link or of the routes."""
         _, order, target, kind, payload = record
         if kind == "served":
-            link = self._links.get(target)
+            # Transfers look at every service that begins on a link which they share.
+            link = None if self._transfers.active else self._links.get(target)
             dues = None if link is None else link.end_plain(payload, now)
             if dues is not None:
                 for due in dues:
                     self._post(due)
                 return
-        self.take(self.network.handle(target, kind, payload, now=now), now, order)
+        elif kind in TRANSFER_KINDS:
+            self.desk.handle(record, now)
+            return
+        step = self.network.handle(target, kind, payload, now=now)
+        self.take(step, now, order, at=target)
+
+    def transfer(self, record: Record, now: int) -> Turn:
+        """Take a record of transfers at a device; return what its host has to be told."""
+        return self.desk.handle(record, now)
 
     def arrive(self, record: Record, now: int) -> Datagram | None:
         """Take an arrival; return the datagram if it is for the device here."""
         _, order, target, _, payload = record
         assert isinstance(payload, Flight)
-        datagram = self.network.land_plain(payload)
+        datagram = None if self._transfers.active else self.network.land_plain(payload)
         if datagram is None:
             datagram, step = self.network.arrive(payload, now)
             self.take(step, now, order)
@@ -100,9 +113,16 @@ class Carrier:
         """Take the links of a device down, or bring them back."""
         change = self.network.device_up if up else self.network.device_down
         self.take(change(number, now), now, Order.FAULT)
+        if self._transfers.active:
+            self.desk.set_device_up(number, now, up=up)
 
-    def take(self, step: Step, now: int, order: Order) -> None:
-        """Carry out what an object of the network answered."""
+    def take(self, step: Step, now: int, order: Order, *, at: int | None = None) -> None:
+        """Carry out what an object of the network answered to a record of the target `at`."""
+        if self._transfers.active:
+            step = self._transfers.watch(step, now, at=at)
+        self._carry_out(step, now, order)
+
+    def _carry_out(self, step: Step, now: int, order: Order) -> None:
         dues, fates, changes = step
         for due in dues:
             self._post(due)
@@ -113,7 +133,8 @@ class Carrier:
 
     def _pass_on(self, datagram: Datagram, source: int, now: int, *, order: Order) -> None:
         """Put a datagram on the first link of its way, by the short way if that is plain."""
-        link = self.network.way(source, datagram.path[-1])
+        active = self._transfers.active
+        link = None if active else self.network.way(source, datagram.path[-1])
         dues = None if link is None else link.offer_plain(datagram, now)
         if link is None or dues is None:
             self.take(self.network.send(datagram, source, now), now, order)

@@ -113,7 +113,8 @@ class Faults:
         number, begins = record[2], record[3] == "strike"
         self._log(now, number, begins=begins, fault=strike)
         change = self._begin if begins else self._end
-        self._carrier.take(change(strike, number, now), now, Order.FAULT)
+        step = change(strike, number, now)
+        self._carrier.take(step, now, Order.FAULT, at=number)
 
     def _begin(self, strike: Strike, number: int, now: int) -> Step:
         network, fault = self._carrier.network, strike.fault

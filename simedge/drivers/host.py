@@ -13,8 +13,8 @@ import numpy as np
 from typing_extensions import override
 
 from simedge.core.records import Order
-from simedge.drivers.carrier import Carrier, uid_text
-from simedge.drivers.journal import Journal
+from simedge.drivers.carrier import Carrier
+from simedge.drivers.journal import Journal, uid_text
 from simedge.drivers.knowledge import Knowledge
 from simedge.kernel.kernel import Record
 from simedge.protocol.machine import (
@@ -29,6 +29,7 @@ from simedge.protocol.machine import (
     Restarted,
     Sample,
     Send,
+    SendOutcome,
     SetTimer,
     Started,
     TimerFired,
@@ -143,6 +144,12 @@ class Host:
         source = self._journal.numbers.get(datagram.uid.source, 0)
         self._tell(Received(data=datagram.data, src=source), now)
         self._reading = None
+        self._settle(now)
+
+    def end_send(self, now: int, *, tag: int, ok: bool) -> None:
+        """Tell the machine how a reliable send of this life ended."""
+        self._order = Order.OUTCOME
+        self._tell(SendOutcome(tag=tag, ok=ok), now)
         self._settle(now)
 
     def crash(self, now: int, *, state: str) -> None:

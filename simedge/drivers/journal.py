@@ -5,10 +5,17 @@ from dataclasses import dataclass, field
 
 from simedge.core.records import LogSink, Order
 from simedge.drivers.tally import Sample, Tally
+from simedge.world.datagrams import Uid
 
-__all__ = ["Atom", "Journal"]
+__all__ = ["Atom", "Journal", "uid_text"]
 
 Atom = int | str | bytes
+
+
+def uid_text(uid: Uid) -> str:
+    """Write the name of a datagram as the event log has it."""
+    source, destination, cls, boot, seq, fragment, resend = uid
+    return f"{source}/{destination}/{cls}/{boot}/{seq}/{fragment}/{resend}"
 
 
 @dataclass(slots=True)

@@ -1,11 +1,21 @@
 """What a driver counts while a run goes on: plain numbers, in base units, no arithmetic."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from simedge.drivers.ages import Segment
 
-__all__ = ["Counts", "DeviceTally", "Evaluation", "Flow", "LinkTally", "Sample", "Tally"]
+__all__ = [
+    "Counts",
+    "DeviceTally",
+    "Evaluation",
+    "Flow",
+    "LinkTally",
+    "Sample",
+    "Tally",
+    "TransferTally",
+]
 
 
 class Sample(NamedTuple):
@@ -88,6 +98,26 @@ class LinkTally:
     fragments: Flow = field(default_factory=Flow)
     octets: Flow = field(default_factory=Flow)
     datagrams: Flow = field(default_factory=Flow)
+    bulk_bytes: int = 0
+    """Bytes of transfers, sent again and acknowledgements included."""
+
+
+@dataclass(slots=True, kw_only=True)
+class TransferTally:
+    """Transfers, and what became of the bytes that had to pass their paths."""
+
+    started: int = 0
+    ended: int = 0
+    failed: int = 0
+    under_way: int = 0
+    offered_bytes: int = 0
+    passed_bytes: int = 0
+    abandoned_bytes: int = 0
+    """Of failed ones, what had not passed."""
+    left_bytes: int = 0
+    """Of those under way."""
+    billed_bytes: int = 0
+    """Of those under way, over all links."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,6 +154,7 @@ class Tally:
     counts: Counts = field(default_factory=Counts)
     devices: list[DeviceTally] = field(default_factory=list)
     links: list[LinkTally] = field(default_factory=list)
+    transfers: TransferTally = field(default_factory=TransferTally)
     evaluations: list[Evaluation] = field(default_factory=list)
     bits_up: int = 0
     bits_down: int = 0
@@ -136,6 +167,8 @@ class Tally:
     """Stretches of the ages of the priors that devices hold (see `ages`)."""
     staleness: list[int] = field(default_factory=list)
     """Versions behind, at each merge."""
+    origin: Callable[[], dict[str, object]] = dict
+    """Tells where the sensor's recordings come from, and which it skipped so far."""
     invariants_checked: int = 0
     breaches: list[str] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)

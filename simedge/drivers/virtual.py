@@ -18,10 +18,12 @@ from simedge.drivers.tally import Flow, LinkTally
 from simedge.kernel import Kernel
 from simedge.kernel.kernel import Record
 from simedge.world.links import Link
+from simedge.world.shared_link import SharedLink
 
 __all__ = ["VirtualDriver"]
 
 _NETWORK_KINDS = frozenset({"edges-lost", "edges-back"})
+_ENDS = frozenset({"transfer-whole", "transfer-told", "transfer-stalled"})
 
 
 class VirtualDriver:
@@ -105,6 +107,7 @@ class VirtualDriver:
         """Write the totals of the run as it stands at `now`."""
         tally = self.journal.tally
         tally.duration_ns = now
+        self.carrier.desk.close(now)
         for device in self.devices:
             device.close(now)
         uncounted = sum(device.uncounted for device in self.devices)
@@ -127,6 +130,7 @@ class VirtualDriver:
 
     def _evaluate(self, record: Record, now: int) -> None:
         assert record[3] == EVALUATE
+        self.carrier.desk.charge(now)  # bits so far are part of an evaluation
         self._observer.evaluate(now)
         self._schedule_evaluation(now + 1)
 
@@ -146,8 +150,17 @@ class VirtualDriver:
             self.carrier.handle(record, now)
         elif record[1] is Order.FAULT:
             self._faults.handle(record, now, host=host)
+        elif kind in _ENDS:
+            self._transfer(record, now, host=host)
         else:
             host.handle(record, now)
+
+    def _transfer(self, record: Record, now: int, *, host: DeviceHost | ServerHost) -> None:
+        turn = self.carrier.transfer(record, now)
+        if turn.arrived is not None:
+            host.receive(turn.arrived, now)
+        if turn.outcome is not None:
+            host.end_send(now, tag=turn.outcome.tag, ok=turn.outcome.ok)
 
 
 def _link_tally(link: Link) -> LinkTally:
@@ -159,4 +172,5 @@ def _link_tally(link: Link) -> LinkTally:
         fragments=Flow(**{name: count.datagrams for name, count in counts.items()}),
         octets=Flow(**{name: count.bytes for name, count in counts.items()}),
         datagrams=Flow(**ends.datagrams()),
+        bulk_bytes=link.bulk_bytes if isinstance(link, SharedLink) else 0,
     )

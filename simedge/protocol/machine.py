@@ -144,7 +144,9 @@ class Send:
     resend: int = 0
     """How often these bytes went to this destination before."""
     reliability: Literal["datagram", "reliable"] = "datagram"
+    """`reliable`: once, whole and in order for each pair, or not at all, told by `SendOutcome`."""
     tag: int = 0
+    """The machine's own name for a reliable send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
 from simedge.run.settings import ScenarioSettings
+from simedge.run.sight import Sight
 from simedge.sensors.registry import open_sensor
 from simedge.world.compute import board
 from simedge.world.device import Device
@@ -35,6 +36,7 @@ from simedge.world.energy import Meter
 from simedge.world.faults import plan_faults
 from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.plan import plan_world
+from simedge.world.rates import OpenTrace
 from simedge.world.settings import DeviceSettings
 from simedge.world.topology import Member
 from simedge.world.traces.door import TraceDoor
@@ -52,6 +54,7 @@ def build(
     *,
     executor: Executor,
     learner: LearnerFactory | None = None,
+    open_trace: OpenTrace | None = None,
 ) -> tuple[VirtualDriver, Tally]:
     """Join devices, links, learners, machines and faults into a driver at time 0.
 
@@ -63,23 +66,29 @@ def build(
         Runs evaluations side by side.
     learner
         Makes the learner of each device, in place of the scenario's.
+    open_trace
+        Opens the recordings of links; by default a door of their own.
 
     Raises
     ------
     SimedgeError
         If a part cannot be built; nothing has started then.
     """
-    return _Builder(scenario, sink, executor, learner=learner).build()
+    door = open_trace or TraceDoor(Streams(scenario.seed))
+    return _Builder(scenario, sink, executor, learner=learner, open_trace=door).build()
 
 
 def memory_terms(
-    settings: DeviceSettings, learner: DeviceLearner, scenario: ScenarioSettings
+    settings: DeviceSettings,
+    learner: DeviceLearner,
+    scenario: ScenarioSettings,
+    *,
+    pixels: int,
 ) -> dict[str, int]:
-    """Return the bytes that a device must hold, by term."""
+    """Return the bytes that a device must hold, by term; its sensor has so many pixels."""
     proxy, classes = scenario.sensors.proxy, learner.classes
     talks = isinstance(scenario.protocol, ElalSettings)
     rows = proxy.blocks * proxy.rows if talks else 0
-    pixels = scenario.sensors.size**2
     return {
         "runtime": settings.runtime,
         **learner.memory(kept_rows=rows),
@@ -89,22 +98,22 @@ def memory_terms(
     }
 
 
-def check_fit(scenario: ScenarioSettings) -> list[tuple[int, str]]:
+def check_fit(scenario: ScenarioSettings, sight: Sight) -> list[tuple[int, str]]:
     """Return the device groups (position in the file) whose learner does not fit, and why."""
-    sensor_side = scenario.sensors.size
     streams = Streams(scenario.seed)
     learner = open_learner(
         scenario.learner,
-        classes=10,
-        width=sensor_side,
-        height=sensor_side,
+        classes=sight.classes,
+        width=sight.width,
+        height=sight.height,
         streams=streams,
         device="probe",
     )
     found = []
     for place, settings in enumerate(scenario.devices):
         try:
-            terms = memory_terms(settings, learner, scenario)
+            pixels = sight.width * sight.height
+            terms = memory_terms(settings, learner, scenario, pixels=pixels)
             check_memory(terms, settings.memory, device=f"each {settings.id}")
         except SimedgeError as error:
             found.append((place, str(error)))
@@ -121,6 +130,7 @@ class _Builder:
         executor: Executor,
         *,
         learner: LearnerFactory | None,
+        open_trace: OpenTrace,
     ) -> None:
         self.scenario = scenario
         size = sum(device.count for device in scenario.devices)
@@ -133,14 +143,19 @@ class _Builder:
             scenario.topology,
             scenario.links,
             streams=self.streams,
-            open_trace=TraceDoor(self.streams),
+            open_trace=open_trace,
         )
         names = [self.world.names[number] for number in range(len(self.world.names))]
         self.tally = self._tally()
         self.journal = Journal(sink, names, self.tally)
         self.kernel = Kernel()
         self.knowledge = Knowledge(self.tally)
-        self.carrier = Carrier(self.world.network, post=self.kernel.post, journal=self.journal)
+        self.carrier = Carrier(
+            self.world.network,
+            transfers=self.world.transfers,
+            post=self.kernel.post,
+            journal=self.journal,
+        )
         self.ground = self._ground()
         self.items: ProxyItems | None = None
         self.horizon: Horizon | None = None
@@ -207,6 +222,7 @@ class _Builder:
             classes=sensor.classes,
             target=None if scenario.target is None else float(scenario.target),
             shift_ns=min(shifts, default=None),
+            origin=sensor.origin,
         )
 
     def _ground(self) -> Ground:
@@ -277,7 +293,8 @@ class _Builder:
         )
 
     def _account(self, name: str, settings: DeviceSettings, learner: DeviceLearner) -> DeviceTally:
-        terms: Mapping[str, int] = memory_terms(settings, learner, self.scenario)
+        pixels = self.sensor.width * self.sensor.height
+        terms: Mapping[str, int] = memory_terms(settings, learner, self.scenario, pixels=pixels)
         peak = check_memory(terms, settings.memory, device=name)
         return DeviceTally(
             name=name,

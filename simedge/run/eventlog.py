@@ -19,6 +19,7 @@ from zlib import crc32
 import msgpack
 
 from simedge.core.errors import SimedgeError
+from simedge.run.files import Files, GrowingFile
 
 __all__ = [
     "BLOCK_RECORDS",
@@ -76,12 +77,21 @@ class EventLog:
 
     Without a path the stored records stay in memory. Packing, framing, checksums and hashing are
     done a block at a time, so an append is little more than the check of its values.
+
+    Raises
+    ------
+    FileExistsError
+        If there is such a file already.
+    StorageError
+        From any method, if the disk takes no more of it.
     """
 
-    def __init__(self, path: Path | None = None, *, events: bool = True) -> None:
-        self._file: BinaryIO | None = None
+    def __init__(
+        self, path: Path | None = None, *, events: bool = True, files: Files | None = None
+    ) -> None:
+        self._file: BytesIO | GrowingFile | None = None
         if events:
-            self._file = BytesIO() if path is None else path.open("xb")
+            self._file = BytesIO() if path is None else (files or Files()).grow(path)
         self._pack = msgpack.Packer().pack
         self._rows: list[_Row] = []  # appended and not yet packed
         self._packed = 0
@@ -125,8 +135,6 @@ class EventLog:
     def flush(self) -> None:
         """Hand all records so far to the operating system."""
         self._take_rows()
-        if self._file is not None:
-            self._file.flush()
 
     def sha256(self) -> str:
         """Return the hash over all records so far, the open block taken as the last one."""
@@ -134,10 +142,14 @@ class EventLog:
         return (self._chain if self._room == BLOCK_RECORDS else self._open.digest()).hex()
 
     def close(self) -> str:
-        """Flush and close the file; return the hash."""
-        if not self._closed and self._file is not None and not isinstance(self._file, BytesIO):
-            self.flush()
-            self._file.close()
+        """Flush the file to disk and close it; return the hash."""
+        if not self._closed and isinstance(self._file, GrowingFile):
+            self._closed = True
+            try:
+                self._take_rows()
+                self._file.finish()
+            finally:
+                self._file.close()
         self._closed = True
         return self.sha256()
 
@@ -156,7 +168,7 @@ class EventLog:
             return LogReader(self._file.getvalue())
         if not self._closed:
             self.flush()
-        return LogReader(Path(self._file.name))
+        return LogReader(self._file.path)
 
     def _take_rows(self) -> None:
         """Pack, hash and store what was appended since; end the block if it is full."""

@@ -40,6 +40,7 @@ def check_tally(tally: Tally) -> tuple[int, list[Breach]]:
         *(_memory(device) for device in tally.devices),
         _frame_totals(tally),
         _tokens(tally),
+        *_transfers(tally),
     ]
     return len(checks), [breach for breach in checks if breach is not None]
 
@@ -114,9 +115,33 @@ def _tokens(tally: Tally) -> Breach | None:
     return Breach(law="tokens", culprit="server", finding=f"{accepted} accepted of {sent} sent")
 
 
+def _transfers(tally: Tally) -> list[Breach | None]:
+    """Transfers and their bytes: what began ended, failed or is under way."""
+    books = tally.transfers
+    carried = sum(link.bulk_bytes for link in tally.links)
+    gone = books.passed_bytes + books.abandoned_bytes + books.left_bytes
+    ends = books.ended + books.failed + books.under_way
+    pairs = (
+        ("transfers", books.started, ends, "started"),
+        ("bytes", books.offered_bytes, gone, "had to pass"),
+        ("bytes", max(carried, books.passed_bytes), carried, "passed paths"),
+    )
+    return [
+        None
+        if came == went
+        else Breach(
+            law="conservation",
+            culprit="transfers",
+            finding=f"{came} {unit} {verb}, {went} are accounted for",
+        )
+        for unit, came, went, verb in pairs
+    ]
+
+
 def check_bill(tally: Tally, audit: "Audit") -> Breach | None:
-    """Check that the bits counted are those of the ``sent`` records."""
+    """Check that the bits counted are those of the records, and of transfers under way."""
     bill = tally.bits_up + tally.bits_down - tally.bits_preinstalled
+    bill -= 8 * tally.transfers.billed_bytes
     if audit.bits == bill:
         return None
     finding = f"{bill} bits counted, {audit.bits} in the records"
@@ -149,6 +174,7 @@ class Audit:
         self._sent: set[str] = set()
         self._said: set[tuple[str, ...]] = set()
         self._merged: set[tuple[str, str]] = set()
+        self._transfers: dict[str, int] = {}
         self._newest: dict[tuple[str, ...], int] = {}
         self._down: set[str] = set()
 
@@ -161,6 +187,8 @@ class Audit:
         match kind:
             case "sent":
                 self._sent_look(target, _text(subject), detail)
+            case "transfer-started" | "transfer-ended" | "transfer-failed":
+                self._transfer_look(target, kind, _text(subject), detail=detail)
             case "received":
                 self._received_look(target, _text(subject))
             case "merged":
@@ -197,6 +225,19 @@ class Audit:
             self._rises(("seq", source, destination, cls, boot), int(seq), target)
         if len(self._said) < _WATCHED_MAX:
             self._said |= {message, here}
+
+    def _transfer_look(self, target: str, kind: str, uid: str, *, detail: Value) -> None:
+        if kind == "transfer-started":
+            if len(self._sent) < _WATCHED_MAX:
+                self._sent.add(uid)
+                self._transfers[uid] = self._transfers.get(uid, 0) + 1
+            return
+        if isinstance(detail, tuple) and isinstance(detail[-1], int):
+            self.bits += 8 * detail[-1]
+        if len(self._sent) < _WATCHED_MAX:
+            self._transfers[uid] = self._transfers.get(uid, 0) - 1
+            if self._transfers[uid] < 0:
+                self._broken("once", target, f"{uid} ended, and had not started")
 
     def _received_look(self, target: str, uid: str) -> None:
         if uid not in self._sent and len(self._sent) < _WATCHED_MAX:

@@ -7,11 +7,16 @@ import platform
 import re
 import sys
 import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import simedge
 from simedge.core.tables import TABLE_SHA256
+from simedge.world.jitter_settings import JitterSettings
+from simedge.world.jitter_tables import table_digest
+from simedge.world.traces.door import Opened
 
 __all__ = ["commit", "processor_features", "provenance", "versions"]
 
@@ -33,8 +38,29 @@ _NOTABLE = re.compile(r"sse4_2|avx2?|avx512[a-z]+|fma|f16c|neon|asimd|sve2?")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
-def provenance(*, seed: int, started_s: float, ended_s: float) -> dict[str, object]:
-    """Return the content of ``provenance.json``; times are seconds since 1970."""
+def provenance(
+    *,
+    seed: int,
+    started_s: float,
+    ended_s: float,
+    traces: Iterable[Opened] = (),
+    jitters: Iterable[JitterSettings] = (),
+    sensors: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """Return the content of ``provenance.json``.
+
+    Parameters
+    ----------
+    started_s, ended_s
+        Seconds since 1970.
+    traces
+        Recorded networks that links followed.
+    jitters
+        Of all links; their laws may be tables of their own.
+    sensors
+        What is to be known of recordings that devices saw, if there are any.
+    """
+    told = {"sensors": dict(sensors)} if sensors else {}
     return {
         "schema": 1,
         "versions": versions(),
@@ -42,7 +68,9 @@ def provenance(*, seed: int, started_s: float, ended_s: float) -> dict[str, obje
         "platform": platform.platform(),
         "machine": platform.machine(),
         "processor_features": processor_features(_CPU_INFO),
-        "tables": dict(TABLE_SHA256),
+        "tables": {**TABLE_SHA256, **dict(sorted(filter(None, map(table_digest, jitters))))},
+        "traces": [asdict(trace) for trace in traces],
+        **told,
         "seed": seed,
         "started": _utc(started_s),
         "ended": _utc(ended_s),

@@ -1,11 +1,12 @@
 """A run's event log as a recording of messages: what became of each on each link."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
+from simedge.run.errors import RunDirectoryError
 from simedge.run.eventlog import LogReader, LogRecord
-from simedge.run.rundir import RunDirectoryError
+from simedge.run.parts import LOG
 from simedge.world.traces.messages import write_messages
 from simedge.world.traces.rows import Message
 
@@ -36,19 +37,19 @@ def messages_of(records: Iterable[LogRecord]) -> list[Message]:
     return list(sent.values())
 
 
-def write_run(path: Path, out: TextIO) -> None:
-    """Write the messages of a run directory.
+def write_run(path: Path, out: TextIO) -> str | None:
+    """Write the messages of a run directory; return what is wrong with its log, if anything is.
+
+    Of a damaged log the messages up to the damage are written.
 
     Raises
     ------
     RunDirectoryError
         If there is no event log.
     """
-    log = path / "events.msgpack"
+    log = path / LOG
     if not log.is_file():
-        raise RunDirectoryError(f"{path}: no events.msgpack: the run kept no records")
-    write_messages(_read(log), out)
-
-
-def _read(log: Path) -> Iterator[Message]:
-    yield from messages_of(LogReader(log))
+        raise RunDirectoryError(f"{path}: no {LOG}: the run kept no records")
+    reader = LogReader(log)
+    write_messages(messages_of(reader), out)
+    return reader.damage

@@ -10,6 +10,7 @@ from pathlib import Path
 from simedge.core.errors import SimedgeError
 from simedge.learning.ports import LearnerFactory
 from simedge.run.eventlog import LogReader, LogRecord
+from simedge.run.parts import LOG, damaged_parts
 from simedge.run.result import Progress
 from simedge.run.rundir import RunDirectoryError, read_learner, read_status
 from simedge.run.scenario import Scenario
@@ -43,6 +44,8 @@ class Replay:
         Hash of the replay as far as it went.
     damage
         What is wrong with the recorded log; records up to there were compared.
+    parts
+        Which parts of the directory are missing or not what the run wrote, a line each.
     """
 
     path: Path
@@ -52,12 +55,14 @@ class Replay:
     replayed_sha256: str
     difference: Difference | None = None
     damage: str | None = None
+    parts: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
         """Whether all that was recorded came again, and nothing recorded is damaged."""
         same = self.recorded_sha256 in {None, self.replayed_sha256}
-        return same and self.difference is None and self.damage is None
+        whole = self.damage is None and not self.parts
+        return same and self.difference is None and whole
 
 
 def replay(
@@ -106,7 +111,7 @@ class _Recording:
         if not (path / "scenario.yaml").is_file():
             raise RunDirectoryError(f"{path}: no scenario.yaml")
         self.scenario = Scenario.load(path / "scenario.yaml")
-        log = path / "events.msgpack"
+        log = path / LOG
         self.log = LogReader(log) if log.is_file() else None
         if self.log is None and self.sha256 is None:
             raise RunDirectoryError(
@@ -118,6 +123,13 @@ class _Recording:
     def whole(self) -> bool:
         """Whether the run went to its end."""
         return self.status == "done"
+
+    @cached_property
+    def damaged(self) -> tuple[str, ...]:
+        """What is missing or has changed since the run ended; one that did not lists nothing."""
+        if self.status not in {"done", "interrupted"}:
+            return ()
+        return damaged_parts(self.path, events=self.scenario.record.events)
 
     @cached_property
     def sha256(self) -> str | None:
@@ -157,6 +169,7 @@ def _by_records(recording: _Recording, run: Run, happening: Iterator[list[LogRec
         replayed_sha256=log.sha256() if settled else run.sha256,
         difference=difference,
         damage=log.damage,
+        parts=recording.damaged,
     )
 
 
@@ -171,6 +184,7 @@ def _by_hash(recording: _Recording, run: Run, happening: Iterator[list[LogRecord
         records=None,
         recorded_sha256=recording.sha256,
         replayed_sha256=run.sha256,
+        parts=recording.damaged,
     )
 
 

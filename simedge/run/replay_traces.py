@@ -25,7 +25,7 @@ from simedge.world.capacity import Repeat
 from simedge.world.traces.figures import Figures, measure
 from simedge.world.traces.fit import fit
 from simedge.world.traces.rows import Direction, TraceError
-from simedge.world.traces.source import Source, open_trace
+from simedge.world.traces.source import Source, bundled, open_trace
 
 __all__ = ["CANNOT", "Driven", "Mode", "differences", "drive"]
 
@@ -57,7 +57,7 @@ class Driven:
     Parameters
     ----------
     takes
-        What the links take from which file, a line a direction.
+        What the links take from which file, a line a direction, and how they follow it.
     cannot
         What this mode does not reproduce.
     """
@@ -120,7 +120,7 @@ def drive(
     return Driven(
         scenario=scenario.vary({"links.overrides": overrides}),
         mode=mode,
-        takes=tuple(_take(f"{way}: ", files[way].path, figures[way], mode=mode) for way in files),
+        takes=_takes(files, figures, settings, mode=mode),
         cannot=CANNOT[mode],
     )
 
@@ -157,7 +157,10 @@ def _followed(
     figures: Mapping[Direction, Figures],
     settings: Mapping[str, str],
 ) -> dict[str, object]:
-    paths = {way: str(source.path.resolve()) for way, source in files.items()}
+    names = {path: name for name, path in bundled().items()}
+    paths = {
+        way: names.get(source.path, str(source.path.resolve())) for way, source in files.items()
+    }
     way = "both" if len(paths) > 1 else next(iter(paths))
     trace: dict[str, object] = {"file": paths.get("up", paths.get("down")), **settings}
     trace["direction"] = way
@@ -174,6 +177,27 @@ def _followed(
     return block
 
 
+def _takes(
+    files: Mapping[Direction, Source],
+    figures: Mapping[Direction, Figures],
+    settings: Mapping[str, str],
+    *,
+    mode: Mode,
+) -> tuple[str, ...]:
+    both: tuple[Direction, ...] = ("up", "down")
+    said = [
+        _take(f"{way}: ", files[way].path, figures[way], mode=mode)
+        if way in files
+        else f"{way}: all of the scenario, no trace says anything of this direction"
+        for way in both
+    ]
+    if mode == "time":
+        phase = settings["phase"]
+        begin = "each device at a place of its own" if phase == "random" else f"all at {phase}"
+        said.append(f"begins: {begin}; after its end: {_ENDS[settings['repeat']]}")
+    return tuple(said)
+
+
 def _take(way: str, path: Path, figures: Figures, *, mode: Mode) -> str:
     parts = {
         "rate": figures.rate is not None and mode != "uid",
@@ -183,9 +207,23 @@ def _take(way: str, path: Path, figures: Figures, *, mode: Mode) -> str:
     taken = ", ".join(name for name, there in parts.items() if there) or "nothing"
     kept = ", ".join(name for name, there in parts.items() if not there)
     rest = f"; {kept} of the scenario" if kept and mode != "uid" else ""
-    return f"{way}{taken} of {path.name}{rest}"
+    like = f" ({_like(figures)})" if figures.rate is not None and mode != "uid" else ""
+    return f"{way}{taken} of {path.name}{like}{rest}"
 
 
+def _like(figures: Figures) -> str:
+    """Say what capacity a trace has, and whether it fails."""
+    assert figures.rate is not None
+    text = f"mean {figures.rate.mean / 1e6:.3g} Mbit/s"
+    if figures.outages:
+        longest = f"{figures.outage_ns_max / 1e9:.3g} s"
+        text += f", outages of 1 s or more: {figures.outages}, the longest {longest}"
+    return text
+
+
+_ENDS: Final[Mapping[str, str]] = MappingProxyType(
+    {"wrap": "from the start again", "hold": "the last row for ever", "stop": "nothing passes"}
+)
 _FIGURES: Final[tuple[tuple[str, str, str], ...]] = (
     ("accuracy, final", "accuracy.final", "share"),
     ("accuracy, before the shift", "accuracy.before_shift", "share"),

@@ -1,18 +1,21 @@
 """The run directory: made at the start, readable at every moment, never reused.
 
 ``scenario.yaml`` and ``status.json`` are there from the first moment; the event log grows in
-place; every other part is written under a temporary name, flushed to disk and moved in, so that
-no final name ever stands for half a file.
+place; every other part is moved in whole. A word of failure is written beforehand and lies ready
+under a hidden name, so that a run can say that it failed where there is no room to say anything.
 """
 
-import json
+import errno
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Final, Literal, Self
 
-from simedge.core.errors import SimedgeError
+from simedge.run.errors import RunDirectoryError, StorageError, storage_error
+from simedge.run.files import Files, check_stands
+from simedge.run.parts import LOG, SealError, json_text, listing, sealed, unsealed
 
 try:
     import fcntl
@@ -22,11 +25,12 @@ except ImportError:  # no advisory locks on this platform: directories are still
 __all__ = ["RunDirectory", "RunDirectoryError", "Status", "read_learner", "read_status"]
 
 Status = Literal["running", "done", "failed", "interrupted"]
+_STATUSES: Final = frozenset({"running", "done", "failed", "interrupted"})
+_STATUS_KEYS: Final = frozenset({"schema", "status", "learner", "reason"})
 _SUFFIX_MAX = 10_000
-
-
-class RunDirectoryError(SimedgeError):
-    """A run directory cannot be made or written."""
+_STATUS = "status.json"
+_SPARE = ".status.json.failed"
+_DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
 class RunDirectory:
@@ -40,29 +44,54 @@ class RunDirectory:
         The resolved scenario as YAML: running it again gives the same run.
     learner
         Name of a learner that was given in Python, which the scenario cannot name.
+    files
+        What writes; a disk that fails is tried by giving another.
 
     Raises
     ------
     RunDirectoryError
         If the directory holds anything, is in use by another run, or cannot be made.
+    StorageError
+        If the disk fails while it is made; it says ``failed`` then, or is as it was before.
     """
 
-    def __init__(self, path: Path, *, scenario: str, learner: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        scenario: str,
+        learner: str | None = None,
+        files: Files | None = None,
+    ) -> None:
         self.path = path
+        self.files = files or Files()
         self._learner = {} if learner is None else {"learner": learner}
+        self._status: Status | None = None
+        self._sizes: dict[str, int] = {}
+        self.parts: dict[str, object] = {}
+        fresh = not path.exists()
+        self._lock = self._taken()
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(path)
-            if any(path.iterdir()):
-                os.close(self._lock)
-                raise RunDirectoryError(f"{path}: the run directory must be absent or empty")
-        except OSError as error:
-            raise RunDirectoryError(f"{path}: {error.strerror or error}") from error
-        self.write("scenario.yaml", scenario)
-        self.set_status("running")
+            self._put(_SPARE, self._status_text("failed", reason="the disk took nothing more"))
+            self.write("scenario.yaml", scenario)
+            self.set_status("running")
+        except StorageError as error:
+            self.fail(error)
+            if fresh:
+                with suppress(OSError):  # it stays if it holds anything
+                    path.rmdir()
+            raise
 
     @classmethod
-    def create(cls, name: str, *, scenario: str, root: Path, learner: str | None = None) -> Self:
+    def create(
+        cls,
+        name: str,
+        *,
+        scenario: str,
+        root: Path,
+        learner: str | None = None,
+        files: Files | None = None,
+    ) -> Self:
         """Make ``root/name``, or ``name-2``, ``name-3``, ... if that was there before."""
         for number in range(1, _SUFFIX_MAX):
             path = root / (name if number == 1 else f"{name}-{number}")
@@ -74,38 +103,55 @@ class RunDirectory:
                     raise RunDirectoryError(f"{root}: not a directory") from None
                 continue
             except OSError as error:
-                raise RunDirectoryError(f"{path}: {error.strerror or error}") from error
-            return cls(path, scenario=scenario, learner=learner)
+                raise _not_made(path, error) from error
+            return cls(path, scenario=scenario, learner=learner, files=files)
         raise RunDirectoryError(f"{root}: more than {_SUFFIX_MAX} runs of {name}")
 
     @property
     def log_path(self) -> Path:
         """Where the event log goes."""
-        return self.path / "events.msgpack"
+        return self.path / LOG
 
     def write(self, name: str, data: str | bytes) -> None:
-        """Write one part: temporary name, flush to disk, move in, flush the directory."""
+        """Write one part, whole or not at all."""
         raw = data.encode() if isinstance(data, str) else data
-        temporary = self.path / f".{name}.part"
-        try:
-            with temporary.open("wb") as file:
-                file.write(raw)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path / name)
-            _sync_directory(self.path)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise RunDirectoryError(f"{self.path / name}: {error.strerror or error}") from error
+        self._put(name, raw)
+        self.parts[name] = listing(raw)
 
     def write_json(self, name: str, data: Mapping[str, object]) -> None:
         """Write one part as JSON; numbers that are not finite are refused."""
-        text = json.dumps(data, indent=2, allow_nan=False, ensure_ascii=False)
-        self.write(name, text + "\n")
+        self.write(name, json_text(data))
+
+    def write_provenance(self, data: Mapping[str, object]) -> None:
+        """Write where the run came from, and list the parts written so far: the last part."""
+        self._put("provenance.json", sealed({**data, "parts": self.parts}).encode())
 
     def set_status(self, status: Status, **details: int | str) -> None:
-        """Say how the run stands: no times, so that equal runs have equal files."""
-        self.write_json("status.json", {"schema": 1, "status": status, **self._learner, **details})
+        """Say how the run stands: no times, so that equal runs have equal files.
+
+        Raises
+        ------
+        StorageError
+            If a part is gone of a run that is said to have ended well.
+        """
+        if status in {"done", "interrupted"}:
+            for name, size in self._sizes.items():
+                check_stands(self.path / name, size)
+        self._put(_STATUS, self._status_text(status, **details))
+        self._status = status
+        if status != "running":
+            with suppress(StorageError):  # all has been said; readers pass over hidden files
+                self.files.remove(self.path / _SPARE)
+
+    def fail(self, error: BaseException) -> None:
+        """Say that the run failed, as well as the disk allows, and let go."""
+        try:
+            self.set_status("failed", reason=f"{type(error).__name__}: {error}")
+        except StorageError:
+            with suppress(StorageError):
+                self.files.move(self.path / _SPARE, self.path / _STATUS)
+        finally:
+            self.close()
 
     def close(self) -> None:
         """Let go of the directory; it is complete as it stands."""
@@ -124,9 +170,32 @@ class RunDirectory:
         trace: TracebackType | None,
     ) -> None:
         """Mark the run as failed if an error ended it, and let go."""
-        if kind is not None and read_status(self.path) == "running":
-            self.set_status("failed", reason=f"{kind.__name__}: {error}")
+        if error is not None and self._status == "running":
+            self.fail(error)
         self.close()
+
+    def _taken(self) -> int:
+        """Make or take the directory; return what holds its lock."""
+        try:
+            self.files.make(self.path)
+        except OSError as error:
+            raise _not_made(self.path, error) from error
+        try:
+            lock = _lock(self.path)
+            if any(self.path.iterdir()):
+                os.close(lock)
+                raise RunDirectoryError(f"{self.path}: the run directory must be absent or empty")
+        except OSError as error:
+            raise storage_error(self.path, error) from error
+        return lock
+
+    def _put(self, name: str, raw: bytes) -> None:
+        self.files.put(self.path / name, raw)
+        if not name.startswith(".") and name != _STATUS:
+            self._sizes[name] = len(raw)
+
+    def _status_text(self, status: Status, **details: int | str) -> bytes:
+        return sealed({"schema": 1, "status": status, **self._learner, **details}).encode()
 
 
 def read_status(path: Path) -> str:
@@ -146,13 +215,25 @@ def read_learner(path: Path) -> str | None:
     return None if name is None else str(name)
 
 
-def _status(path: Path) -> dict[str, object]:
+def _status(path: Path) -> dict[str, Any]:
+    file = path / _STATUS
     try:
-        said: dict[str, object] = json.loads((path / "status.json").read_bytes())
-        _ = said["status"]
+        said = unsealed(file.read_bytes())
+        known = said["status"] in _STATUSES and said.keys() <= _STATUS_KEYS
+    except SealError as error:
+        raise RunDirectoryError(f"{file}: {error}") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunDirectoryError(f"{path}: no run directory (no readable status.json)") from error
+    if not known:
+        raise RunDirectoryError(f"{file}: is not what was written: unknown words in it")
     return said
+
+
+def _not_made(path: Path, error: OSError) -> RunDirectoryError:
+    """Return whose fault it is: the disk's, or that of who asked for the directory there."""
+    if error.errno in _DISK_TROUBLE:
+        return storage_error(path, error)
+    return RunDirectoryError(f"{path}: {error.strerror or error}")
 
 
 def _lock(path: Path) -> int:
@@ -165,11 +246,3 @@ def _lock(path: Path) -> int:
             os.close(descriptor)
             raise RunDirectoryError(f"{path}: another run writes here") from error
     return descriptor
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

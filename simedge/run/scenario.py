@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from simedge.run import overrides as changes
+from simedge.run.anchors import anchored
 from simedge.run.bundled import find
 from simedge.run.findings import Finding, findings
 from simedge.run.overrides import Override, OverrideError
@@ -20,10 +21,11 @@ from simedge.run.problems import Path, Problem, ScenarioError, path_text
 from simedge.run.schema import scenario_schema
 from simedge.run.sense import notes, sense
 from simedge.run.settings import ScenarioSettings
+from simedge.run.whereabouts import LostFileError, find_trace, trace_files
 from simedge.run.yaml_reader import Document, parse, read_file
 from simedge.run.yaml_writer import dump
 
-__all__ = ["Loaded", "Scenario", "load", "read"]
+__all__ = ["Loaded", "Scenario", "check", "load", "read"]
 
 _DROP_ROUNDS = 4
 _PYTHON = "scenario"
@@ -49,8 +51,7 @@ class Scenario(ScenarioSettings):
         ScenarioError
             With every problem that the file has.
         """
-        document = read_file(find(source))
-        return _build(document, ()).scenario
+        return read(source).scenario
 
     @classmethod
     def parse(cls, text: str, *, source: str = _PYTHON) -> "Scenario":
@@ -80,6 +81,9 @@ class Scenario(ScenarioSettings):
     def hash8(self) -> str:
         """First 8 hex digits of the SHA-256 of the resolved scenario."""
         resolved = self.model_dump(mode="json", by_alias=True)
+        for path, block, sha256 in trace_files(resolved):
+            if block[sha256] is not None:
+                block[str(path[-1])] = None  # what the file holds says more than where it lies
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -110,11 +114,34 @@ def read(source: str | FilePath, *, overrides: Iterable[Override] = ()) -> Loade
     ScenarioError
         With every problem of the file and of the overrides.
     """
-    return _build(read_file(find(source)), overrides)
+    path = find(source)
+    return _build(_read(path), overrides, folder=path.parent)
 
 
-def _build(document: Document, asked: Iterable[Override]) -> Loaded:
-    reading = _Reading(document)
+def _read(path: FilePath) -> Document:
+    """Read a file; the recordings that it names are those beside it."""
+    document = read_file(path)
+    if isinstance(document.data, dict):
+        document.data = anchored(document.data, path.parent)
+    return document
+
+
+def check(source: str | FilePath) -> tuple[Problem, ...]:
+    """Return everything that is wrong with a scenario and with the traces that it names."""
+    try:
+        path = find(source)
+        reading = _Reading(_read(path), path.parent)
+        reading.take_in_topology()
+        reading.check_traces(reading.validate())
+    except ScenarioError as error:
+        return error.problems
+    return ()
+
+
+def _build(
+    document: Document, asked: Iterable[Override], *, folder: FilePath | None = None
+) -> Loaded:
+    reading = _Reading(document, folder)
     reading.change(asked)
     reading.take_in_topology()
     scenario = reading.validate()
@@ -125,8 +152,9 @@ def _build(document: Document, asked: Iterable[Override]) -> Loaded:
 class _Reading:
     """One document on its way to a scenario: the data as changed so far, and the problems."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, folder: FilePath | None) -> None:
         self.document = document
+        self._folder = folder
         self.problems = list(document.problems)
         self.notes: list[str] = []
         self._set: dict[Path, str] = {}
@@ -168,6 +196,8 @@ class _Reading:
             self.data = {**self.data, "topology": taken}
 
     def validate(self) -> Scenario:
+        self.data = anchored(self.data, FilePath())
+        self._find_traces()
         scenario, found = self._attempt()
         for _ in range(_DROP_ROUNDS):
             if not self._drop_unknown(found):
@@ -179,6 +209,29 @@ class _Reading:
         if self.problems or scenario is None:
             raise ScenarioError(self.problems)
         return scenario
+
+    def check_traces(self, scenario: Scenario) -> None:
+        """Read the traces (raises `ScenarioError`)."""
+        if any(trace_files(self.data)):
+            # Reading takes numpy, which checking most scenarios does without.
+            from simedge.run.traced import check_traces  # noqa: PLC0415
+
+            found = [self._problem(path, text) for path, _, text in check_traces(scenario)]
+            if found:
+                raise ScenarioError(found)
+
+    def _find_traces(self) -> None:
+        """Put whole paths in the place of those that lead to traces."""
+        for path, block, sha256 in trace_files(self.data):
+            file, beside = str(path[-1]), (*path[:-1], sha256)
+            if path in self._set and beside not in self._set:
+                block.pop(sha256, None)  # it was that of another file
+            folder = self._folder if self._label(path) is None else None
+            known = block.get(sha256) is not None
+            try:
+                block[file] = find_trace(block[file], folder, known=known)
+            except LostFileError as error:
+                self.problems.append(self._problem(path, str(error)))
 
     def _attempt(self) -> tuple[Scenario | None, list[Finding]]:
         try:

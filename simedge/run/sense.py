@@ -13,6 +13,7 @@ from simedge.protocol.settings import ElalSettings, FixedSettings
 from simedge.run.findings import Finding
 from simedge.run.problems import Path, did_you_mean
 from simedge.run.settings import ScenarioSettings
+from simedge.run.sight import Sight, sight_of
 from simedge.world.fault_sense import fault_problems, late_faults, link_problems, names_links
 from simedge.world.topology_sense import topology_problems
 from simedge.world.topology_settings import FileSettings, UplinkedSettings
@@ -21,22 +22,25 @@ _EVALUATIONS_MAX = 100_000
 
 __all__ = ["device_names", "notes", "sense"]
 
-_CLASSES = 10  # of every sensor that there is
 _USABLE_PERCENT = 70
 _FRAME_BYTES = 256  # more than the events of one pixel take in a frame that waits
 
 
 def sense(scenario: ScenarioSettings) -> list[Finding]:
     """Return what is wrong between the parts of a scenario."""
+    try:
+        sight = sight_of(scenario)
+    except SimedgeError as error:
+        return [(("sensors",), "sense", str(error))]
     found = [
         *_ids(scenario),
         *_evaluations(scenario),
         *_faults(scenario),
         *_references(scenario),
-        *_datagrams(scenario),
+        *_datagrams(scenario, sight.classes),
         *_shares(scenario),
         *_sources(scenario),
-        *_memory(scenario),
+        *_memory(scenario, sight),
     ]
     return found or [*_reach(scenario)] or [*_links_named(scenario)]
 
@@ -91,12 +95,12 @@ def _references(scenario: ScenarioSettings) -> Iterator[Finding]:
                 yield (*path, i), "sense", f"no device or group {name!r}{hint}"
 
 
-def _datagrams(scenario: ScenarioSettings) -> Iterator[Finding]:
+def _datagrams(scenario: ScenarioSettings, classes: int) -> Iterator[Finding]:
     """See that a token fits one datagram."""
     protocol, proxy = scenario.protocol, scenario.sensors.proxy
     if isinstance(protocol, ElalSettings):
         try:
-            protocol.shape(classes=_CLASSES, blocks=proxy.blocks, rows=proxy.rows)
+            protocol.shape(classes=classes, blocks=proxy.blocks, rows=proxy.rows)
         except ProtocolError as error:
             yield ("sensors", "proxy", "rows"), "sense", str(error)
 
@@ -129,9 +133,9 @@ def _sources(scenario: ScenarioSettings) -> Iterator[Finding]:
             yield ("learner", "readout", "from", place), "sense", text
 
 
-def _memory(scenario: ScenarioSettings) -> Iterator[Finding]:
+def _memory(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
     """See that what a device must hold fits; only if that is in doubt the learner is built."""
-    most = _most_bytes(scenario)
+    most = _most_bytes(scenario, sight)
     limits = [(group.memory * _USABLE_PERCENT // 100) - group.runtime for group in scenario.devices]
     if most is not None and most <= min(limits):
         return
@@ -139,30 +143,35 @@ def _memory(scenario: ScenarioSettings) -> Iterator[Finding]:
     from simedge.run.build import check_fit  # noqa: PLC0415
 
     try:
-        for index, text in check_fit(scenario):
+        for index, text in check_fit(scenario, sight):
             yield ("devices", index, "memory"), "sense", text
     except SimedgeError as error:
         yield ("learner",), "sense", str(error)
 
 
-def _most_bytes(scenario: ScenarioSettings) -> int | None:
+def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     """Return more than a device's learner, buffers and queues take, or None if unknown."""
-    learner, size, proxy = scenario.learner, scenario.sensors.size, scenario.sensors.proxy
-    side, channels, weights, neurons = size, 2, 0, 0
+    learner, proxy = scenario.learner, scenario.sensors.proxy
+    classes, width, height = sight
+    pixels = width * height
+    channels, weights, neurons = 2, 0, 0
     for layer in learner.layers if isinstance(learner, SpikingSettings) else ():
-        side = (side + 2 * layer.padding - layer.kernel) // layer.stride + 1
-        if side < 1:
+        width, height = (
+            (side + 2 * layer.padding - layer.kernel) // layer.stride + 1
+            for side in (width, height)
+        )
+        if min(width, height) < 1:
             return None
         weights += layer.maps * channels * layer.kernel**2
-        neurons += layer.maps * side**2
+        neurons += layer.maps * width * height
         channels = layer.maps
     bins = learner.readout.bins if isinstance(learner, SpikingSettings) else 0
-    inputs = channels * size**2
-    features = bins * neurons + learner.readout.input_bins * 2 * size**2
+    inputs = channels * pixels
+    features = bins * neurons + learner.readout.input_bins * 2 * pixels
     rows = proxy.blocks * proxy.rows
-    numbers = weights + 8 * (neurons + inputs) + features * (rows + _CLASSES + 1)
-    numbers += 2 * rows * _CLASSES
-    queue = max(group.queue for group in scenario.devices) * _FRAME_BYTES * size**2
+    numbers = weights + 8 * (neurons + inputs) + features * (rows + classes + 1)
+    numbers += 2 * rows * classes
+    queue = max(group.queue for group in scenario.devices) * _FRAME_BYTES * pixels
     return 8 * numbers + queue
 
 

@@ -13,11 +13,14 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from simedge.core.errors import SimedgeError
+from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally
 from simedge.learning.ports import LearnerFactory
 from simedge.run.build import build
-from simedge.run.errors import BuildError
+from simedge.run.errors import BuildError, StorageError
 from simedge.run.eventlog import Atom, EventLog, LogRecord
+from simedge.run.faulty_disk import open_disk
+from simedge.run.files import Files
 from simedge.run.invariants import Audit, check_bill, check_tally
 from simedge.run.metrics import csv_text
 from simedge.run.provenance import provenance
@@ -25,7 +28,9 @@ from simedge.run.result import Progress, Result
 from simedge.run.rundir import RunDirectory
 from simedge.run.scenario import Scenario
 from simedge.run.summary import mean_accuracy, summarise
+from simedge.run.traced import digests
 from simedge.run.warm import warm_up
+from simedge.world.traces.door import TraceDoor
 
 __all__ = ["Run", "run_async", "simulate"]
 
@@ -131,27 +136,32 @@ class Run:
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="simedge-evaluate")
         self._wall_s = 0.0
         self._records = 0
-        self._directory: RunDirectory | None = None
         self._audit = Audit()
         self._tap = tap
         self._learner = learner
         # The world stands before anything is written: a scenario that cannot leaves nothing.
         warm_up()
+        self._traces = TraceDoor(Streams(scenario.seed))
         try:
             self.driver, self.tally = build(
-                scenario, self._log_line, executor=self._executor, learner=learner
+                scenario,
+                self._log_line,
+                executor=self._executor,
+                learner=learner,
+                open_trace=self._traces,
             )
+            pins = digests(scenario.links, self._traces)
         except SimedgeError as error:
             self._executor.shutdown()
             raise BuildError(f"{scenario.name} cannot be built: {error}") from error
-        own = None if learner is None else _name_of(learner)
-        if out is not None:
-            self._directory = RunDirectory(Path(out), scenario=scenario.dump(), learner=own)
-        elif root is not None:
-            name, text = scenario.run_name, scenario.dump()
-            self._directory = RunDirectory.create(name, scenario=text, root=root, learner=own)
-        path = None if self._directory is None else self._directory.log_path
-        self._log = EventLog(path, events=scenario.record.events)
+        # What a run directory says must lead to the same traces from anywhere, or say it.
+        self.scenario = scenario.vary(pins) if pins else scenario
+        try:
+            self._directory = self._open_directory(out, root)
+            self._log = self._open_log()
+        except SimedgeError:
+            self._executor.shutdown()
+            raise
 
     def __enter__(self) -> Self:
         """Return the run itself."""
@@ -165,9 +175,15 @@ class Run:
     ) -> None:
         """Let go of files and threads; a run that an error ended is marked as failed."""
         self._executor.shutdown()
-        self._log.close()
-        if self._directory is not None:
-            self._directory.__exit__(kind, error, trace)
+        try:
+            self._log.close()
+        except StorageError:
+            if error is None:
+                raise
+            # What ended the run is what is to be told: as a rule it is this same error.
+        finally:
+            if self._directory is not None:
+                self._directory.__exit__(kind, error, trace)
 
     @property
     def done(self) -> bool:
@@ -222,6 +238,28 @@ class Run:
         self._write(summary, tally, interrupted=interrupted)
         return result
 
+    def _open_directory(self, out: str | Path | None, root: Path | None) -> RunDirectory | None:
+        scenario = self.scenario
+        own = None if self._learner is None else _name_of(self._learner)
+        files = Files(open_disk(scenario.faults, scenario.seed))
+        if out is not None:
+            return RunDirectory(Path(out), scenario=scenario.dump(), learner=own, files=files)
+        if root is None:
+            return None
+        return RunDirectory.create(
+            scenario.run_name, scenario=scenario.dump(), root=root, learner=own, files=files
+        )
+
+    def _open_log(self) -> EventLog:
+        directory, events = self._directory, self.scenario.record.events
+        if directory is None:
+            return EventLog(events=events)
+        try:
+            return EventLog(directory.log_path, events=events, files=directory.files)
+        except StorageError as error:
+            directory.fail(error)
+            raise
+
     def _result(self, summary: Mapping[str, Any], *, interrupted: bool) -> Result:
         path = None if self._directory is None else self._directory.path
         records = self._log.reader() if self.scenario.record.events else ()
@@ -238,11 +276,17 @@ class Run:
         if directory is None:
             return
         directory.write("metrics.csv", csv_text(tally.samples))
-        directory.write_json(
-            "provenance.json",
-            provenance(seed=self.scenario.seed, started_s=self._began_s, ended_s=time.time()),
-        )
         directory.write_json("summary.json", summary)
+        directory.write_provenance(
+            provenance(
+                seed=self.scenario.seed,
+                started_s=self._began_s,
+                ended_s=time.time(),
+                sensors=tally.origin(),
+                traces=self._traces.opened,
+                jitters=[link.model.jitter for link in self.driver.carrier.network.links],
+            )
+        )
         directory.set_status("interrupted" if interrupted else "done")
 
     def _log_line(  # noqa: PLR0917 -- the fields of a LogSink

@@ -3,14 +3,24 @@
 import math
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.errors import SimedgeError
 
-__all__ = ["ITEM", "NO_SOURCE", "UNLABELLED", "Frame", "Rhythm", "Sensor", "SensorError"]
+__all__ = [
+    "ITEM",
+    "NO_SOURCE",
+    "UNLABELLED",
+    "Events",
+    "Frame",
+    "RecordingError",
+    "Rhythm",
+    "Sensor",
+    "SensorError",
+]
 
 ITEM: Final = -1
 """Index of a frame that no device's stream delivered: a proxy or evaluation item."""
@@ -22,6 +32,25 @@ NO_SOURCE: Final = -1
 
 class SensorError(SimedgeError):
     """A sensor was asked for what it cannot give, or its data are damaged."""
+
+
+class RecordingError(SensorError):
+    """A recording cannot be read: which file, where in it, and why."""
+
+
+class Events(NamedTuple):
+    """Events of one recording, ordered by time.
+
+    Attributes
+    ----------
+    x, y, t_us, p
+        Column, row (from the top), microseconds since the recording's start, 1 ON / 0 OFF.
+    """
+
+    x: NDArray[np.uint16]
+    y: NDArray[np.uint16]
+    t_us: NDArray[np.int64]
+    p: NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +119,10 @@ class Sensor(Protocol):
         """Give the name of the proxy set, SHA-256."""
         ...
 
+    def origin(self) -> dict[str, object]:
+        """Return what is to be known of the data: where from, which, what was skipped so far."""
+        ...
+
     def start_ns(self, index: int) -> int:
         """Return when a presentation starts."""
         ...
@@ -122,6 +155,10 @@ class Rhythm:
     def __init__(self, rate: Fraction) -> None:
         self._period_ns = 10**9 / rate
         self.span_ns = int(self._period_ns * 4 / 5)
+
+    def origin(self) -> dict[str, object]:
+        """Return nothing: data that come with the package or are drawn need no provenance."""
+        return {}
 
     def checked(self, first: int, count: int) -> range:
         """Return the indices of `count` presentations from `first`, if there are such."""

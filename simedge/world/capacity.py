@@ -12,6 +12,8 @@ nothing more. A phase shifts the time at which a link begins to follow.
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
+from itertools import islice
+from operator import gt
 from typing import Final, Literal, Protocol
 
 from simedge.core.errors import SimedgeError
@@ -32,6 +34,7 @@ Repeat = Literal["wrap", "hold", "stop"]
 OPPORTUNITY_BYTES: Final = 1504
 """Of one delivery opportunity, as the code of its recorder has it (its documentation: 1500)."""
 _SCALE: Final = 8 * 10**9  # bits an octet, nanoseconds a second
+_SPREAD_NS: Final = 10**6  # recordings have their opportunities by the millisecond
 _STRIDE: Final = 16  # rows between two prefix sums: big integers are dear in memory
 
 
@@ -113,6 +116,11 @@ class Steps:
             done += gain
             row += 1
 
+    def row(self, at: int) -> tuple[int, int]:
+        """Return the rate at a time in [0, L), and the end of its row."""
+        row = bisect_right(self._starts, at) - 1
+        return self._rates[row], self._end(row)
+
     def _end(self, row: int) -> int:
         return self._starts[row + 1] if row + 1 < len(self._starts) else self.period_ns
 
@@ -151,6 +159,17 @@ class StepCapacity:
         end = self._wrapped(at, need) if self._repeat == "wrap" else self._once(at, need)
         return None if end is None else end - self._phase_ns
 
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
+        steps, at = self._steps, at_ns + self._phase_ns
+        if self._repeat == "hold" and at >= steps.last_ns:
+            return steps.last_bps, None
+        if self._repeat == "stop" and at >= steps.period_ns:
+            return 0, None
+        lap, place = divmod(at, steps.period_ns)
+        rate, end = steps.row(place)
+        return rate, lap * steps.period_ns + end - self._phase_ns
+
     def _wrapped(self, at: int, need: int) -> int:
         steps = self._steps
         lap, place = divmod(at, steps.period_ns)
@@ -187,9 +206,7 @@ class Opportunities:
         self._times = array("q", times)
         if not self._times or self._times[-1] <= 0:
             raise CapacityError("delivery opportunities need a last time above 0")
-        if self._times[0] < 0 or any(
-            self._times[i] > self._times[i + 1] for i in range(len(self._times) - 1)
-        ):
+        if self._times[0] < 0 or any(map(gt, self._times, islice(self._times, 1, None))):
             raise CapacityError("the times of delivery opportunities must not decrease")
         if octets < 1:
             raise CapacityError(f"an opportunity needs at least one octet, got {octets}")
@@ -248,6 +265,25 @@ class OpportunityCapacity:
         self._end_ns = shared.time(first + count - 1) - self._phase_ns if count else begin_ns
         self._next, self._left = first + count, left + count * shared.octets - octets
         return self._end_ns
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return opportunities as a rate: the octets of one pass in the millisecond after it.
+
+        Those of one instant pass together, by the next instant at the latest, never before.
+        """
+        shared, at = self._opportunities, at_ns + self._phase_ns
+        known = min(shared.until(at), len(shared)) if self._stops else shared.until(at)
+        over = self._stops and known == len(shared)
+        following = None if over else shared.time(known) - self._phase_ns
+        if known:
+            last = shared.time(known - 1)
+            count = known - shared.until(last - 1) if last else known
+            end = last - self._phase_ns + _SPREAD_NS
+            end = end if following is None else min(end, following)
+            if at_ns < end:
+                span = end + self._phase_ns - last
+                return count * shared.octets * _SCALE // span, end
+        return 0, following
 
 
 class Levels:

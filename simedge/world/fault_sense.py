@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from simedge.world.fault_settings import FaultSettings
 from simedge.world.link_fault_settings import BridgeFault, IsolateFault, PartitionFault
 from simedge.world.settings import DeviceSettings
-from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell
+from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell, Spell
 
 __all__ = ["Finding", "fault_problems", "late_faults", "link_problems", "names_links"]
 
@@ -39,7 +39,7 @@ def fault_problems(
 def late_faults(faults: Sequence[FaultSettings], duration_ns: int) -> Iterator[Finding]:
     """Yield the faults that begin at the end of the run or later: they never happen."""
     for i, fault in enumerate(faults):
-        if fault.at >= duration_ns:
+        if isinstance(fault, Spell) and fault.at >= duration_ns:
             yield ("faults", i, "at"), f"the run ends before the fault {fault.name!r} begins"
 
 

@@ -1,6 +1,7 @@
 """Faults as they are written in a scenario: those of devices and of the server, and the menu.
 
-Faults of links are in `simedge.world.link_fault_settings`.
+Faults of links are in `simedge.world.link_fault_settings`, those of the disk in
+`simedge.world.storage_fault_settings`.
 """
 
 from fractions import Fraction
@@ -12,6 +13,7 @@ from simedge.core.quantities import Duration, Energy, Share, Size
 from simedge.world.link_fault_settings import ClogFault, CutFault, StrainFault, SwizzleClogFault
 from simedge.world.names import Name
 from simedge.world.spells import DeviceSpell, HostSpell
+from simedge.world.storage_fault_settings import StorageFault
 
 __all__ = [
     "BatteryFault",
@@ -156,7 +158,8 @@ FaultSettings = Annotated[
     | StrainFault
     | ClogFault
     | SwizzleClogFault
-    | CutFault,
+    | CutFault
+    | StorageFault,
     Field(discriminator="kind"),
 ]
 """What goes wrong, and when."""

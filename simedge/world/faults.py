@@ -28,6 +28,7 @@ from simedge.world.link_fault_settings import (
 )
 from simedge.world.links import Link
 from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell, Spell
+from simedge.world.storage_fault_settings import StorageFault
 from simedge.world.topology import SERVER, Member, choose, name_word
 
 __all__ = ["Crash", "Strike", "links_hit", "plan_faults", "targets"]
@@ -119,6 +120,8 @@ def plan_faults(
 
 def _plan(fault: FaultSettings, world: _World) -> Iterator[Due]:
     match fault:
+        case StorageFault():
+            pass  # nothing in virtual time: it is the run's disk that fails
         case CrashSettings():
             yield from _crashes(fault, world)
         case RebootLoopFault():
@@ -148,7 +151,7 @@ def _pair(
             yield Due(at, Order.FAULT, number, kind, of)
 
 
-def _strikes(fault: FaultSettings, numbers: Iterable[int], world: _World) -> Iterator[Due]:
+def _strikes(fault: Spell, numbers: Iterable[int], world: _World) -> Iterator[Due]:
     windows = list(fault.windows(world.duration_ns))
     for number in numbers:
         for at, until in windows:

@@ -3,16 +3,19 @@
 What a driver needs::
 
     flows.start(flow, bits, path, now=now)       a transfer begins on a path of links
+    flows.join(flow, work, path, now=now)        the same for bits times ns a second, or no path
     flows.reroute(flow, path, now=now)           it goes on elsewhere with what is left
     flows.set_rate(link, rate_bps, now=now)      a capacity steps; 0 stalls
     flows.next_end()                             -> (at, flows) | None   which end next
     flows.finish(now)                            -> flows that have passed by now
     flows.stop(flow, now=now)                    -> bits that are left
+    flows.left_bits(flow, now=now)               -> bits that are left
 
-Rates are recomputed at each start, end, step and change of route: repeat {take the link with the
-least floor(free / unfrozen flows), ties by number; freeze its flows at that share; what is left
-over goes as 1 bit/s each to the flows that are lowest in order, where the rest of their way has
-room}. Progress is rate times ns.
+A link may be anything that is shared; a flow that needs one twice names it twice. Rates are
+recomputed at each start, end, step and change of route: repeat {take the link with the least
+floor(free / unfrozen flows), ties by number; freeze its flows at that share; what is left over
+goes as 1 bit/s each to the flows that are lowest in order, where the rest of their way has room}.
+Progress is rate times ns.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,31 +46,33 @@ def max_min(paths: Mapping[int, Sequence[int]], free_bps: Mapping[int, int]) -> 
     free = dict(free_bps)
     on: dict[int, list[int]] = {}
     for flow in sorted(paths):
-        for link in dict.fromkeys(paths[flow]):
+        for link in paths[flow]:
             on.setdefault(link, []).append(flow)
-    rates: dict[int, int] = {}
+    rates = dict.fromkeys(sorted(paths), 0)
     while on:
         link = min(on, key=lambda number: (free[number] // len(on[number]), number))
-        members = on[link]
-        share = free[link] // len(members)
-        for flow in members:
+        share = free[link] // len(on[link])
+        frozen = dict.fromkeys(on[link])
+        for flow in frozen:
             rates[flow] = share
             _take(free, paths[flow], share)
-        for flow in members:
+        for flow in frozen:
             # What is left over, where the rest of the way can carry it.
-            if all(free[other] > 0 for other in paths[flow]):
+            path = paths[flow]
+            if all(free[other] >= path.count(other) for other in path):
                 rates[flow] += 1
-                _take(free, paths[flow], 1)
-        for flow in list(members):
-            for other in dict.fromkeys(paths[flow]):
-                on[other].remove(flow)
-                if not on[other]:
-                    del on[other]
-    return {flow: rates.get(flow, 0) for flow in sorted(paths)}
+                _take(free, path, 1)
+        for other in {other: None for flow in frozen for other in paths[flow]}:
+            rest = [flow for flow in on[other] if flow not in frozen]
+            if rest:
+                on[other] = rest
+            else:
+                del on[other]
+    return rates
 
 
 def _take(free: dict[int, int], path: Sequence[int], rate_bps: int) -> None:
-    for link in dict.fromkeys(path):
+    for link in path:
         free[link] -= rate_bps
 
 
@@ -108,11 +113,18 @@ class Flows:
     def start(self, flow: int, bits: int, path: Iterable[int], *, now: int) -> None:
         """Begin a flow of that many bits; flows are ordered by their numbers."""
         path = tuple(path)
-        unknown = [link for link in path if link not in self._rates_bps]
-        if flow in self._flows or bits <= 0 or not path or unknown:
+        if not path:
             raise LinkError(f"flow {flow} cannot start: {bits} bits over {path}")
+        self.join(flow, bits * _NS, path, now=now)
+
+    def join(self, flow: int, work: int, path: Iterable[int], *, now: int) -> None:
+        """Begin a flow of so much work, in bits times ns a second; without a path it stalls."""
+        path = tuple(path)
+        unknown = [link for link in path if link not in self._rates_bps]
+        if flow in self._flows or work <= 0 or unknown:
+            raise LinkError(f"flow {flow} cannot start: {work / _NS} bits over {path}")
         self._advance(now)
-        self._flows[flow] = _Flow(bits * _NS, path)
+        self._flows[flow] = _Flow(work, path)
         self._stale = True
 
     def reroute(self, flow: int, path: Iterable[int], *, now: int) -> None:
@@ -131,31 +143,57 @@ class Flows:
 
     def stop(self, flow: int, *, now: int) -> int:
         """Take a flow out; return the bits that had not passed, rounded up."""
-        self._advance(now)
+        left = self.left_bits(flow, now=now)
+        del self._flows[flow]
         self._stale = True
-        return -(-self._flows.pop(flow).left // _NS)
+        return left
+
+    def left_bits(self, flow: int, *, now: int) -> int:
+        """Return the bits of a flow that have not passed, rounded up."""
+        self._advance(now)
+        return max(0, -(-self._flows[flow].left // _NS))
+
+    def forget(self, link: int) -> None:
+        """Forget a link that no flow needs any more, if it is known."""
+        self._rates_bps.pop(link, None)
+
+    def moves(self, flow: int) -> bool:
+        """Return whether a flow makes progress, or has passed."""
+        self._share()
+        return self._flows[flow].rate_bps > 0 or self._flows[flow].left <= 0
+
+    def __contains__(self, flow: int) -> bool:
+        """Return whether a flow is there."""
+        return flow in self._flows
 
     def finish(self, now: int) -> tuple[int, ...]:
         """Take the flows out that have passed by now; return them in order."""
         self._advance(now)
-        done = tuple(sorted(number for number, flow in self._flows.items() if flow.left <= 0))
+        done = [number for number, flow in self._flows.items() if flow.left <= 0]
+        if done:
+            self._stale = True
         for number in done:
             del self._flows[number]
-        self._stale = self._stale or bool(done)
-        return done
+        return tuple(sorted(done))
 
     def next_end(self) -> tuple[int, tuple[int, ...]] | None:
         """Return when the next flow ends, and all that end then; None: none ever does."""
         self._share()
-        ends = {
-            number: self._now - (-flow.left // flow.rate_bps)
-            for number, flow in self._flows.items()
-            if flow.rate_bps
-        }
-        if not ends:
-            return None
-        at = min(ends.values())
-        return at, tuple(sorted(number for number, end in ends.items() if end == at))
+        first: int | None = None
+        ending: list[int] = []
+        for number, flow in self._flows.items():
+            # One that has passed ends at once, whatever became of its rate in the same instant.
+            if flow.left <= 0:
+                at = self._now
+            elif flow.rate_bps:
+                at = self._now - (-flow.left // flow.rate_bps)
+            else:
+                continue
+            if first is None or at < first:
+                first, ending = at, [number]
+            elif at == first:
+                ending.append(number)
+        return None if first is None else (first, tuple(sorted(ending)))
 
     def rates_bps(self) -> dict[int, int]:
         """Return the present rate of each flow."""
@@ -163,18 +201,30 @@ class Flows:
         return {number: flow.rate_bps for number, flow in sorted(self._flows.items())}
 
     def _advance(self, now: int) -> None:
+        if now == self._now:
+            return
         if now < self._now:
             raise LinkError(f"flows are at {self._now} ns already, not at {now}")
         self._share()
+        passed_ns = now - self._now
         for flow in self._flows.values():
-            flow.left -= flow.rate_bps * (now - self._now)
+            flow.left -= flow.rate_bps * passed_ns
         self._now = now
 
     def _share(self) -> None:
         if not self._stale:
             return
-        paths = {number: flow.path for number, flow in self._flows.items() if flow.path}
-        rates = max_min(paths, self._rates_bps)
-        for number, flow in self._flows.items():
-            flow.rate_bps = rates.get(number, 0)
         self._stale = False
+        flows = self._flows
+        if not flows:
+            return
+        paths = {flow.path for flow in flows.values()}
+        if len(paths) == 1 and len(only := paths.pop()) == 1:
+            # All on one link: no search.
+            share, over = divmod(self._rates_bps[only[0]], len(flows))
+            for place, number in enumerate(sorted(flows)):
+                flows[number].rate_bps = share + (place < over)
+            return
+        rates = max_min({n: flow.path for n, flow in flows.items() if flow.path}, self._rates_bps)
+        for number, flow in flows.items():
+            flow.rate_bps = rates.get(number, 0)

@@ -7,12 +7,20 @@ so that they are the same on every machine; it takes some hundredths of a second
 from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from functools import lru_cache
+from hashlib import sha256
 from itertools import pairwise
 from typing import Final
 
-from simedge.core.tables import normal_table
+from simedge.core.tables import normal_table, pack
+from simedge.core.units import format_duration
+from simedge.world.jitter_settings import (
+    JitterSettings,
+    LogNormalJitter,
+    ParetoJitter,
+    TableJitter,
+)
 
-__all__ = ["lognormal_table", "pareto_table"]
+__all__ = ["lognormal_table", "pareto_table", "table_digest"]
 
 _BINS: Final = 4096
 _DIGITS: Final = 60
@@ -44,6 +52,24 @@ def pareto_table(mean_ns: int, sd_ns: int) -> tuple[int, ...]:
         above = [(Decimal(m) / _BINS).ln() * power for m in range(_BINS, 0, -1)]
         ends = [*(value.exp() for value in above), Decimal(0)]
         return _scaled(_BINS * (high - low) for high, low in pairwise(ends))
+
+
+def table_digest(jitter: JitterSettings) -> tuple[str, str] | None:
+    """Return name and SHA-256 of the table of a law; None if it has none of its own.
+
+    Of 4096 bins: their little-endian 64-bit integers. Of points: lines of share and nanoseconds.
+    """
+    match jitter:
+        case LogNormalJitter() | ParetoJitter():
+            law = lognormal_table if isinstance(jitter, LogNormalJitter) else pareto_table
+            shape = f"mean {format_duration(jitter.mean)}, sd {format_duration(jitter.sd)}"
+            return f"{jitter.kind}: {shape}", sha256(pack(law(jitter.mean, jitter.sd))).hexdigest()
+        case TableJitter():
+            text = "".join(f"{share} {delay_ns}\n" for share, delay_ns in jitter.points)
+            found = sha256(text.encode()).hexdigest()
+            return f"{len(jitter.points)} points: {found[:8]}", found
+        case _:
+            return None
 
 
 def _scaled(values: Iterable[Decimal]) -> tuple[int, ...]:

@@ -8,6 +8,7 @@ from simedge.core.quantities import Duration, Rate, Settings, Share, Size
 from simedge.world.jitter_settings import JitterSettings
 from simedge.world.loss_settings import LossSettings
 from simedge.world.names import Name
+from simedge.world.transfer_settings import TransferSettings
 
 __all__ = [
     "ArqSettings",
@@ -36,6 +37,9 @@ ProfileName = Literal[
 ]
 
 
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
 class QueueSettings(Settings):
     """Limits of a link's queue; the datagram in service is not counted."""
 
@@ -58,7 +62,10 @@ class TraceSettings(Settings):
     """A recorded network: its capacity, and what else the file holds."""
 
     file: str = Field(min_length=1)
-    """Path of the recording, or the name of one that comes with the package."""
+    """Path of the recording, inside the scenario's own folder, or the name of one that comes with
+    the package."""
+    sha256: Sha256 | None = None
+    """Of the recording: another content is refused. With it the path may lead anywhere."""
     repeat: Literal["wrap", "hold", "stop"] = "wrap"
     """After its end: from the start again, the last row for ever, or nothing."""
     phase: Annotated[Literal["random"] | Duration, Field(union_mode="left_to_right")] = 0
@@ -67,6 +74,8 @@ class TraceSettings(Settings):
     """Which direction it drives; the other one keeps its rate."""
     down: str | None = Field(default=None, min_length=1)
     """Path of a recording of its own for the direction from the server."""
+    down_sha256: Sha256 | None = None
+    """Of that one."""
     mode: Literal["time", "uid"] = "time"
     """What it gives: figures as functions of time, or the fate of each recorded message."""
 
@@ -113,6 +122,8 @@ class LinkSettings(Settings):
     """Share of the datagrams that got through in which one bit is flipped."""
     trace: TraceSettings | None = None
     """A recorded network drives the link."""
+    medium: Name | None = None
+    """Name of the air that it shares with all links of this medium; none by default."""
 
 
 class LinkOverride(LinkSettings):
@@ -122,7 +133,7 @@ class LinkOverride(LinkSettings):
     """Groups (`cam`) or devices (`cam-1`)."""
 
 
-class LinksSettings(Settings):
+class LinksSettings(TransferSettings):
     """All links: a default, and overrides, of which later ones win."""
 
     default: LinkSettings = LinkSettings()

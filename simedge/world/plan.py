@@ -5,6 +5,7 @@
     world = plan_world(devices, topology, links, streams=streams)
     world.members  # server and devices, by number
     world.network  # links and routes behind one door
+    world.transfers  # reliable sends over them
     world.devices[number]  # settings; board(settings.compute) times it, Meter reads its energy
     world.names  # number -> name, links included
 """
@@ -22,6 +23,7 @@ from simedge.world.recorded import open_link
 from simedge.world.routing import Routes, edge_costs
 from simedge.world.settings import DeviceSettings, TopologySettings
 from simedge.world.topology import Member, edges, roster
+from simedge.world.transfers import Transfers
 
 __all__ = ["World", "link_models", "plan_world"]
 
@@ -33,6 +35,7 @@ class World:
     members: tuple[Member, ...]
     edges: tuple[tuple[int, int], ...]
     network: Network
+    transfers: Transfers
     devices: Mapping[int, DeviceSettings]
     names: Mapping[int, str]
 
@@ -68,10 +71,11 @@ def plan_world(
         )
         for place, ((u, v), model) in enumerate(sorted(models.items(), key=lambda item: item[0]))
     ]
+    detect_ns = topology.hello * topology.misses
     network = Network(
         built,
         routes=Routes(edge_costs(models, topology.route)),
-        detect_ns=topology.hello * topology.misses,
+        detect_ns=detect_ns,
         hello_ns=topology.hello,
         hold_datagrams=topology.hold_datagrams,
     )
@@ -80,6 +84,7 @@ def plan_world(
         members=members,
         edges=pairs,
         network=network,
+        transfers=Transfers(network, settings=links, detect_ns=detect_ns),
         devices={m.number: groups[m.group] for m in members[1:]},
         names={m.number: m.name for m in members} | {link.number: link.name for link in built},
     )

@@ -37,7 +37,7 @@ from simedge.world.loss_settings import (
     TraceLoss,
 )
 
-__all__ = ["PROFILES", "LinkModel", "Profile", "merge", "resolve"]
+__all__ = ["PROFILES", "LinkModel", "Profile", "driving", "merge", "resolve"]
 
 _MS: Final = 1_000_000
 _NO_JITTER: Final = NoJitter(kind="none")
@@ -177,6 +177,7 @@ class LinkModel:
     duty: Fraction = _ALWAYS_ON
     spread: int | None = None
     trace: TraceSettings | None = None
+    medium: str | None = None
 
     def __post_init__(self) -> None:
         if self.rate_bps <= 0:
@@ -231,7 +232,7 @@ def resolve(settings: LinkSettings, *, upwards: bool) -> LinkModel:
     rates = (profile.up_bps, profile.down_bps)
     rate_bps: int = given.get(*(("up", rates[0]) if upwards else ("down", rates[1])))
     own_rate = ("up" if upwards else "down") in given
-    trace = _trace(settings.trace, upwards=upwards)
+    trace = driving(settings.trace, upwards=upwards)
     return LinkModel(
         profile=name,
         rate_bps=rate_bps,
@@ -253,16 +254,18 @@ def resolve(settings: LinkSettings, *, upwards: bool) -> LinkModel:
         duty=given.get("duty", profile.duty),
         spread=None if own_rate else profile.spread,
         trace=trace,
+        medium=settings.medium,
     )
 
 
-def _trace(trace: TraceSettings | None, *, upwards: bool) -> TraceSettings | None:
+def driving(trace: TraceSettings | None, *, upwards: bool) -> TraceSettings | None:
     """Return the recording of one direction: its file and its columns."""
     if trace is None or trace.direction == ("down" if upwards else "up"):
         return None
-    file = trace.file if upwards or trace.down is None else trace.down
-    direction = "up" if upwards else "down"
-    return trace.model_copy(update={"file": file, "down": None, "direction": direction})
+    own = {"direction": "up" if upwards else "down", "down": None, "down_sha256": None}
+    if not upwards and trace.down is not None:
+        own |= {"file": trace.down, "sha256": trace.down_sha256}
+    return trace.model_copy(update=own)
 
 
 def _loss(loss: LossSettings, trace: TraceSettings | None, *, driven: bool) -> LossSettings:

@@ -15,6 +15,7 @@ __all__ = [
     "Constant",
     "LoraAir",
     "OpenTrace",
+    "Stepping",
     "Weather",
     "fixed",
     "narrowed",
@@ -55,6 +56,15 @@ class Weather(Protocol):
         ...
 
 
+@runtime_checkable
+class Stepping(Protocol):
+    """What a capacity tells of its rate; of one that tells nothing a link takes its own."""
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
+        ...
+
+
 def weather(capacity: object) -> Weather | None:
     """Return what a capacity knows beside itself, if anything."""
     return capacity if isinstance(capacity, Weather) else None
@@ -86,6 +96,10 @@ class Constant:
     def finish_ns(self, begin_ns: int, octets: int) -> int:
         """Return the end of a serialisation."""
         return begin_ns - (-octets * SCALE // self.rate_bps)
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:  # noqa: ARG002  one port for all capacities
+        """Return the rate in bit/s at a time, and until when it holds: for ever."""
+        return self.rate_bps, None
 
 
 class LoraAir:
@@ -119,6 +133,10 @@ class LoraAir:
         symbols = 8 + max(5 * blocks, 0)
         return begin_ns + (49 + 4 * symbols) * self._symbol_ns // 4
 
+    def step(self, at_ns: int) -> tuple[int, int | None]:  # noqa: ARG002  one port for all capacities
+        """Return the nominal rate in bit/s at a time, and until when it holds: for ever."""
+        return self._spread * 100_000 // 2**self._spread, None
+
 
 @lru_cache(maxsize=1024)
 def fixed(rate_bps: int, spread: int | None = None) -> Capacity:
@@ -142,6 +160,10 @@ class _Slower:
             return None
         return begin_ns - (begin_ns - end) * share.denominator // share.numerator
 
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
+        return _part(self._own, self._share, at_ns)
+
 
 class _Thinner:
     """A share of a recorded capacity, s W(t): the end of n octets is that of n / s, rounded up."""
@@ -155,6 +177,16 @@ class _Thinner:
         """Return the end of a serialisation; None: never."""
         share = self._share
         return self._own.finish_ns(begin_ns, -(-octets * share.denominator // share.numerator))
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
+        return _part(self._own, self._share, at_ns)
+
+
+def _part(own: Capacity, share: Fraction, at_ns: int) -> tuple[int, int | None]:
+    """Return the share of a rate, at least 1 bit/s of any."""
+    rate, until = own.step(at_ns) if isinstance(own, Stepping) else (0, None)
+    return max(int(rate * share), min(rate, 1)), until
 
 
 def narrowed(capacity: Capacity, share: Fraction) -> Capacity:

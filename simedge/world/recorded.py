@@ -15,6 +15,7 @@ from simedge.world.datagrams import Datagram, Fate, Flight, LinkError
 from simedge.world.links import Link
 from simedge.world.profiles import LinkModel
 from simedge.world.rates import Capacity, Constant
+from simedge.world.shared_link import SharedLink
 
 __all__ = ["Fates", "RecordedLink", "open_link"]
 
@@ -105,6 +106,6 @@ def open_link(  # noqa: PLR0913 -- a link is all of these
         return RecordedLink(
             model, name=name, number=number, src=src, dst=dst, streams=streams, capacity=capacity
         )
-    return Link(
+    return SharedLink(
         model, name=name, number=number, src=src, dst=dst, streams=streams, capacity=capacity
     )

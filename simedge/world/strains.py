@@ -7,6 +7,7 @@ depend on any other, nor on what else is sent.
 
 from collections.abc import Callable, Mapping
 from fractions import Fraction
+from math import prod
 from types import MappingProxyType
 from typing import ClassVar, Final
 
@@ -58,6 +59,11 @@ class Strain:
     free: ClassVar[bool] = False
     """Whether what is held up may be overtaken on a fifo link."""
 
+    @property
+    def loss_mean(self) -> Fraction:
+        """Share of all that it loses in the long run."""
+        return Fraction(0)
+
     def __init__(self, name: str, link: str, streams: Streams) -> None:
         self.name = name
         self._stream = streams.stream("fault", name, link)
@@ -103,22 +109,33 @@ class Silence(Strain):
     def __init__(self, name: str) -> None:
         self.name = name  # it draws nothing
 
+    @property
+    @override
+    def loss_mean(self) -> Fraction:
+        return Fraction(1)
+
     @override
     def loses(self, datagram: Datagram, now: int) -> bool:
         return True
 
 
 class _Losing(Strain):
-    __slots__ = ("_law",)
+    __slots__ = ("_law", "_mean")
 
     def __init__(self, fault: LossFault, link: str, streams: Streams) -> None:
         super().__init__(fault.name, link, streams)
+        self._mean = fault.mean
         settings: LossSettings = BernoulliLoss(kind="bernoulli", mean=fault.mean)
         if fault.burst is not None:
             settings = GilbertElliottLoss.model_construct(
                 kind="gilbert-elliott", mean=fault.mean, burst=fault.burst
             )
         self._law = open_loss(settings, streams=_Own(streams.seed, fault.name), link=link)
+
+    @property
+    @override
+    def loss_mean(self) -> Fraction:
+        return self._mean
 
     @override
     def loses(self, datagram: Datagram, now: int) -> bool:
@@ -305,6 +322,11 @@ class Strains:
     def without(self, name: str) -> "Strains":
         """Return them without the fault of a name."""
         return Strains(self._own, tuple(each for each in self._strains if each.name != name))
+
+    @property
+    def loss_mean(self) -> Fraction:
+        """Share that all of them lose in the long run."""
+        return 1 - prod((1 - each.loss_mean for each in self._strains), start=Fraction(1))
 
     def lose(self, datagram: Datagram, now: int) -> bool:
         """Return whether a datagram that the link itself let through is lost."""

@@ -83,6 +83,7 @@ def test_more_than_three_arguments_go_by_name(path: Path) -> None:
 NATIVE = frozenset(
     {
         "native",
+        "native_inside",
         "native_leaf",
         "native_part",
         "native_sums",

@@ -82,6 +82,9 @@ def test_convert_goes_by_the_name_of_the_output_and_overwrites_nothing(ours, tmp
     assert call("trace", "convert", tmp_path / "made.up", tmp_path / "back.csv").exit_code == 0
     assert open_trace(tmp_path / "back.csv").format == "csv"
     assert call("trace", "convert", ours, tmp_path / "back.csv").exit_code == 3
+    said = call("trace", "convert", ours, tmp_path / "no" / "folder.csv")
+    assert said.exit_code == 3
+    assert f"folder.csv: cannot be written: no folder {tmp_path / 'no'}" in said.stderr
     assert call("trace", "convert", ours, "-").stdout == OURS
 
 

@@ -1,5 +1,7 @@
 """Laws of provenance: it says what is known and invents nothing."""
 
+import struct
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 import simedge
 from simedge.run import provenance as where
 from simedge.run.result import Result
+from simedge.world.jitter_settings import LogNormalJitter, NoJitter, TableJitter
+from simedge.world.jitter_tables import lognormal_table
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -72,6 +76,18 @@ def test_start_and_end_are_in_universal_time() -> None:
     assert told["total_wall_s"] == 61.5
     assert told["seed"] == 7
     assert set(told["tables"]) == {"exponential", "normal"}
+
+
+def test_tables_of_laws_in_use_are_told_by_their_checksum() -> None:
+    law = LogNormalJitter(kind="lognormal", mean="20 ms", sd="5 ms")
+    points = TableJitter(kind="table", points=[["50%", "1 ms"], ["100%", "2 ms"]])
+    jitters = [law, law, points, NoJitter(kind="none")]
+    tables = where.provenance(seed=7, started_s=0.0, ended_s=1.0, jitters=jitters)["tables"]
+    expected = sha256(struct.pack("<4096q", *lognormal_table(law.mean, law.sd))).hexdigest()
+    assert tables["lognormal: mean 20 ms, sd 5 ms"] == expected
+    assert len(tables) == 4
+    found = sha256(b"1/2 1000000\n1 2000000\n").hexdigest()
+    assert tables[f"2 points: {found[:8]}"] == found
 
 
 def test_a_result_hands_out_its_samples() -> None:

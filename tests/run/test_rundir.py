@@ -16,8 +16,15 @@ from simedge.run.rundir import RunDirectory, RunDirectoryError, read_status
 def test_from_the_first_moment_there_is_a_scenario_and_a_status(tmp_path) -> None:
     with RunDirectory(tmp_path / "a" / "run", scenario="name: x\n") as made:
         assert (made.path / "scenario.yaml").read_text() == "name: x\n"
+        assert seen(made.path) == {"scenario.yaml", "status.json"}
         assert read_status(made.path) == "running"
-        assert {path.name for path in made.path.iterdir()} == {"scenario.yaml", "status.json"}
+        made.set_status("done")
+        assert {path.name for path in made.path.iterdir()} == seen(made.path)
+
+
+def seen(path: Path) -> set[str]:
+    """Names that are not hidden: the word of failure lies ready beside them."""
+    return {each.name for each in path.iterdir() if not each.name.startswith(".")}
 
 
 def test_a_directory_that_holds_anything_is_refused(tmp_path) -> None:
@@ -82,7 +89,7 @@ def test_a_failed_write_leaves_the_old_part_and_no_scraps(tmp_path, monkeypatch)
             with pytest.raises(RunDirectoryError, match=r"metrics\.csv: No space left on device"):
                 made.write("metrics.csv", "new")
         assert (tmp_path / "metrics.csv").read_text() == "old"
-        assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+        assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
 
 
 def end_with_an_error(made: RunDirectory) -> None:

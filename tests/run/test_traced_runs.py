@@ -8,6 +8,7 @@ import pytest
 import simedge
 from simedge.core.streams import Streams
 from simedge.run.errors import BuildError
+from simedge.run.problems import ScenarioError
 from simedge.run.scenario import Scenario
 from simedge.world.link_settings import TraceSettings
 from simedge.world.traces.door import TraceDoor
@@ -119,7 +120,7 @@ def test_a_given_phase_is_where_the_trace_begins():
     ],
 )
 def test_a_trace_that_does_not_fit_is_said_before_the_run(traced, text, settings, what):
-    with pytest.raises(BuildError, match=what):
+    with pytest.raises((BuildError, ScenarioError), match=what):
         simedge.simulate(traced(text, **settings))
 
 

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from simedge.core.streams import Streams
+from simedge.run.scenario import Scenario
+from simedge.run.simulate import simulate
 from simedge.world.capacity import OpportunityCapacity, StepCapacity
 from simedge.world.link_settings import QueueSettings, TraceSettings
 from simedge.world.loss_settings import TraceLoss
@@ -22,14 +24,7 @@ from simedge.world.traces.tracks import load_track
 DATA = os.environ.get("SIMEDGE_DATA")
 pytestmark = pytest.mark.skipif(DATA is None, reason="SIMEDGE_DATA names no recordings")
 TRACES = Path(DATA or "") / "traces"
-CELLULAR = (
-    "ATT-LTE-driving-2016.down",
-    "ATT-LTE-driving-2016.up",
-    "Verizon-EVDO-driving.down",
-    "Verizon-EVDO-driving.up",
-    "Verizon-LTE-short.down",
-    "Verizon-LTE-short.up",
-)
+CELLULAR = sorted(p.name for p in (TRACES / "mahimahi").glob("*") if p.suffix in {".up", ".down"})
 SECOND = 10**9
 MS = 10**6
 
@@ -69,15 +64,20 @@ def test_no_window_of_a_saturated_link_gets_more_than_its_opportunities(name):
             assert through <= there + 1503 + 1500
 
 
-def test_a_whole_link_at_saturation_delivers_what_the_trace_allows(crank_and_link):
+def test_the_cellular_recordings_are_at_hand_in_both_directions():
+    assert len(CELLULAR) >= 6
+    assert {Path(name).suffix for name in CELLULAR} == {".up", ".down"}
+
+
+@pytest.mark.parametrize("name", CELLULAR)
+def test_a_whole_link_at_saturation_delivers_what_the_trace_allows(name, crank_and_link):
     crank, link, datagram = crank_and_link
-    path = TRACES / "mahimahi" / "Verizon-LTE-short.up"
+    path = TRACES / "mahimahi" / name
     until = 20 * SECOND
     allowed = 1504 * sum(0 < int(line) * MS <= until for line in path.read_text().split())
-    recorded = follow(path, repeat="stop")
+    recorded = follow(path, Path(name).suffix[1:], repeat="stop")
     queue = QueueSettings(datagrams=10**6, bytes="900 GB")
-    target = link(capacity=recorded, queue=queue)
-    run = crank(target)
+    run = crank(link(capacity=recorded, queue=queue))
     run.offers([(0, datagram(seq, 1500)) for seq in range(1, allowed // 1500 + 1000)])
     delivered = sum(d.wire_bytes for at, d in run.arrived if at <= until)
     assert delivered == allowed // 1500 * 1500
@@ -127,6 +127,22 @@ def test_the_pings_of_a_5g_drive_come_back(path, crank_and_link):
         assert abs(both - rtt_s * SECOND) <= 2
 
 
+@pytest.mark.parametrize("path", FIVE_G, ids=lambda path: path.stem)
+def test_pings_over_a_link_take_the_recorded_round_trip(path, crank_and_link):
+    crank, link, datagram = crank_and_link
+    with path.open() as file:
+        recorded = list(held(list(csv.DictReader(file)), "ping_avg_ms", 1e-3))
+    length_s = recorded[-1][1]
+    mean_s = sum((end - start) * rtt for start, end, rtt in recorded) / length_s
+    # The direction up has no capacity in these files: nothing waits for anything but the network.
+    run = crank(link(capacity=follow(path, "up"), fifo=False))
+    sent = {seq: SECOND * seq // 10 + 1 for seq in range(10 * length_s)}
+    run.offers([(at, datagram(seq + 1, 64)) for seq, at in sent.items()])
+    waits = [at - sent[d.uid.seq - 1] for at, d in run.arrived]
+    assert len(waits) == len(sent)
+    assert 2 * sum(waits) / len(waits) / SECOND == pytest.approx(mean_s, rel=0.01)
+
+
 def test_the_pings_of_the_5g_set_lose_three_percent_in_bursts_up_to_all():
     found = [measure(open_trace(path), "down") for path in FIVE_G]
     rows = [row for path in FIVE_G for row in csv.DictReader(path.read_text().splitlines())]
@@ -174,3 +190,57 @@ def test_outages_of_ten_seconds_and_more_are_in_the_recordings():
         measure(open_trace(path), "up").outage_ns_max for path in (TRACES / "mahimahi").glob("*.*p")
     )
     assert longest > 10 * SECOND
+
+
+TINY = """
+simedge: 1
+name: tiny
+duration: 150 s
+sensors: {kind: digits, size: 10, rate: 4 Hz, proxy: {blocks: 4, rows: 4}}
+devices: [{id: cam, count: 2}]
+links: {default: {profile: lte, loss: {kind: none}}}
+learner: {kind: linear}
+protocol: {kind: elal, interval: 4}
+evaluate: {every: 10 s, items: 20}
+"""
+
+
+def test_a_recorded_outage_of_a_minute_starves_devices_and_costs_them_nothing():
+    path = TRACES / "starlink" / "throughput_1hz.csv"
+    with path.open() as file:
+        rows = list(csv.DictReader(file))
+    first = datetime.fromisoformat(rows[0]["timestamp_utc"])
+    times = [(datetime.fromisoformat(row["timestamp_utc"]) - first).total_seconds() for row in rows]
+    dead = [float(row["ul_mbps"]) == 0 for row in rows]
+    edges = [at for at, here, last in zip(times[1:], dead[1:], dead, strict=False) if here != last]
+    start, end = max(zip(edges[::2], edges[1::2], strict=False), key=lambda ends: ends[1] - ends[0])
+    assert not dead[0]  # so that the edges come in pairs of start and end
+    begin = int(start) - 20  # at the start of the run
+    gone, back = start + 1 - begin, end - begin
+    assert back - gone > 50
+    scenario = Scenario.parse(TINY)
+    calm = simulate(scenario)
+    cut = simulate(
+        scenario.vary({"links.default.trace": {"file": str(path), "phase": f"{begin} s"}})
+    )
+
+    def at_s(kind, target):
+        return [
+            r.at / SECOND for r in cut.records if r.kind == kind and r.target.startswith(target)
+        ]
+
+    tokens = at_s("received", "server")
+    assert not [at for at in tokens if gone < at < back]
+    assert len([at for at in tokens if back <= at < back + 1]) > 50  # all that waited
+    for name in ("frames_learned", "tokens_sent", "tokens_accepted"):
+        assert cut.summary["counts"][name] == calm.summary["counts"][name]
+    ages = [(s.at_ns / SECOND, s.value) for s in cut.samples if s.metric == "prior_age_s"]
+    assert not [at for at, _ in ages if gone + 8 < at < back]
+    assert max(age for at, age in ages if back <= at < back + 5) < 75
+    assert max(age for at, age in ages if at > back + 20) < 10
+    assert cut.summary["information_age_s"]["p99"] > 50
+    assert calm.summary["information_age_s"]["p99"] < 15
+    assert cut.summary["robustness"] == calm.summary["robustness"]
+    assert cut.summary["invariants"]["broken"] == []
+    final = calm.summary["accuracy"]["final"]
+    assert cut.summary["accuracy"]["final"] == pytest.approx(final, abs=0.1)

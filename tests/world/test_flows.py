@@ -48,6 +48,37 @@ def test_a_share_is_never_taken_twice():
     assert max_min({2: [1], 1: [1]}, {1: 1_000_001}) == {1: 500_001, 2: 500_000}
 
 
+@given(paths, links, st.data())
+def test_a_flow_that_needs_a_link_twice_counts_twice(paths, links, data):
+    twice = {flow: [*path, data.draw(st.sampled_from(path))] for flow, path in paths.items()}
+    rates = max_min(twice, links)
+    used = {n: sum(rates[flow] * path.count(n) for flow, path in twice.items()) for n in links}
+    assert all(used[n] <= links[n] for n in links)
+    for path in twice.values():
+        assert any(used[n] + 2 * len(paths) > links[n] for n in path)
+    assert max_min({1: [1, 2, 1], 2: [2]}, {1: 7, 2: 12}) == {1: 3, 2: 9}
+
+
+@given(st.integers(1, 20), st.integers(0, 10**6))
+def test_flows_on_one_link_have_the_shares_of_the_general_law(count, rate):
+    flows = Flows({1: rate, 2: 5})
+    for flow in range(count):
+        flows.start(flow, 100, [1], now=0)
+    assert flows.rates_bps() == max_min({flow: [1] for flow in range(count)}, {1: rate})
+
+
+@given(st.integers(1, 10**6), st.integers(1, 10**6), st.integers(0, 1000))
+def test_a_flow_that_has_passed_ends_whatever_becomes_of_its_rate(bits, rate, later):
+    flows = Flows({1: rate})
+    flows.start(1, bits, [1], now=0)
+    ((at, _),) = [flows.next_end()]
+    flows.set_rate(1, later, now=at)
+    assert flows.next_end() == (at, (1,))
+    assert flows.moves(1)
+    assert flows.left_bits(1, now=at) == 0
+    assert flows.finish(at) == (1,)
+
+
 def play(events, rate):
     """Start flows at their times on one link; return when each ends."""
     flows, ends = Flows({1: rate}), {}

@@ -1,6 +1,7 @@
 """What a link follows: the door from settings that name a trace file to its recorded figures."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, get_args
@@ -8,26 +9,48 @@ from typing import Literal, get_args
 from simedge.core.streams import Streams, bernoulli_threshold, integer_between
 from simedge.world.capacity import Repeat
 from simedge.world.link_settings import TraceSettings
-from simedge.world.rates import Capacity, Constant
+from simedge.world.rates import Capacity, Constant, Stepping
 from simedge.world.recorded import Fates
-from simedge.world.traces.rows import LOSS_ONE, Direction, TraceError
+from simedge.world.traces.rows import LOSS_ONE, Direction, Format, TraceError
 from simedge.world.traces.source import open_trace
-from simedge.world.traces.tracks import Track, load_track
+from simedge.world.traces.tracks import Track, digest, load_track
 
-__all__ = ["Followed", "TraceDoor"]
+__all__ = ["Followed", "Opened", "TraceDoor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A file that links follow: what it is told by."""
+
+    file: str
+    sha256: str
+    bytes: int
+    format: Format
+    rows: int
 
 
 class Followed:
     """One direction of a trace as a link follows it: capacity, and what is known beside it."""
 
-    __slots__ = ("_capacity", "_delay", "_loss", "_phase_ns", "_repeat", "finish_ns")
+    __slots__ = ("_capacity", "_delay", "_loss", "_phase_ns", "_rate_bps", "_repeat", "finish_ns")
 
     def __init__(self, track: Track, *, repeat: Repeat, phase_ns: int, rate_bps: int) -> None:
         known = track.capacity(repeat=repeat, phase_ns=phase_ns)
         self._capacity = known or Constant(rate_bps)
         self.finish_ns = self._capacity.finish_ns
+        self._rate_bps = rate_bps
         self._delay, self._loss = track.delay, track.loss
         self._repeat, self._phase_ns = repeat, phase_ns
+
+    @property
+    def tells_loss(self) -> bool:
+        """Whether the trace says anything of losses."""
+        return self._loss is not None
+
+    def step(self, at_ns: int) -> tuple[int, int | None]:
+        """Return the rate in bit/s at a time, and until when it holds; None: for ever."""
+        capacity = self._capacity
+        return capacity.step(at_ns) if isinstance(capacity, Stepping) else (self._rate_bps, None)
 
     def loss_below(self, at_ns: int) -> int:
         """Return the threshold of loss at a time; of a trace without losses 0."""
@@ -56,6 +79,7 @@ class TraceDoor:
     def __init__(self, streams: Streams) -> None:
         self._streams = streams
         self._tracks: dict[tuple[str, Direction], Track] = {}
+        self._digests: dict[str, str] = {}
         self._messages: dict[str, dict[tuple[str, str], int | None]] = {}
 
     def __call__(self, settings: TraceSettings, device: str, rate_bps: int) -> Capacity:
@@ -64,8 +88,10 @@ class TraceDoor:
         Raises
         ------
         TraceError
-            If the file cannot be read or says nothing of this direction.
+            If the file cannot be read, is another one than it was, or says nothing of this
+            direction.
         """
+        self._check(settings)
         if settings.mode == "uid":
             return Fates(self._fates(settings.file), rate_bps)
         direction = _direction(settings.direction)
@@ -75,6 +101,33 @@ class TraceDoor:
         track = self._tracks[key]
         phase_ns = self._phase_ns(settings, device, track.period_ns)
         return Followed(track, repeat=settings.repeat, phase_ns=phase_ns, rate_bps=rate_bps)
+
+    @property
+    def opened(self) -> tuple[Opened, ...]:
+        """Return the files that links follow, by name."""
+        rows = {file: len(messages) for file, messages in self._messages.items()}
+        rows |= {file: track.rows for (file, _), track in self._tracks.items()}
+        return tuple(self._opened(file, count) for file, count in sorted(rows.items()))
+
+    def digest(self, file: str) -> str:
+        """Return the SHA-256 of a trace (raises `TraceError`)."""
+        if file not in self._digests:
+            self._digests[file] = digest(open_trace(file).path)
+        return self._digests[file]
+
+    def _opened(self, file: str, rows: int) -> Opened:
+        source = open_trace(file)
+        size = source.path.stat().st_size
+        found = self.digest(file)
+        return Opened(file=file, sha256=found, bytes=size, format=source.format, rows=rows)
+
+    def _check(self, settings: TraceSettings) -> None:
+        found = self.digest(settings.file)
+        if settings.sha256 not in {None, found}:
+            raise TraceError(
+                f"{settings.file}: the trace has changed: its SHA-256 is {found}, "
+                f"the scenario was written with {settings.sha256}"
+            )
 
     def _fates(self, file: str) -> Mapping[tuple[str, str], int | None]:
         if file not in self._messages:

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+
 from simedge.world.capacity import OPPORTUNITY_BYTES
 from simedge.world.traces.rows import LOSS_ONE, Direction, Message, Row
 from simedge.world.traces.source import Source
@@ -189,14 +191,12 @@ class _Delays:
         """Return the percentiles `DELAY_SHARES`."""
         if not self._values:
             return None
-        pairs = sorted(zip(self._values, self._spans, strict=True))
-        total, result, done, i = sum(self._spans), list[int](), pairs[0][1], 0
-        for percent in DELAY_SHARES:
-            while 100 * done < percent * total and i + 1 < len(pairs):
-                i += 1
-                done += pairs[i][1]
-            result.append(pairs[i][0])
-        return tuple(result)
+        values = np.frombuffer(self._values, dtype=np.int64)
+        order = np.argsort(values, kind="stable")
+        done = np.cumsum(np.frombuffer(self._spans, dtype=np.int64)[order])
+        total = int(done[-1])
+        wanted = [-(-percent * total // 100) for percent in DELAY_SHARES]
+        return tuple(int(values[order[place]]) for place in np.searchsorted(done, wanted))
 
 
 def measure(source: Source, direction: Direction) -> Figures:
@@ -212,11 +212,15 @@ def measure(source: Source, direction: Direction) -> Figures:
 
 def _of_times(times: Iterator[int]) -> Figures:
     windows, gaps = _Windows(), _Gaps()
-    before = count = 0
+    before = count = edge = bits = 0
     for at in times:
-        windows.put(at, 8 * OPPORTUNITY_BYTES)
-        gaps.gap(at - before)
-        before, count = at, count + 1
+        if at > edge:  # the window is over: it is added up as a whole
+            windows.put(before, bits)
+            edge, bits = -(-at // windows.width_ns) * windows.width_ns, 0
+        if at - before >= _OUTAGE_NS:
+            gaps.gap(at - before)
+        before, count, bits = at, count + 1, bits + 8 * OPPORTUNITY_BYTES
+    windows.put(before, bits)
     mean = count * 8 * OPPORTUNITY_BYTES * _SECOND_NS / before
     rates = windows.rates(before)
     return Figures(

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from simedge.world.traces.rows import Row, TraceError, fault
+from simedge.world.traces.text import refuse_binary
 
 __all__ = ["ntrace_rows"]
 
@@ -63,7 +64,9 @@ def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _FILE_BYTES_MAX:
             raise fault(path, None, f"more than {_FILE_BYTES_MAX:,} bytes: no ntrace file")
-        return path.read_text(encoding="utf-8-sig")
+        raw = path.read_bytes()
+        refuse_binary(path, raw)
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise fault(path, None, "binary data, this is no UTF-8 text") from None
     except OSError as error:

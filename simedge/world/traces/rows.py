@@ -1,6 +1,5 @@
 """What every recorded network comes down to: rows of figures, opportunities, or messages."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -43,8 +42,7 @@ def fault(path: Path, line: int | None, what: str) -> TraceError:
     return TraceError(f"{path}: {what}" if line is None else f"{path}:{line}: {what}")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """Figures from a time on; None: as before, or nothing known.
 
     Parameters

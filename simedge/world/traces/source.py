@@ -1,7 +1,8 @@
 """The door to trace files: which format one has, and its rows, streamed as often as asked."""
 
+import stat
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -14,6 +15,7 @@ from simedge.world.traces.text import lines
 
 __all__ = ["Source", "bundled", "open_trace"]
 
+_TIME_NS_MAX: Final = 2**61  # 73 years: no sum of two leaves 64 bits
 _PACKAGE = Path(__file__).parents[2]
 # Inside an installed wheel, or beside the package in a source tree.
 _FOLDERS = (_PACKAGE / "_data" / "traces", _PACKAGE.parent / "traces")
@@ -56,8 +58,10 @@ class Source:
         """
         before: Row | None = None
         for row in _READERS[self.format](self.path):
+            if row.t_ns > _TIME_NS_MAX:
+                raise fault(self.path, row.line, f"a time of {row.t_ns // 10**9} s is too large")
             if before is not None and row.t_ns <= before.t_ns:
-                if replace(row, line=before.line) == before:
+                if row._replace(line=before.line) == before:
                     continue  # recorders stutter
                 what = f"the times are not sorted: {row.t_ns / 1e9:.9g} s"
                 raise fault(self.path, row.line, f"{what} after {before.t_ns / 1e9:.9g} s")
@@ -67,12 +71,8 @@ class Source:
             raise fault(self.path, None, "no rows")
 
     def times(self) -> Iterator[int]:
-        """Yield the times of delivery opportunities in ns (raises `TraceError`)."""
-        last = -1
-        for last in opportunity_times(self.path):
-            yield last
-        if last <= 0:
-            raise fault(self.path, None, "no delivery opportunity after 0 ms")
+        """Return the times of delivery opportunities in ns (raises `TraceError`)."""
+        return opportunity_times(self.path)
 
     def messages(self) -> Iterator[Message]:
         """Yield messages (raises `TraceError`)."""
@@ -95,6 +95,8 @@ def open_trace(source: str | Path, form: Format | None = None) -> Source:
 
     Parameters
     ----------
+    source
+        A name that comes with the package is that, wherever the user stands.
     form
         Its format; by default what its content and name say.
 
@@ -103,14 +105,15 @@ def open_trace(source: str | Path, form: Format | None = None) -> Source:
     TraceError
         If there is none, or its format cannot be told.
     """
-    path = Path(source)
-    if not path.exists():
-        known = bundled()
-        if str(source) not in known:
-            raise TraceError(f"{path}: no such trace (bundled: {', '.join(known) or 'none'})")
-        path = known[str(source)]
-    if path.is_dir():
-        raise TraceError(f"{path}: a directory, no trace")
+    path = bundled().get(str(source), Path(source))
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        known = ", ".join(bundled()) or "none"
+        raise TraceError(f"{path}: no such trace (bundled: {known})") from None
+    if not stat.S_ISREG(mode):
+        what = "a directory" if stat.S_ISDIR(mode) else "no regular file"
+        raise TraceError(f"{path}: {what}, no trace")
     return Source(path, form or _detect(path))
 
 

@@ -14,24 +14,40 @@ trip is the delay each way, the loss of the pings is the loss. Comments begin wi
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from simedge.world.traces.rows import Row, fault
-from simedge.world.traces.text import ROWS_MAX, lines, scaled, share
+from simedge.world.traces.text import ROWS_MAX, blocks, careful_lines, lines, scaled, share
 
-__all__ = ["columns_of", "csv_rows", "header_of", "opportunity_times", "two_column_rows"]
+__all__ = [
+    "columns_of",
+    "csv_rows",
+    "header_of",
+    "odd_times",
+    "opportunity_times",
+    "plain_times",
+    "two_column_rows",
+]
 
 _MS: Final = 1_000_000
 _TIMES: Final = MappingProxyType({"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1})
 _RATES: Final = MappingProxyType({"bps": 1, "kbps": 10**3, "mbps": 10**6, "gbps": 10**9})
-_DIGITS_MAX: Final = 13
+_DIGITS_MAX: Final = 12  # 31 years
+_WIDTH: Final = len(Row._fields)
+_TIME: Final = Row._fields.index("t_ns")
 
 
 class _Column(NamedTuple):
     fields: tuple[str, ...]
     read: Callable[[str, str], int]
+
+    @property
+    def places(self) -> tuple[int, ...]:
+        """Where its value stands in a row."""
+        return tuple(map(Row._fields.index, self.fields))
 
 
 def _times(scale: int) -> Callable[[str, str], int]:
@@ -130,35 +146,38 @@ def csv_rows(path: Path, layout: str) -> Iterator[Row]:
     except ValueError as error:
         raise fault(path, number, str(error)) from None
     clock = _Clock(names.index("timestamp_utc") if layout == "starlink" else None)
+    plan = [(place, name, col.read, col.places) for place, (name, col) in columns.items()]
+    width = len(names)
     for count, (line, text) in enumerate(table):
         cells = text.split(",")
-        if len(cells) != len(names):
-            what = f"{len(cells)} of {len(names)} columns: cut off?"
+        if len(cells) != width:
+            what = f"{len(cells)} of {width} columns: cut off?"
             raise fault(path, line, what if text else "an empty line")
         if count >= ROWS_MAX:
             raise fault(path, line, f"more than {ROWS_MAX:,} rows")
         try:
-            yield _row(line, cells, columns, clock=clock)
+            yield _row(line, cells, plan, clock=clock)
         except ValueError as error:
             raise fault(path, line, str(error)) from None
 
 
-def _row(
-    line: int, cells: list[str], columns: dict[int, tuple[str, _Column]], *, clock: "_Clock"
-) -> Row:
-    fields: dict[str, int] = {}
-    for place, (name, column) in columns.items():
+_Plan = list[tuple[int, str, Callable[[str, str], int], tuple[int, ...]]]
+
+
+def _row(line: int, cells: list[str], plan: _Plan, *, clock: "_Clock") -> Row:
+    fields: list[int | None] = [None] * _WIDTH
+    fields[0] = line
+    for place, name, read, targets in plan:
         text = cells[place]
-        if not text.strip():
-            if "t_ns" in column.fields:
-                raise ValueError(f"{name} is empty")
-            continue
-        value = column.read(text, name)
-        for field in column.fields:
-            fields[field] = value
+        if text and not text.isspace():
+            value = read(text, name)
+            for target in targets:
+                fields[target] = value
+        elif _TIME in targets:
+            raise ValueError(f"{name} is empty")
     if clock.place is not None:
-        fields["t_ns"] = clock.since_start_ns(cells[clock.place])
-    return Row(line, **fields)
+        fields[_TIME] = clock.since_start_ns(cells[clock.place])
+    return Row._make(fields)
 
 
 class _Clock:
@@ -207,8 +226,37 @@ def two_column_rows(path: Path) -> Iterator[Row]:
 
 def opportunity_times(path: Path) -> Iterator[int]:
     """Yield the times of delivery opportunities in ns, and see that they do not decrease."""
+    return chain.from_iterable(_opportunities(path))
+
+
+def _opportunities(path: Path) -> Iterator[list[int]]:
     before = 0
-    for line, text in lines(path):
+    for number, block in blocks(path):
+        times = plain_times(block)
+        if times is None or times[0] < before or number + len(times) - 1 > ROWS_MAX:
+            times = odd_times(path, number, block, before=before)
+        before = times[-1]
+        yield [at * _MS for at in times]
+    if before == 0:
+        raise fault(path, None, "no delivery opportunity after 0 ms")
+
+
+def plain_times(block: bytes) -> list[int] | None:
+    """Return the milliseconds of a block in which nothing is odd, else None."""
+    parts = block.split(b"\n")
+    if not block.translate(None, b"\r\n").isdigit() or max(map(len, parts)) > _DIGITS_MAX:
+        return None
+    try:
+        times = list(map(int, parts))
+    except ValueError:
+        return None
+    return times if times == sorted(times) else None
+
+
+def odd_times(path: Path, number: int, block: bytes, *, before: int) -> list[int]:
+    """Return the milliseconds of any block, line by line: it knows what is wrong where."""
+    times = []
+    for line, text in careful_lines(path, number, block):
         if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS_MAX:
             raise fault(path, line, _no_opportunity(text))
         at = int(text)
@@ -217,7 +265,8 @@ def opportunity_times(path: Path) -> Iterator[int]:
         if line > ROWS_MAX:
             raise fault(path, line, f"more than {ROWS_MAX:,} rows")
         before = at
-        yield at * _MS
+        times.append(at)
+    return times
 
 
 def _no_opportunity(text: str) -> str:

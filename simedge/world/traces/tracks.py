@@ -3,7 +3,8 @@
 from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest
+from itertools import count
 from pathlib import Path
 
 from simedge.world.capacity import (
@@ -34,6 +35,8 @@ class Track:
         The file.
     period_ns
         L, after which it repeats.
+    rows
+        Of the file, both directions.
     steps, opportunities
         Its capacity, at most one of them; without any the link keeps its own rate.
     delay, loss
@@ -42,6 +45,7 @@ class Track:
 
     path: Path
     period_ns: int
+    rows: int
     steps: Steps | None = None
     opportunities: Opportunities | None = None
     delay: Levels | None = None
@@ -73,37 +77,47 @@ def load_track(source: Source, direction: Direction) -> Track:
     if source.kind == "opportunities":
         opportunities = Opportunities(source.times())
         period_ns = opportunities.period_ns
-        return Track(path=source.path, period_ns=period_ns, opportunities=opportunities)
+        return Track(
+            path=source.path,
+            period_ns=period_ns,
+            rows=len(opportunities),
+            opportunities=opportunities,
+        )
     return _of_rows(source, direction)
 
 
 def rows_of(source: Source, direction: Direction) -> Iterator[Row]:
     """Return the rows of a trace; of messages those of each second of one direction."""
+    return _counted(source, direction, count())
+
+
+def _counted(source: Source, direction: Direction, rows: Iterator[int]) -> Iterator[Row]:
+    """Return the rows of a trace; a number is taken from `rows` for each line of the file."""
     if source.kind == "messages":
-        return _seconds(source.messages(), direction)
-    return source.rows()
+        return _seconds((message for message, _ in zip(source.messages(), rows)), direction)  # noqa: B905 -- one is endless
+    return (row for row, _ in zip(source.rows(), rows))  # noqa: B905 -- one is endless
 
 
 def _of_rows(source: Source, direction: Direction) -> Track:
     column = _Columns(direction)
     before = last = 0
-    for row in rows_of(source, direction):
+    lines = count()
+    for row in _counted(source, direction, lines):
         before, last = last, row.t_ns
         column.take(row)
     period_ns = last + (last - before) if column.count > 1 else last + _SECOND_NS
     if not any((column.rates, column.delays, column.losses)):
         raise TraceError(f"{source.path}: nothing for the direction {direction}")
 
-    def levels(table: "_Table") -> Levels | None:
-        return Levels(table.pairs(), period_ns=period_ns) if table else None
-
-    rates = column.rates
+    # One after the other: no more than one of them is there twice.
+    rates, delays, losses = column.rates.drained(), column.delays.drained(), column.losses.drained()
     return Track(
         path=source.path,
         period_ns=period_ns,
-        steps=Steps(rates.pairs(), period_ns=period_ns) if rates else None,
-        delay=levels(column.delays),
-        loss=levels(column.losses),
+        rows=next(lines),
+        steps=None if rates is None else Steps(rates, period_ns=period_ns),
+        delay=None if delays is None else Levels(delays, period_ns=period_ns),
+        loss=None if losses is None else Levels(losses, period_ns=period_ns),
     )
 
 
@@ -121,8 +135,11 @@ class _Table:
     def __len__(self) -> int:
         return len(self._times)
 
-    def pairs(self) -> Iterator[tuple[int, int]]:
-        return zip(self._times, self._values, strict=True)
+    def drained(self) -> Iterator[tuple[int, int]] | None:
+        """Return the rows, if any, and let go of them: they last as long as the iterator."""
+        times, values = self._times, self._values
+        self._times, self._values = array("q"), array("q")
+        return zip(times, values, strict=True) if times else None
 
 
 class _Columns:
@@ -159,9 +176,9 @@ def _seconds(messages: Iterator[Message], direction: Direction) -> Iterator[Row]
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    total = sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            total.update(block)
-    return total.hexdigest()
+    """Return the SHA-256 of a file (raises `TraceError`)."""
+    try:
+        with path.open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise TraceError(f"{path}: {error.strerror or error}") from error

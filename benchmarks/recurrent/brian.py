@@ -1,0 +1,53 @@
+"""The same network in Brian2, in its own environment: `python brian.py FILE MODE SECONDS`.
+
+MODE is cpp (C++ standalone, compilation excluded), cython or numpy. FILE holds the wiring and the
+input spikes. Traces and potentials are clocked, as Brian2's users write them for speed.
+"""
+
+import sys
+
+import brian2 as b
+import numpy as np
+
+held = np.load(sys.argv[1])
+mode, ticks = sys.argv[2], int(sys.argv[3])
+if mode == "cpp":
+    b.set_device("cpp_standalone", build_on_run=False)
+else:
+    b.prefs.codegen.target = mode
+b.defaultclock.dt = 1 * b.ms
+n = int(held["neurons"])
+tau, most = 20 * b.ms, float(held["most"])
+at_pre, at_post, kick = (float(held[k]) for k in ("at_pre", "at_post", "kick"))
+cells = b.NeuronGroup(
+    n,
+    "dv/dt = -v/tau : 1\ndpre/dt = -pre/tau : 1\ndpost/dt = -post/tau : 1",
+    threshold="v > 1",
+    reset="v = 0",
+    method="exact",
+)
+drive = b.SpikeGeneratorGroup(n, held["lines"], held["ticks"] * b.ms)
+kicks = b.Synapses(drive, cells, on_pre="v_post += kick")
+kicks.connect(j="i")
+pairs = b.Synapses(
+    cells,
+    cells,
+    "w : 1",
+    on_pre={
+        "deliver": "v_post += w\nw = clip(w + at_pre*post_post, 0, most)",
+        "mark": "pre_pre += 1.0/N_outgoing",
+    },
+    on_post={
+        "act": "w = clip(w + at_post*pre_pre, 0, most)",
+        "note": "post_post += 1.0/N_incoming",
+    },
+    delay={"deliver": 1 * b.ms, "act": 1 * b.ms, "mark": 1 * b.ms, "note": 1 * b.ms},
+)
+pairs.connect(i=held["sources"], j=held["targets"])
+pairs.w = held["weights"]
+pairs.mark.order, pairs.note.order = 1, 2
+seen = b.SpikeMonitor(cells, record=False)
+b.run(ticks * b.ms)
+if mode == "cpp":
+    b.device.build(directory=sys.argv[4], compile=True, run=True, debug=False)
+print("spent", b.device._last_run_time, "spikes", seen.num_spikes)  # noqa: SLF001
