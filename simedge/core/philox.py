@@ -5,7 +5,7 @@ generator of that name, which costs more to set to a counter than to draw from.
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Final, cast
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from simedge.core.native_cache import native_leaf, native_part, unlocked_leaf
 
-__all__ = ["draw", "fill", "single"]
+__all__ = ["Follower", "draw", "fill", "follow", "follower", "single"]
 
 _ROUNDS: Final = 10
 _NONE: Final = np.uint64(0)
@@ -30,6 +30,8 @@ _W1: Final = np.uint64(0xBB67AE8584CAA73B)
 
 
 _Words = tuple[int, int, int, int]
+Follower = Callable[[tuple[int, ...]], tuple[int, int, int, int]]
+"""Takes the nine numbers of `follow`; returns n, the kind of the stay, its begin and end."""
 _Block = tuple[np.uint64, np.uint64, np.uint64, np.uint64]
 
 
@@ -108,3 +110,54 @@ def single() -> Callable[[tuple[int, int], tuple[int, int, int, int]], _Words] |
         return cast("_Words", unpack(memory, 48))
 
     return one
+
+
+@native_leaf
+def follow(room: NDArray[np.uint64], table: NDArray[np.uint64]) -> None:
+    """Let two kinds of stays follow each other until the one that lasts beyond a time.
+
+    Stay n is of the other kind than the one before it and lasts the exponential delay of the first
+    word of the counter (0, n, 0, 0), at least a nanosecond.
+
+    Parameters
+    ----------
+    room
+        Key, n, kind of the present stay, its begin and end, the time, both means; uint64 [9].
+        Means must be below 2^58.
+    table
+        The exponential law, uint64 [4096].
+    """
+    number, kind, begin, end, at = room[2], room[3], room[4], room[5], room[6]
+    one = np.uint64(1)
+    while end <= at:
+        number += one
+        kind = one - kind
+        word = _block((_NONE, number, _NONE, _NONE), room[0], room[1])[0]
+        mean, entry = room[7 + kind], table[word >> np.uint64(52)]
+        # (mean * entry + 2^31) >> 32, which may need more than 64 bits, from halves.
+        high, low = mean >> _HALF, mean & _LOWER
+        above, below = entry >> _HALF, entry & _LOWER
+        least = (low * below + np.uint64(2**31)) >> _HALF
+        stay = (high * above << _HALF) + high * below + low * above + least
+        begin = end
+        end += max(one, stay)
+    room[2] = number
+    room[3] = kind
+    room[4] = begin
+    room[5] = end
+
+
+def follower(table: Sequence[int]) -> Follower | None:
+    """Return what follows stays in one native call; None where the interpreter runs `follow`."""
+    if isinstance(follow, FunctionType):
+        return None
+    room, law = np.zeros(9, np.uint64), np.array(table, np.uint64)
+    pack, unpack = struct.Struct("=9Q").pack_into, struct.Struct("=4Q").unpack_from
+    memory = room.data.cast("B")
+
+    def stays(state: tuple[int, ...]) -> tuple[int, int, int, int]:
+        pack(memory, 0, *state)
+        follow(room, law)
+        return cast("_Words", unpack(memory, 16))
+
+    return stays

@@ -56,13 +56,20 @@ class Streams:
         The run's seed, an integer of at most 2^63 in magnitude.
     """
 
-    __slots__ = ("_generator", "_one", "_state", "seed")
+    __slots__ = ("_generator", "_state", "one", "seed")
+
+    one: _One
+    """Returns the block of one counter for a key, each word in [0, 2^64): the quick way of `raw`.
+
+    Most draws are single. Native code makes them in a room of ten words that is kept, since to set
+    the counter of numpy's generator costs more than to draw.
+    """
 
     def __init__(self, seed: int) -> None:
         if type(seed) is not int or abs(seed) >= 2**63:
             raise StreamError(f"the seed must be an integer below 2^63 in magnitude, got {seed!r}")
         self.seed = seed
-        self._one: _One | None = None
+        self.one = self._first
         self._generator = np.random.Philox(key=0)
         self._state = self._generator.state
         self._state["buffer_pos"] = 4
@@ -83,20 +90,14 @@ class Streams:
         key = (int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:16], "little"))
         return Stream(self, key)
 
-    def one(
+    def _first(
         self, key: tuple[int, int], counter: tuple[int, int, int, int]
     ) -> tuple[int, int, int, int]:
-        """Return the block of one counter, each of its words in [0, 2^64): the quick way of `raw`.
+        # Who draws nothing needs no compiler.
+        from simedge.core.philox import single  # noqa: PLC0415
 
-        Most draws are single. Native code makes them in a room of ten words that is kept, since to
-        set the counter of numpy's generator costs more than to draw.
-        """
-        if self._one is None:
-            # Who draws nothing needs no compiler.
-            from simedge.core.philox import single  # noqa: PLC0415
-
-            self._one = single() or self._interpreted
-        return self._one(key, counter)
+        self.one = single() or self._interpreted
+        return self.one(key, counter)
 
     def _interpreted(
         self, key: tuple[int, int], counter: tuple[int, int, int, int]

@@ -1,6 +1,5 @@
 """Accounts of a link: what became of everything offered, and how long radios were in use."""
 
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -100,12 +99,12 @@ class Tally:
         return replace(self, whole=whole)
 
 
-def new_counts() -> "array[int]":
+def new_counts() -> list[int]:
     """Return zeros: datagrams, then bytes, by their ends."""
-    return array("q", bytes(8 * 2 * ENDS))
+    return [0] * (2 * ENDS)
 
 
-def tally(counts: "array[int]", waiting: Sequence[Sequence[Datagram]]) -> Tally:
+def tally(counts: list[int], waiting: Sequence[Sequence[Datagram]]) -> Tally:
     """Return the tally of counts and of what is queued, in service and in flight."""
     ended = {name: Count(counts[i], counts[ENDS + i]) for i, name in enumerate(_NAMES)}
     under_way = {

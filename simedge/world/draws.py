@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from simedge.core.streams import Stream, Streams, flow64, integer_between
+from simedge.core.streams import Streams, flow64, integer_between
 from simedge.world.datagrams import Datagram, LinkError
 
 __all__ = ["Draws", "Words"]
@@ -14,26 +14,24 @@ _flow = lru_cache(maxsize=2**17)(flow64)
 class Draws:
     """The stream of one link, opened at its first draw."""
 
-    __slots__ = ("_link", "_random", "_stream")
+    __slots__ = ("_key", "_link", "_random")
 
     def __init__(self, streams: Streams, link: str) -> None:
         self._random = streams
         self._link = link
-        self._stream: Stream | None = None
+        self._key: tuple[int, int] | None = None
 
     def words(self, datagram: Datagram, attempt: int, *, copy: int = 0, block: int = 0) -> Words:
         """Return the words of a try of a datagram, or of a copy of it."""
-        source, destination, cls, boot, seq, fragment, resend = datagram.uid
+        # A plain tuple comes apart in a fifth of the time of a named one.
+        source, destination, cls, boot, seq, fragment, resend = datagram.uid[:]
         if (fragment | resend | attempt) >> 16 or (boot | seq) >> 32:
             raise LinkError(f"{datagram.uid} leaves the range of a draw (link {self._link})")
-        if self._stream is None:
-            self._stream = self._random.stream("link", self._link, "datagram")
-        return self._stream.words(
-            boot << 32 | seq,
-            _flow(source, destination, cls),
-            copy,
-            w0=resend << 48 | fragment << 32 | attempt << 16 | block,
-        )
+        if self._key is None:
+            self._key = self._random.stream("link", self._link, "datagram").key
+        w0 = resend << 48 | fragment << 32 | attempt << 16 | block
+        counter = (w0, boot << 32 | seq, _flow(source, destination, cls), copy)
+        return self._random.one(self._key, counter)
 
     def flip(self, datagram: Datagram, attempt: int) -> Datagram:
         """Return a datagram with one bit of its message flipped; block 1 lane 0 says which."""

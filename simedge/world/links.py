@@ -23,107 +23,28 @@ Every draw is keyed by the datagram's uid on the link's own stream: word 0 loss,
 """
 
 from collections import deque
-from fractions import Fraction
-from functools import lru_cache
 
 from simedge.core.records import Due, Order
-from simedge.core.streams import Streams, bernoulli_threshold
-from simedge.world.accounts import ENDS, OFFERED, AirTime, Tally
-from simedge.world.books import Books
+from simedge.world.accounts import ENDS, OFFERED, Tally
 from simedge.world.datagrams import NOTHING, Datagram, Fate, Flight, LinkError, Step
-from simedge.world.draws import Draws, Words
+from simedge.world.draws import Words
 from simedge.world.fragments import cut, room
-from simedge.world.jitter import open_jitter
-from simedge.world.loss import ALWAYS, NEVER, Loss, open_loss
-from simedge.world.profiles import LinkModel
-from simedge.world.rates import Capacity, fixed, weather
+from simedge.world.loss import NEVER
+from simedge.world.plain_links import PlainLink
 from simedge.world.strains import PROMPT, Lag, Strain, Strains
 
 __all__ = ["Link"]
 
-_jitter = lru_cache(maxsize=256)(open_jitter)
 # Looked up once: reading a member of an enumeration costs as much as the arithmetic of a service.
 _SERVICE, _RECEIVED = Order.SERVICE, Order.RECEIVED
 # A named tuple made from its values takes half the time of one made by its own constructor.
 _new = tuple.__new__
 
 
-@lru_cache(maxsize=256)
-def _thresholds(*shares: Fraction) -> tuple[int, ...] | None:
-    return tuple(map(bernoulli_threshold, shares)) if any(shares) else None
+class Link(PlainLink):
+    """One direction between two neighbours; see `PlainLink` for what it is made of."""
 
-
-class Link:
-    """One direction between two neighbours.
-
-    Parameters
-    ----------
-    model
-        Resolved figures.
-    name
-        ``<source>.<destination>``: keys its draws.
-    number
-        Its number as a target of the kernel.
-    src, dst
-        Numbers of its ends.
-    streams
-        Random streams of the run.
-    capacity
-        How long serialisations take; without one, the rate or the air time of the model.
-    """
-
-    __slots__ = (
-        "_attempt", "_books", "_busy_ns", "_chances", "_counts", "_draws", "_flights", "_free_ns",
-        "_jitter", "_last_ns", "_loss", "_queue", "_queued_bytes", "_random", "_served_ns",
-        "_service", "_service_lost", "_service_words", "_strains", "_ticket", "_waits", "_weather",
-        "airs", "begun", "capacity", "dst", "model", "name", "number", "src", "tries", "up",
-    )  # fmt: skip
-
-    def __init__(  # noqa: PLR0913 -- a link is all of these
-        self,
-        model: LinkModel,
-        *,
-        name: str,
-        number: int,
-        src: int,
-        dst: int,
-        streams: Streams,
-        capacity: Capacity | None = None,
-    ) -> None:
-        if src == dst:
-            raise LinkError(f"a link needs two ends, got {src} twice (link {name})")
-        self.model = model
-        self.name = name
-        self.number = number
-        self.src = src
-        self.dst = dst
-        self.up = True
-        self.begun = 0
-        self.airs: tuple[AirTime, ...] = ()
-        self._busy_ns = 0
-        self.capacity = capacity or fixed(model.rate_bps, model.spread)
-        self._strains: Strains | None = None
-        self._weather = weather(capacity)
-        self.tries = 0
-        self._random = streams
-        self._draws: Draws | None = None
-        self._loss = open_loss(model.loss, streams=streams, link=name, weather=self._weather)
-        self._jitter = _jitter(model.jitter)
-        self._chances = _thresholds(model.duplicate, model.corrupt)
-        self._queue: deque[Datagram] | None = None
-        self._queued_bytes = 0
-        self._flights: dict[int, Datagram] | None = None
-        self._service: Datagram | None = None
-        self._service_lost = False
-        self._service_words: Words | None = None
-        self._attempt = 0
-        self._served_ns = 0
-        self._free_ns = 0
-        self._waits = False
-        self._last_ns = 0
-        self._ticket = 0
-        self._books = Books(number)
-        self._counts = self._books.counts
+    __slots__ = ()
 
     def offer(self, datagram: Datagram, now: int) -> Step:
         """Take a datagram in, or refuse it: ``sent``, perhaps followed by ``lost``."""
@@ -183,6 +104,7 @@ class Link:
     def _strain(self, strains: Strains) -> None:
         self._strains = strains or None
         self.capacity = strains.capacity
+        self._look()
 
     def go_down(self, now: int, *, flush: bool = False) -> Step:
         """Go down: what is in service and in flight is lost.
@@ -193,6 +115,7 @@ class Link:
         gone: list[Datagram] = []
         if self.up:
             self.up = False
+            self._look()
             gone += (self._flights or {}).values()
             self._flights = None
             flush = flush or self.model.flush
@@ -214,6 +137,7 @@ class Link:
         if self.up:
             return NOTHING
         self.up = True
+        self._look()
         return NOTHING if self._queue is None else self._and_next(self._queue, NOTHING, now)
 
     def busy_ns(self, now: int) -> int:
@@ -329,14 +253,6 @@ class Link:
         self._ticket += 1
         return _new(Due, (end, _SERVICE, self.number, "served", self._ticket))
 
-    def _loses(self, loss: Loss, datagram: Datagram, at: int) -> bool:
-        """Return whether a try is lost; words drawn for it serve what comes after."""
-        threshold = loss.threshold(datagram, self.begun, at)
-        if not NEVER < threshold < ALWAYS:
-            return threshold == ALWAYS
-        self._service_words = words = self._words(datagram)
-        return words[0] < threshold
-
     def _travel(self, datagram: Datagram, words: Words | None, now: int) -> Step:
         fates: list[Fate] = []
         strains = self._strains
@@ -383,11 +299,3 @@ class Link:
         self._flights[self._ticket] = datagram
         flight = _new(Flight, (self.number, self._ticket))
         return _new(Due, (at, _RECEIVED, self.dst, "arrive", flight))
-
-    def _words(self, datagram: Datagram, copy: int = 0) -> Words:
-        return (self._draws or self._keyed()).words(datagram, self._attempt, copy=copy)
-
-    def _keyed(self) -> Draws:
-        if self._draws is None:
-            self._draws = Draws(self._random, self.name)
-        return self._draws

@@ -6,10 +6,11 @@ certain, or that follows the clock alone, costs no draw, and no law shifts anoth
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
-from typing import Final, Protocol
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
 
 from simedge.core.streams import Stream, Streams, bernoulli_threshold, exponential_ns, happens
+from simedge.core.tables import exponential_table
 from simedge.world.datagrams import Datagram, LinkError
 from simedge.world.loss_settings import (
     BernoulliLoss,
@@ -22,6 +23,9 @@ from simedge.world.loss_settings import (
     TraceLoss,
 )
 from simedge.world.rates import Weather
+
+if TYPE_CHECKING:
+    from simedge.core.philox import Follower
 
 __all__ = ["ALWAYS", "NEVER", "Loss", "mean_loss", "open_loss"]
 
@@ -57,8 +61,8 @@ class _Bernoulli:
         return self._threshold
 
 
-_STAYS: Final = 8
-"""Stays that are drawn at once."""
+_NATIVE_BELOW: Final = 2**58
+"""Times and mean stays below which native code has room for products and sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +72,27 @@ class _Chain:
     lost_below: tuple[int, int]
     stays_ns: tuple[int, int]
     first_bad_below: int
+    native: bool
+    """Whether native code has room for the products."""
+
+
+@cache
+def _stays() -> "Follower | None":
+    # Who loses nothing in bursts needs no compiler.
+    from simedge.core.philox import follower  # noqa: PLC0415
+
+    return follower(exponential_table())
 
 
 @lru_cache(maxsize=256)
 def _chain(settings: GilbertElliottLoss) -> _Chain:
     share = (settings.mean - settings.good) / (settings.bad - settings.good)
+    stays_ns = (round(settings.burst * (1 - share) / share), settings.burst)
     return _Chain(
         (bernoulli_threshold(settings.good), bernoulli_threshold(settings.bad)),
-        (round(settings.burst * (1 - share) / share), settings.burst),
+        stays_ns,
         bernoulli_threshold(share),
+        max(stays_ns) < _NATIVE_BELOW,
     )
 
 
@@ -105,20 +121,33 @@ class _GilbertElliott:
         return self._chain.lost_below[self._bad]
 
     def _seek(self, at_ns: int) -> None:
+        stream, chain = self._stream, self._chain
+        if stream is None or at_ns < self._start_ns:
+            stream = self._begin()
+        stays = _stays() if chain.native and at_ns < _NATIVE_BELOW else None
+        if stays is None:
+            self._walk(at_ns)
+            return
+        one, other = chain.stays_ns
+        state = (*stream.key, self._n, self._bad, self._start_ns, self._end_ns, at_ns, one, other)
+        self._n, bad, self._start_ns, self._end_ns = stays(state)
+        self._bad = bad == 1
+
+    def _begin(self) -> Stream:
+        """Start at time 0, or start anew for what is past."""
         if self._stream is None:
             self._stream = self._random.stream("link", self._link, "loss-state")
+        self._n = self._start_ns = self._end_ns = 0
+        # The first step turns this into the first state.
+        self._bad = not happens(self._stream.words()[0], self._chain.first_bad_below)
+        return self._stream
+
+    def _walk(self, at_ns: int) -> None:
+        """Do the same stay by stay."""
         stream, chain = self._stream, self._chain
-        if at_ns < self._start_ns or self._n == 0:
-            self._n = self._start_ns = self._end_ns = 0
-            # The first step turns this into the first state.
-            self._bad = not happens(stream.words()[0], chain.first_bad_below)
-        if at_ns >= self._end_ns:
+        assert stream is not None
+        while at_ns >= self._end_ns:
             self._stay(stream.words(self._n + 1)[0], chain)
-        while at_ns >= self._end_ns:  # a silent link has many stays to catch up with
-            following = range(self._n + 1, self._n + 1 + _STAYS)
-            for word in stream.rows(1, following)[:, 0].tolist():
-                if at_ns >= self._end_ns:
-                    self._stay(word, chain)
 
     def _stay(self, word: int, chain: _Chain) -> None:
         self._n += 1

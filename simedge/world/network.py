@@ -69,6 +69,7 @@ class Network:
         "_held",
         "_hello_ns",
         "_hold",
+        "_known",
         "_lives",
         "by_number",
         "links",
@@ -87,13 +88,15 @@ class Network:
     ) -> None:
         self.links = tuple(links)
         self.routes = routes
+        self._known = routes.known
         self.no_route = 0
         self.by_number: Mapping[int, Link] = {link.number: link for link in links}
         self._between = {(link.src, link.dst): link for link in links}
-        self._around: dict[int, list[Link]] = {}
+        around: dict[int, list[Link]] = {}
         for link in links:
-            self._around.setdefault(link.src, []).append(link)
-            self._around.setdefault(link.dst, []).append(link)
+            around.setdefault(link.src, []).append(link)
+            around.setdefault(link.dst, []).append(link)
+        self._around = {number: tuple(some) for number, some in around.items()}
         self._detect_ns = detect_ns
         self._hello_ns = hello_ns
         self._hold = hold_datagrams
@@ -103,11 +106,22 @@ class Network:
         self._cuts: dict[int, dict[str, bool]] = {}
         self._clogs: dict[int, Clog] = {}
 
+    def way(self, source: int, destination: int) -> Link | None:
+        """Return the first link of the way from `source` to a device; None: there is no way."""
+        pair = (source, destination)
+        path = self._known.get(pair) or self.routes.path(*pair)
+        return self._between[source, path[0]] if path else None
+
+    def land_plain(self, flight: Flight) -> Datagram | None:
+        """Take an arrival that nothing is the matter with; None: ask `arrive`."""
+        number, ticket = flight
+        return None if self._clogs else self.by_number[number].land_plain(ticket)
+
     def send(self, datagram: Datagram, source: int, now: int) -> Step:
         """Put a datagram on the first link of the way from `source` to ``path[-1]``."""
-        path = self.routes.path(source, datagram.path[-1])
-        if path:
-            return self._between[source, path[0]].offer(datagram, now)
+        link = self.way(source, datagram.path[-1])
+        if link is not None:
+            return link.offer(datagram, now)
         held = self._held.setdefault(source, [])
         if len(held) < self._hold:
             held.append(datagram)
@@ -195,7 +209,7 @@ class Network:
 
     def links_of(self, number: int) -> tuple[Link, ...]:
         """Return the links that start or end at a device, ascending by number."""
-        return tuple(self._around.get(number, ()))
+        return self._around.get(number, ())
 
     def totals(self) -> dict[str, int]:
         """Return datagrams over all links: sent, delivered, lost, duplicated, in_flight."""

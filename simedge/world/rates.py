@@ -10,6 +10,7 @@ from simedge.world.link_settings import TraceSettings
 
 __all__ = [
     "LORA_OVERHEAD",
+    "SCALE",
     "Capacity",
     "Constant",
     "LoraAir",
@@ -21,7 +22,8 @@ __all__ = [
     "weather",
 ]
 
-_SCALE: Final = 8 * 10**9  # bits a byte, nanoseconds a second
+SCALE: Final = 8 * 10**9
+"""Bits a byte times nanoseconds a second."""
 _IP_HEADERS: Final = 28
 _SPREADS: Final = (7, 12)
 _LOW_RATE: Final = 11
@@ -93,7 +95,7 @@ class Constant:
 
     def finish_ns(self, begin_ns: int, octets: int) -> int:
         """Return the end of a serialisation."""
-        return begin_ns - (-octets * _SCALE // self.rate_bps)
+        return begin_ns - (-octets * SCALE // self.rate_bps)
 
     def step(self, at_ns: int) -> tuple[int, int | None]:  # noqa: ARG002  one port for all capacities
         """Return the rate in bit/s at a time, and until when it holds: for ever."""

@@ -50,7 +50,7 @@ class Routes:
         Cost of each directed edge.
     """
 
-    __slots__ = ("_all_costs", "_costs", "_near", "_paths", "_trees", "_unit")
+    __slots__ = ("_all_costs", "_costs", "_near", "_paths", "_trees", "_unit", "known")
 
     def __init__(self, costs: Mapping[Edge, int]) -> None:
         self._all_costs = dict(costs)
@@ -58,6 +58,8 @@ class Routes:
         self._costs: dict[Edge, int] = {}
         self._near: dict[int, list[int]] = {}
         self._paths: dict[Edge, tuple[int, ...]] = {}
+        self.known: Mapping[Edge, tuple[int, ...]] = self._paths
+        """What `path` has found and keeps, for who asks often."""
         self._trees: dict[int, dict[int, tuple[int, ...]]] = {}
         self._link(self._all_costs)
 
@@ -87,10 +89,10 @@ class Routes:
         return self._again([item for item in self._paths.items() if len(item[1]) != least])
 
     def _link(self, edges: Iterable[Edge]) -> None:
-        for u, v in edges:
-            if (u, v) in self._all_costs:
-                self._costs[u, v] = self._all_costs[u, v]
-                self._near.setdefault(u, []).append(v)
+        for edge in edges:
+            if edge in self._all_costs:
+                self._costs[edge] = self._all_costs[edge]
+                self._near.setdefault(edge[0], []).append(edge[1])
 
     def _again(self, known: list[tuple[Edge, tuple[int, ...]]]) -> tuple[RouteChange, ...]:
         changes = []

@@ -4,6 +4,8 @@ import math
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from simedge.core.errors import SimedgeError
 from simedge.core.streams import Streams
@@ -13,7 +15,7 @@ from simedge.world.jitter_settings import LogNormalJitter, ParetoJitter
 from simedge.world.jitter_tables import lognormal_table, pareto_table
 from simedge.world.link_settings import LinkSettings
 from simedge.world.loss import ALWAYS, NEVER, open_loss
-from simedge.world.loss_settings import TraceLoss
+from simedge.world.loss_settings import GilbertElliottLoss, TraceLoss
 from simedge.world.profiles import LinkModel, resolve
 from simedge.world.rates import Constant, LoraAir
 
@@ -88,3 +90,24 @@ def test_a_capacity_out_of_range_is_refused():
     for duty in (Fraction(0), Fraction(2)):
         with pytest.raises(LinkError, match="duty must be"):
             LinkModel(rate_bps=1, duty=duty)
+
+
+@given(
+    mean=st.fractions(Fraction(1, 100), Fraction(9, 10)),
+    burst_ns=st.one_of(st.integers(1, 10**12), st.sampled_from([2**57, 2**60])),
+    times=st.lists(st.integers(0, 400), min_size=1, max_size=12),
+)
+def test_stays_followed_in_native_code_are_those_followed_one_by_one(mean, burst_ns, times):
+    law = GilbertElliottLoss.model_construct(
+        kind="gilbert-elliott", mean=mean, burst=burst_ns, good=Fraction(0), bad=Fraction(1)
+    )
+    whens = [min(time * burst_ns // 7, 2**62) for time in times]
+
+    def thresholds():
+        opened = open_loss(law, streams=Streams(3), link="cam-1.server")
+        return [opened.threshold(None, 0, at) for at in whens]
+
+    quick = thresholds()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("simedge.world.loss._stays", lambda: None)
+        assert thresholds() == quick
