@@ -23,7 +23,7 @@ from typing import Final
 
 from simedge.world.datagrams import LinkError
 
-__all__ = ["Flows", "max_min"]
+__all__ = ["Flows", "even", "max_min"]
 
 _NS: Final = 10**9
 
@@ -69,6 +69,16 @@ def max_min(paths: Mapping[int, Sequence[int]], free_bps: Mapping[int, int]) -> 
             else:
                 del on[other]
     return rates
+
+
+def even(rate_bps: int, flows: int) -> list[int]:
+    """Return what `max_min` gives flows that share one link, in their order.
+
+    >>> even(1_000_001, 2)
+    [500001, 500000]
+    """
+    share, over = divmod(rate_bps, flows)
+    return [share + 1] * over + [share] * (flows - over)
 
 
 def _take(free: dict[int, int], path: Sequence[int], rate_bps: int) -> None:
@@ -221,9 +231,9 @@ class Flows:
         paths = {flow.path for flow in flows.values()}
         if len(paths) == 1 and len(only := paths.pop()) == 1:
             # All on one link: no search.
-            share, over = divmod(self._rates_bps[only[0]], len(flows))
-            for place, number in enumerate(sorted(flows)):
-                flows[number].rate_bps = share + (place < over)
+            shares = even(self._rates_bps[only[0]], len(flows))
+            for number, rate_bps in zip(sorted(flows), shares, strict=True):
+                flows[number].rate_bps = rate_bps
             return
         rates = max_min({n: flow.path for n, flow in flows.items() if flow.path}, self._rates_bps)
         for number, flow in flows.items():

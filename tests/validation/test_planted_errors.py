@@ -222,6 +222,7 @@ def what_is_left_over_is_wasted(patch):
         return dict.fromkeys(sorted(paths), share)
 
     patch.setattr(flows, "max_min", equal)
+    patch.setattr(flows, "even", lambda rate, count: [rate // count] * count)
     patch.setattr(capacities, "max_min", equal)
 
 
@@ -233,6 +234,7 @@ def the_first_flow_has_the_whole_link(patch):
         "max_min",
         lambda paths, free: {flow: free[1] * (flow == min(paths)) for flow in paths},
     )
+    patch.setattr(flows, "even", lambda rate, count: [rate] + [0] * (count - 1))
 
 
 @plants("C20")
