@@ -70,7 +70,7 @@ def test_euler_of_the_graph_alone_fires_as_the_circuit(seed):
     for name in one.populations:
         node = graph.nodes[name]
         share = TICK_NS / 1e9 / node.tau
-        v, spikes = np.zeros(node.tau.size), 0
+        v = np.zeros(node.tau.size)
         population = one.populations[name]
         u = np.zeros(population.size)
         for _ in range(TICKS):
@@ -78,7 +78,6 @@ def test_euler_of_the_graph_alone_fires_as_the_circuit(seed):
             u = population.gamma * u + 0.1 + population.bias
             np.testing.assert_allclose(v, u, rtol=1e-9, atol=1e-12)
             fired = u > population.threshold
-            spikes += fired.sum()
             v, u = np.where(fired, node.v_reset, v), np.where(fired, 0.0, u)
 
 
@@ -187,6 +186,17 @@ def test_a_synapse_of_weight_zero_stays_a_synapse():
     back = from_nir(to_nir(circuit, tick_ns=TICK_NS))
     assert back.weights(0).tolist() == [0.0, 1.0]
     assert [ends.tolist() for ends in back.synapses(0).pairs()] == [[0, 1], [1, 0]]
+
+
+def test_other_readers_accept_the_file(tmp_path):
+    write_nir(tmp_path / "c.nir", one_population(), tick_ns=TICK_NS)
+    graph = nir.read(tmp_path / "c.nir")
+    assert {name: type(node).__name__ for name, node in graph.nodes.items()} == {
+        "inputs": "Input",
+        "projection-0": "Linear",
+        "e": "LIF",
+        "output": "Output",
+    }
 
 
 def test_a_file_that_is_no_graph_is_named(tmp_path):
