@@ -1,5 +1,6 @@
 """Laws of reports: they say what the summary says, ask no network, and name what is damaged."""
 
+import dataclasses
 import json
 import re
 import shutil
@@ -134,6 +135,55 @@ def test_a_page_is_small_and_has_a_place_for_every_chart(page) -> None:
     assert {"accuracy", "accuracy-bits", "energy", "latency", "staleness", "topology"} <= set(
         charts
     )
+
+
+def crowded(run, count=3000):
+    """Return a run of very many devices that said a lot, made up from a small one."""
+    names = [f"cam-{i}" for i in range(1, count + 1)]
+    scenario = run.scenario.vary({"devices[0].count": count, "topology": {"kind": "ring"}})
+    summary = json.loads(json.dumps(run.summary))
+    for part in (summary["accuracy"], summary["energy_j"]):
+        part["per_device"] = {name: 1 / 3 + i / 10**5 for i, name in enumerate(names)}
+    summary["accuracy"]["curve"] = [[t / 7, (t % 97) / 97] for t in range(5000)]
+    samples = {
+        metric: [(t / 7, name, (t % 89) / 89 * i) for t in range(0, 60, 3) for i, name in busy]
+        for metric in [*run.samples, *(f"own_{k}" for k in range(20))]
+        for busy in [list(enumerate(names))[:200]]
+    }
+    return dataclasses.replace(
+        run, scenario=scenario, text="# x\n" * 65_536, summary=summary, samples=samples
+    )
+
+
+def test_a_page_of_very_many_devices_is_small(finished) -> None:
+    pytest.importorskip("altair", reason=EXTRA)
+    from simedge.study.report.page import html_report
+
+    text, _ = html_report([crowded(read_run(finished))], [])
+    assert len(text.encode()) <= 1_500_000
+    assert "2,600 more rows are left out." in text
+
+
+def test_a_page_of_very_many_runs_is_small(finished) -> None:
+    pytest.importorskip("altair", reason=EXTRA)
+    from simedge.study.report.page import html_report
+
+    run = read_run(finished)
+    curve = [[t / 7, (t % 97) / 97] for t in range(5000)]
+    summary = {**run.summary, "accuracy": {**run.summary["accuracy"], "curve": curve}}
+    runs = [
+        dataclasses.replace(run, name=f"a-long-name-of-a-run-s{seed}-0123abcd", summary=summary)
+        for seed in range(300)
+    ]
+    text, _ = html_report(runs, [])
+    assert len(text.encode()) <= 1_500_000
+    assert "200 more rows are left out." in text
+
+
+def test_runs_of_one_name_are_told_apart_by_their_paths(finished, tmp_path) -> None:
+    twins = [Path(shutil.copytree(finished, tmp_path / place / "run")) for place in "ab"]
+    made = json.loads(report([*twins, twins[0]], form="json").text)
+    assert [run["run"] for run in made["runs"]] == [str(path) for path in twins]
 
 
 def test_text_of_a_scenario_is_text_in_a_page(page) -> None:

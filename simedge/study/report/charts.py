@@ -20,6 +20,8 @@ _HEIGHT = 260
 _SMALL = 210
 _LINKS_SHOWN = 800
 _MARKS_SHOWN = 40
+_RUNS_SHOWN = 20
+_POINTS_EACH = 60
 _TIME = "virtual time / s"
 _ACCURACY = alt.Axis(format="%")
 
@@ -50,12 +52,18 @@ def pictures(run: Run) -> list[Picture]:
 
 
 def pictures_together(runs: Sequence[Run]) -> list[Picture]:
-    """Return charts that show several runs side by side."""
-    rows = [row for run in runs for row in series.mean_accuracy(run)]
+    """Return charts that show several runs side by side, the first ones of very many."""
+    shown = runs[:_RUNS_SHOWN]
+    rows = [row for run in shown for row in series.mean_accuracy(run, most=_POINTS_EACH)]
     lines = _spec(_line(rows, x="t_s", y="accuracy", colour="run")) if rows else None
     made = [
         ("accuracy", "Accuracy over virtual time", "Mean over devices that are up.", lines),
-        ("accuracy-bits", "Accuracy against bits", _BITS_ABOUT, against_bits(runs)),
+        (
+            "accuracy-bits",
+            "Accuracy against bits",
+            _BITS_ABOUT,
+            against_bits(shown, most=_POINTS_EACH),
+        ),
     ]
     return _kept(made)
 
@@ -100,7 +108,7 @@ def accuracy(run: Run) -> Spec | None:
         layers.append(
             _chart(bands)
             .mark_area(opacity=0.3)
-            .encode(x=alt.X("t_s:Q", title=_TIME), y=alt.Y("low:Q"), y2="high:Q")
+            .encode(x=alt.X("t_s:Q", title=_TIME), y=alt.Y("low:Q", title="accuracy"), y2="high:Q")
         )
     layers.append(_line(mean, x="t_s", y="accuracy").mark_line(strokeWidth=3, point=True))
     marks = series.marks(run)[:_MARKS_SHOWN]
@@ -114,9 +122,9 @@ def accuracy(run: Run) -> Spec | None:
     return _spec(alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT))
 
 
-def against_bits(runs: Sequence[Run]) -> Spec | None:
+def against_bits(runs: Sequence[Run], *, most: int = series.TIMES) -> Spec | None:
     """Draw mean accuracy against the bits that it took."""
-    rows = [row for run in runs for row in series.accuracy_and_bits(run)]
+    rows = [row for run in runs for row in series.accuracy_and_bits(run, most=most)]
     if not any(row["bits"] for row in rows):
         return None
     line = _chart(rows).mark_line(point=True, interpolate="step-after")
@@ -168,7 +176,7 @@ def energy_of_devices(run: Run) -> Spec | None:
     if not rows:
         return None
     drawn = _chart(rows).mark_bar().encode(
-        x=alt.X("device:N", sort=None, title=None),
+        x=alt.X("device:N", sort=None, title=None, axis=alt.Axis(labelOverlap=True)),
         y=alt.Y("joule:Q", title="energy / J"),
         color=alt.Color("group:N", title=None),
         tooltip=["device:N", "joule:Q"],

@@ -20,6 +20,11 @@ from simedge.study.report.tables import (
 __all__ = ["Section", "content", "title"]
 
 ROWS_SHOWN = 400
+_RUNS_SHOWN = 100
+_COLUMNS_SHOWN = 12
+_ORIGINS_SHOWN = 20
+_BROKEN_SHOWN = 50
+_SIGNS_SHOWN = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +63,7 @@ def content(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
 def _one(run: Run) -> list[Section]:
     note = "" if run.history is not None else "No event log was kept: some charts need one."
     about = " ".join(filter(None, (run.scenario.about, note)))
-    broken = tuple(str(text) for text in run.summary["invariants"]["broken"])
+    broken = tuple(str(text) for text in run.summary["invariants"]["broken"][:_BROKEN_SHOWN])
     links = link_table(links_of(run), most=ROWS_SHOWN)
     first = Section(name="headline", title="Figures", words=about, table=headline(run))
     return [
@@ -70,18 +75,19 @@ def _one(run: Run) -> list[Section]:
         Section(name="modelled", title="What is modelled", listed=tuple(modelled(run))),
         Section(name="left-out", title="What is not", listed=tuple(not_modelled(run))),
         Section(name="summary", title="Every figure", table=every_figure(run)),
-        Section(name="setting", title="The setting that made it", verbatim=run.text),
+        Section(name="setting", title="The setting that made it", verbatim=_cut(run.text)),
         Section(name="provenance", title="Where it came from", verbatim=_origin(run)),
     ]
 
 
 def _several(runs: Sequence[Run]) -> list[Section]:
-    origins = "\n".join(f"# {run.name}\n{_origin(run)}" for run in runs)
-    differing = settings_that_differ(runs)
+    origins = "\n".join(f"# {run.name}\n{_origin(run)}" for run in runs[:_ORIGINS_SHOWN])
+    differing = settings_that_differ(runs[:_COLUMNS_SHOWN], most=ROWS_SHOWN // 2)
+    few = "" if len(runs) <= _COLUMNS_SHOWN else f"Of the first {_COLUMNS_SHOWN} runs."
     return [
-        Section(name="headline", title="Figures", table=comparison(runs)),
+        Section(name="headline", title="Figures", table=comparison(runs, most=_RUNS_SHOWN)),
         Section(name="charts", title="Curves"),
-        Section(name="setting", title="Settings that differ", table=differing),
+        Section(name="setting", title="Settings that differ", words=few, table=differing),
         Section(name="modelled", title="What is modelled", listed=_common(runs, modelled)),
         Section(name="left-out", title="What is not", listed=_common(runs, not_modelled)),
         Section(name="provenance", title="Where they came from", verbatim=origins),
@@ -90,6 +96,12 @@ def _several(runs: Sequence[Run]) -> list[Section]:
 
 def _common(runs: Sequence[Run], say: Callable[[Run], list[str]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for run in runs for text in say(run)))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _SIGNS_SHOWN:
+        return text
+    return f"{text[:_SIGNS_SHOWN]}\n# and so on: {len(text) - _SIGNS_SHOWN:,} more signs"
 
 
 def _origin(run: Run) -> str:

@@ -16,9 +16,7 @@ from simedge.study.report.content import Section, content, title
 from simedge.study.report.runs import Run, Skipped
 from simedge.study.report.tables import Table
 
-__all__ = ["BYTES_MAX", "html_report", "svg_of"]
-
-BYTES_MAX = 1_500_000
+__all__ = ["html_report", "svg_of"]
 
 _VEGA_LITE = "v6.4"
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"

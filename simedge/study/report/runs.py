@@ -2,8 +2,9 @@
 
 import csv
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,8 @@ class Run:
 
     Parameters
     ----------
+    name
+        That of the directory; its whole path where several have the same name.
     samples
         What ``metrics.csv`` holds, by metric.
     history
@@ -39,6 +42,7 @@ class Run:
     """
 
     path: Path
+    name: str
     status: str
     scenario: Scenario
     text: str
@@ -46,11 +50,6 @@ class Run:
     provenance: dict[str, Any]
     samples: dict[str, list[Sampled]]
     history: History | None
-
-    @property
-    def name(self) -> str:
-        """Name of the directory."""
-        return self.path.resolve().name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,7 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
         If none is left; the text names all of them.
     """
     runs, skipped = [], []
-    for path in paths:
+    for path in dict.fromkeys(paths):
         try:
             runs.append(read_run(path))
         except SimedgeError as error:
@@ -92,7 +91,9 @@ def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
     if not runs:
         told = "; ".join(f"{one.path}: {one.why}" for one in skipped)
         raise ReportError(f"no run is left to report: {told}")
-    return runs, skipped
+    count = Counter(run.name for run in runs)
+    named = [replace(run, name=str(run.path)) if count[run.name] > 1 else run for run in runs]
+    return named, skipped
 
 
 def read_run(path: Path) -> Run:
@@ -113,6 +114,7 @@ def read_run(path: Path) -> Run:
     try:
         return Run(
             path=path,
+            name=path.resolve().name,
             status=status,
             scenario=scenario,
             text=(path / "scenario.yaml").read_text(encoding="utf-8"),

@@ -7,6 +7,7 @@ from typing import Any
 from simedge.study.report.runs import Run, Sampled
 
 __all__ = [
+    "TIMES",
     "accuracy_and_bits",
     "accuracy_of_devices",
     "ages",
@@ -23,7 +24,8 @@ Rows = list[dict[str, Any]]
 
 _DEVICES_DRAWN = 40
 _ROWS_DRAWN = 2_000
-_TIMES = 200
+TIMES = 200
+"""Points of a curve at most, but for the last."""
 _SPANS = 60
 _STEPS = 200
 _METRICS = 12
@@ -31,19 +33,20 @@ _VERSIONS = 60
 _APART = frozenset({"accuracy", "prior_age_s", "staleness_versions", "token_latency_s"})
 
 
-def mean_accuracy(run: Run) -> Rows:
+def mean_accuracy(run: Run, *, most: int = TIMES) -> Rows:
     """Return the mean accuracy at each evaluation, at most some hundreds of them."""
     curve = [point for point in run.summary["accuracy"]["curve"] if point[1] is not None]
-    return [{"t_s": t, "accuracy": share, "run": run.name} for t, share in _thin(curve, _TIMES)]
+    return [{"t_s": t, "accuracy": share, "run": run.name} for t, share in _thin(curve, most)]
 
 
-def accuracy_and_bits(run: Run) -> Rows:
+def accuracy_and_bits(run: Run, *, most: int = TIMES) -> Rows:
     """Return accuracy and the bits until then; nothing without an event log."""
     if run.history is None:
         return []
     history = run.history
     return [
-        {**row, "bits": history.bits_until(round(row["t_s"] * 1e9))} for row in mean_accuracy(run)
+        {**row, "bits": history.bits_until(round(row["t_s"] * 1e9))}
+        for row in mean_accuracy(run, most=most)
     ]
 
 
@@ -160,7 +163,7 @@ def _banded(samples: Iterable[Sampled]) -> Rows:
     for t, _, value in samples:
         kept[t].append(value)
     rows = []
-    for t in _thin(sorted(kept), _TIMES):
+    for t in _thin(sorted(kept), TIMES):
         values = sorted(kept[t])
         low, high = (values[round(share * (len(values) - 1))] for share in (0.1, 0.9))
         rows.append({"t_s": t, "low": low, "high": high, "mean": sum(values) / len(values)})

@@ -185,7 +185,7 @@ def _cut(table: Table, most: int) -> Table:
     )
 
 
-def comparison(runs: Sequence[Run]) -> Table:
+def comparison(runs: Sequence[Run], *, most: int) -> Table:
     """Return a row a run with the figures that people ask for."""
     head = ("run", "protocol", "rule", "seed", *(one.label for one in HEADLINES))
     rows = tuple(
@@ -198,10 +198,10 @@ def comparison(runs: Sequence[Run]) -> Table:
         )
         for run in runs
     )
-    return Table(head=head, rows=rows, left=3)
+    return _cut(Table(head=head, rows=rows, left=3), most)
 
 
-def settings_that_differ(runs: Sequence[Run]) -> Table:
+def settings_that_differ(runs: Sequence[Run], *, most: int) -> Table:
     """Return a row a setting that not all runs share."""
     flat = [dict(_flat(run.scenario.model_dump(mode="json", by_alias=True))) for run in runs]
     paths = dict.fromkeys(path for one in flat for path in one)
@@ -210,11 +210,14 @@ def settings_that_differ(runs: Sequence[Run]) -> Table:
         for path in paths
         if len({_shown(one, path) for one in flat}) > 1
     )
-    return Table(head=("setting", *(run.name for run in runs)), rows=rows, left=1 + len(runs))
+    head = ("setting", *(run.name for run in runs))
+    return _cut(Table(head=head, rows=rows, left=len(head)), most)
 
 
 def _shown(flat: dict[str, Any], path: str) -> str:
-    return str(flat[path]) if path in flat else NONE
+    if path not in flat:
+        return NONE
+    return "null" if flat[path] is None else str(flat[path])
 
 
 def _flat(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
