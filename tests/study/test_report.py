@@ -319,3 +319,15 @@ def test_without_its_extra_a_page_says_how_to_get_it(finished, monkeypatch) -> N
     assert done.exit_code == 2
     assert "pip install 'simedge[report]'" in done.stderr
     assert call("report", finished, "--format", "md", "-o", "-").exit_code == 0
+
+
+def test_devices_that_say_nothing_have_a_report_too(small, tmp_path) -> None:
+    import simedge
+
+    quiet = small.vary({"protocol": {"kind": "isolated"}, "faults": [], "duration": "1 s"})
+    simedge.simulate(quiet, out=tmp_path / "quiet")
+    text = report([tmp_path / "quiet"], form="md").text
+    assert "- Faults: this scenario has none." in text
+    assert "- Faults of the scenario" not in text
+    pytest.importorskip("altair", reason=EXTRA)
+    assert report([tmp_path / "quiet"]).charts.keys() & {"accuracy-bits", "staleness"} == set()
