@@ -5,8 +5,13 @@ from pathlib import Path
 
 __all__ = ["doctor"]
 
-_EXTRAS = {"torch": "deep reference learners"}
-_INSTALL = {"torch": "pip install 'simedge[torch]'"}
+_EXTRAS = {
+    "torch": ("torch", "deep reference learners"),
+    "altair": ("report", "reports as a page with charts"),
+    "vl_convert": ("report", "reports as a page with charts"),
+    "nir": ("nir", "circuits to and from NIR files"),
+}
+"""Which extra brings a module, and what for."""
 
 
 def doctor() -> None:
@@ -25,6 +30,6 @@ def doctor() -> None:
     print(f"processor     {' '.join(features) or 'features unknown'}")
     print(f"scenarios     {', '.join(names()) or 'none found: the installation is incomplete'}")
     print("extras")
-    for name, use in _EXTRAS.items():
-        state = "present" if find_spec(name) else f"missing: {_INSTALL[name]}"
+    for name, (extra, use) in _EXTRAS.items():
+        state = "present" if find_spec(name) else f"missing: pip install 'simedge[{extra}]'"
         print(f"  {name:<12} {state} ({use})")

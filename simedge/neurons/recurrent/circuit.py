@@ -157,6 +157,24 @@ class RecurrentCircuit:
             row[at.WEIGHT] : row[at.WEIGHT] + self._layout.counts[projection]
         ]
 
+    def parts(self) -> tuple[int, dict[str, Population], list[Projection]]:
+        """Return input lines, populations and projections, with copies of the weights as now.
+
+        Rules are those that it was built with (see `set_rule`).
+        """
+        joined = [
+            Projection(
+                source=source,
+                target=target,
+                synapses=self.synapses(number),
+                weights=self.weights(number).copy(),
+                delay=delay,
+                rule=rule,
+            )
+            for number, (source, target, delay, rule) in enumerate(self._layout.joined)
+        ]
+        return self._layout.sizes[0], dict(self._layout.populations), joined
+
     def synapses(self, projection: int) -> Synapses:
         """Return the wiring of a projection, as views."""
         return self._layout.synapses(projection, self._arrays.wires)

@@ -67,6 +67,7 @@ class Layout:
         """Least room for eligibilities."""
         self.counts = tuple(p.synapses.count for p in projections)
         self.ends = tuple((p.synapses.sources, p.synapses.targets) for p in projections)
+        self.joined = tuple((p.source, p.target, p.delay, p.rule) for p in projections)
         self.projections = ()  # the circuit has copies of all it needs
         self.plan = np.array([number for row in plan for number in row], np.int64)
 
