@@ -66,7 +66,7 @@ def test_spikes_of_one_volley_have_no_order_under_modulators_either(seed, order)
     assert state_of(history(shuffled, seed), case) == state_of(history(case, seed), case)
 
 
-@settings(max_examples=10)
+@settings(max_examples=5)
 @given(seeds, seeds)
 def test_questions_change_nothing(seed, asked):
     case, words = gated(seed), np.random.Generator(np.random.Philox(asked))
