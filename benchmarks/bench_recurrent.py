@@ -107,6 +107,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     asked = parser.parse_args()
     network = network_of()
+    fused(circuit_of(network), 1)  # compiles
+    fused(circuit_of(network, single=True), 1)
     beside_c(network, asked.rates, asked.rounds)
     homes, skipped = peers.found(asked.peer_python)
     beside_peers(network, asked.rates, homes)
