@@ -1,10 +1,13 @@
-"""The same network in Brian2, in its own environment: `python brian.py FILE MODE SECONDS`.
+"""The benchmark's network in Brian2, in its own environment: `python brian.py FILE MODE TICKS DIR`.
 
-MODE is cpp (C++ standalone, compilation excluded), cython or numpy. FILE holds the wiring and the
-input spikes. Traces and potentials are clocked, as Brian2's users write them for speed.
+MODE is cpp (C++ standalone, built in DIR; compilation excluded), cython or numpy (a first tick,
+which compiles, excluded). Traces and potentials are clocked, as Brian2's users write them for
+speed. Synapses act before thresholds are tested: that makes the delay of one tick, and spikes are
+those of simedge but that the input comes a tick later.
 """
 
 import sys
+import time
 
 import brian2 as b
 import numpy as np
@@ -26,7 +29,9 @@ cells = b.NeuronGroup(
     reset="v = 0",
     method="exact",
 )
-drive = b.SpikeGeneratorGroup(n, held["lines"], held["ticks"] * b.ms)
+skipped = mode != "cpp"
+when = (held["ticks"] + skipped) * b.ms
+drive = b.SpikeGeneratorGroup(n, held["lines"], when)
 kicks = b.Synapses(drive, cells, on_pre="v_post += kick")
 kicks.connect(j="i")
 pairs = b.Synapses(
@@ -41,13 +46,23 @@ pairs = b.Synapses(
         "act": "w = clip(w + at_post*pre_pre, 0, most)",
         "note": "post_post += 1.0/N_incoming",
     },
-    delay={"deliver": 1 * b.ms, "act": 1 * b.ms, "mark": 1 * b.ms, "note": 1 * b.ms},
 )
 pairs.connect(i=held["sources"], j=held["targets"])
 pairs.w = held["weights"]
 pairs.mark.order, pairs.note.order = 1, 2
 seen = b.SpikeMonitor(cells, record=False)
-b.run(ticks * b.ms)
+net = b.Network(cells, drive, kicks, pairs, seen)
+net.schedule = ["start", "groups", "synapses", "thresholds", "resets", "end"]
 if mode == "cpp":
+    net.run((ticks + 1) * b.ms)
     b.device.build(directory=sys.argv[4], compile=True, run=True, debug=False)
-print("spent", b.device._last_run_time, "spikes", seen.num_spikes)  # noqa: SLF001
+    spent = b.device._last_run_time  # noqa: SLF001
+    for _ in range(8):
+        b.device.run(sys.argv[4], with_output=False, run_args=[])
+        spent = min(spent, b.device._last_run_time)  # noqa: SLF001
+else:
+    net.run(1 * b.ms)
+    begin = time.process_time()
+    net.run((ticks + 1) * b.ms)
+    spent = time.process_time() - begin
+print("spent", spent, "spikes", seen.num_spikes)

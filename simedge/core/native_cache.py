@@ -28,6 +28,7 @@ from simedge.core.native_parts import part
 
 __all__ = [
     "is_cold",
+    "jit_is_off",
     "native",
     "native_cache_dir",
     "native_inside",
@@ -93,8 +94,13 @@ def unlocked_leaf(function: _Kernel) -> _Kernel:
     return _compiled(function, {"_nrt": False, "nogil": True})
 
 
+def jit_is_off() -> bool:
+    """Tell whether kernels run as plain Python, for those who debug or measure coverage."""
+    return bool(_CONFIG.DISABLE_JIT)
+
+
 def _part(function: _Kernel, options: dict[str, Any]) -> _Kernel:
-    if _CONFIG.DISABLE_JIT:
+    if jit_is_off():
         return function
     declare = part(error_model="numpy", _nrt=False, **options)
     return cast("_Kernel", declare(function))

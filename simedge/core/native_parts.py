@@ -22,6 +22,14 @@ _NEEDED: Final = (
     "_finalize_dynamic_globals",
     "_verify_declare_only_symbols",
 )
+_SKIPPED: Final = (
+    "InlineClosureLikes",
+    "InlineInlinables",
+    "InlineOverloads",
+    "NopythonRewrites",
+    "DeadBranchPrune",
+)
+"""Passes for closures, array expressions and options that are None: parts have none of them."""
 
 
 class _Unlinked:
@@ -72,6 +80,13 @@ class _PartCompiler(_Compiler):  # type: ignore[misc]
         flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
         library = _PartLibrary(target.codegen(), "part")
         super().__init__(typing, target, library, arguments, result, flags, names)
+
+    def define_pipelines(self) -> Any:
+        """Leave out what parts have no use for."""
+        pipelines: list[Any] = super().define_pipelines()
+        for pipeline in pipelines:
+            pipeline.passes = [p for p in pipeline.passes if p[0].__name__ not in _SKIPPED]
+        return pipelines
 
 
 def part(**options: Any) -> Callable[[Any], Any]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from simedge.neurons.homeostasis import Homeostasis
 from simedge.neurons.recurrent.circuit import RecurrentCircuit
-from simedge.neurons.recurrent.parts import PairRule, Population, Projection
+from simedge.neurons.recurrent.parts import GatedRule, PairRule, Population, Projection
 from simedge.neurons.recurrent.wiring import synapses_of
 
 TICKS = 80
@@ -89,3 +89,24 @@ def drawn(seed):
                 projections.append(projection_of(words, ends, post))
     fed = words.random((TICKS, INPUTS)) < words.choice([0.02, 0.1, 0.5])
     return Drawn(populations, projections, fed)
+
+
+def gated(seed, size=12):
+    """Draw two populations with eligibilities, moving thresholds and delays."""
+    words = np.random.Generator(np.random.Philox(seed))
+    rule = GatedRule(pre_factor=0.9, row_factor=float(words.uniform(0.8, 0.98)))
+    law = Homeostasis(rate=0.01, target=0.02, gamma=0.9)
+    populations = {
+        "a": Population(size=size, gamma=0.9, threshold=law),
+        "b": Population(size=size, gamma=0.9),
+    }
+    sizes = {"inputs": INPUTS, "a": size, "b": size}
+    projections = []
+    for source, target, delay in (("inputs", "a", 0), ("a", "a", 2), ("a", "b", 1)):
+        mask = np.nonzero(words.random((sizes[source], size)) < 0.5)
+        synapses = synapses_of(mask, sources=sizes[source], targets=size)
+        most = 0.9 if source == "inputs" else 0.3  # what recurs dies out
+        weights = words.uniform(-0.3, most, synapses.count)
+        ends = {"source": source, "target": target, "delay": delay}
+        projections.append(Projection(**ends, synapses=synapses, weights=weights, rule=rule))
+    return Drawn(populations, projections, words.random((TICKS, INPUTS)) < 0.2)

@@ -48,6 +48,7 @@ from simedge.neurons.recurrent.places import (
     ROW_AT,
     ROW_TABLE,
     ROW_TICK,
+    ROWS_ROOM,
     ROWS_USED,
     RULE,
     TRACES,
@@ -114,7 +115,7 @@ def raise_row(c: Arrays, pop: Whole, neuron: Whole) -> bool:
         decay = row_decay(c, pop, now - ints[plan[pop + ROW_TICK] + neuron])
     else:
         at = ints[ROWS_USED]
-        if at + size > c.rows.size:
+        if at + size > ints[ROWS_ROOM]:
             return False
         ints[ROWS_USED] = at + size
         ints[plan[pop + ROW_AT] + neuron] = at
@@ -214,4 +215,4 @@ def move_rows(c: Arrays, fresh: NDArray[np.float64]) -> None:
                         fresh[used + k] = c.rows[at + k]
                     ints[entry] = used
                     used += size
-    ints[ROWS_USED] = used
+    ints[ROWS_USED], ints[ROWS_ROOM] = used, fresh.size

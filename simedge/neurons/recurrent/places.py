@@ -70,11 +70,12 @@ it is due."""
     WAITING,
     PENDING,
     ROWS_USED,
+    ROWS_ROOM,
     INTS_HEAD,
-) = range(18)
+) = range(19)
 """After the counters: last tick played, start of the frame, do synapses learn; the clock of
 thresholds is CLOCK + CLOCK_RUNS * (now - CLOCK_FROM); self-events that wait; spikes whose
-count and eligibility are not yet noted; room that rows take."""
+count and eligibility are not yet noted; room that rows take, and have."""
 
 (
     SIZE,

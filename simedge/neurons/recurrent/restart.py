@@ -2,6 +2,7 @@
 
 from simedge.core.native_cache import native_leaf, native_part
 from simedge.neurons.kinds import Index, Whole
+from simedge.neurons.recurrent.bared import bared
 from simedge.neurons.recurrent.firing import threshold_at
 from simedge.neurons.recurrent.pairing import post_traces, pre_traces
 from simedge.neurons.recurrent.places import (
@@ -38,8 +39,9 @@ __all__ = ["restart"]
 
 
 @native_leaf
-def restart(c: Arrays, tick: Whole) -> None:
+def restart(arrays: Arrays, tick: Whole) -> None:
     """Forget potentials, traces and spikes on their way; the frame begins at `tick`."""
+    c = bared(arrays)
     ints, plan = c.ints, c.plan
     ints[START] = tick
     for channel in range(plan[CHANNELS_FROM], plan[CHANNELS_UNTIL], CHANNEL_FIELDS):

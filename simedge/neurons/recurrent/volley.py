@@ -12,6 +12,7 @@ import math
 
 from simedge.core.native_cache import native_inside, unlocked_leaf
 from simedge.neurons.kinds import Whole
+from simedge.neurons.recurrent.bared import bared
 from simedge.neurons.recurrent.delivery import are_many, deliver, deliver_paired, list_touched
 from simedge.neurons.recurrent.eligibility import note_spikes
 from simedge.neurons.recurrent.firing import adapt, fire, put_in_order
@@ -65,8 +66,9 @@ DONE, LOG_IS_FULL, ROWS_ARE_FULL = range(3)
 
 
 @unlocked_leaf
-def play(c: Arrays, until: Whole, most: Whole) -> Whole:
+def play(arrays: Arrays, until: Whole, most: Whole) -> Whole:
     """Play at most so many volleys before a tick; tell whether that is done or a buffer is full."""
+    c = bared(arrays)
     if c.ints[PENDING]:
         if not note_spikes(c):
             return ROWS_ARE_FULL
