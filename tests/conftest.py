@@ -1,4 +1,7 @@
-"""One Hypothesis profile for the suite: reproducible, no clock; `nightly` searches longer, `interpreted` shorter."""
+"""One Hypothesis profile for the suite: reproducible, no clock.
+
+The one called `nightly` searches longer, `interpreted` shorter.
+"""
 
 import os
 

@@ -159,7 +159,8 @@ def test_every_scenario_is_named_in_the_readme() -> None:
 
 def test_the_readme_and_the_gates_run_the_same_tests() -> None:
     command = (
-        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && .venv/bin/pytest -q -n auto"
+        "python3 -m venv .venv && .venv/bin/pip install -q -e '.[test]' && "
+        ".venv/bin/pytest -q -n auto"
     )
     for name in ("README.md", ".ci/run"):
         assert command in (ROOT / name).read_text(encoding="utf-8").splitlines()

@@ -202,10 +202,10 @@ def test_an_eligibility_is_a_sum_over_pairs_of_spikes(opened, seed, noncausal):
         assert got[1] == close(recurrent)
 
 
-def pair_sum(net, posts, pres, delay, mask):
+def pair_sum(net, posts, arrived, delay, mask):
     total = np.zeros(mask.shape)
     for i, j in np.argwhere(mask):
-        arrivals = [n + delay for n in pres[j] if n + delay < TICKS]
+        arrivals = [n + delay for n in arrived[j] if n + delay < TICKS]
         causal = [(post, pre) for post in posts[i] for pre in arrivals if pre <= post]
         other = [(post, pre) for post in posts[i] for pre in arrivals if post < pre]
         e, x = net.eligibility_decay, net.trace_decay
