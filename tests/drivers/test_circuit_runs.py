@@ -1,0 +1,78 @@
+"""Runs of recurrent learners: one history, however it is computed, whatever befalls a device."""
+
+import os
+import subprocess
+import sys
+from unittest.mock import patch
+
+import pytest
+from worlds import lossy, run
+
+from simedge.drivers.lookahead import Horizon
+
+CIRCUIT = {
+    "duration": "3 s",
+    "evaluate.every": "1 s",
+    "sensors": {"kind": "temporal", "rate": "8 Hz", "proxy": {"blocks": 2, "rows": 4}},
+    "learner": {
+        "kind": "spiking",
+        "polarity": "merged",
+        "layers": [{"kind": "microcircuit", "neurons": 30, "gain": 4.0}],
+        "rule": {"kind": "three-factor", "rate": 0.1},
+    },
+    "faults": [
+        {"kind": "crash", "name": "kept", "devices": ["box-1"], "at": "1 s", "for": "500 ms",
+         "state": "kept"},
+        {"kind": "crash", "name": "lost", "devices": ["cam-1"], "at": "1300 ms", "for": "400 ms",
+         "state": "wiped"},
+    ],
+}  # fmt: skip
+LINEAR = {"learner.readout": {"kind": "linear", "bins": 2}}
+ALONE = {"protocol.kind": "isolated"}
+every_kind = pytest.mark.parametrize("changes", [{}, LINEAR, ALONE], ids=["lif", "linear", "alone"])
+
+
+def world(changes):
+    return lossy().vary(CIRCUIT).vary(changes)
+
+
+def told(scenario):
+    summary = run(scenario).summary
+    assert summary["invariants"]["broken"] == []
+    return summary["log_sha256"], summary["counts"], summary["energy_j"], summary["accuracy"]
+
+
+@every_kind
+def test_twice_stepped_or_ahead_it_is_one_history(changes):
+    scenario = world(changes)
+    first = told(scenario)
+    assert first[1]["spikes"] > 0
+    assert told(scenario) == first
+    assert told(scenario.vary({"kernel.volleys": "stepped"})) == first
+    with patch.object(Horizon, "open", new=False):
+        assert told(scenario) == first
+
+
+def test_what_a_crash_leaves_decides_what_is_known_after_it():
+    wiped = CIRCUIT["faults"][1]
+    kept = {**wiped, "state": "kept"}
+    hashes = {told(world({"faults": [fault]}))[0] for fault in (wiped, kept)}
+    assert len(hashes) == 2
+
+
+def test_the_seed_of_hashes_changes_nothing(tmp_path):
+    path = tmp_path / "small.yaml"
+    path.write_text(world({"duration": "1 s"}).dump())
+    shown = "simedge.simulate(simedge.load(sys.argv[1])).summary['log_sha256']"
+    code = f"import sys, simedge; print({shown})"
+    seen = [
+        subprocess.run(  # noqa: S603 - this interpreter, this code
+            [sys.executable, "-c", code, str(path)],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert seen[0] == seen[1] != ""
