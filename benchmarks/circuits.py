@@ -9,7 +9,6 @@ see the same frames in the same order, equally often. Prints Markdown.
 import argparse
 import time
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +59,7 @@ class Shown:
 
 
 def temporal(seed, data):
-    sensor = TemporalSensor(TemporalSettings(rate=Fraction(8)), seed)
+    sensor = TemporalSensor(TemporalSettings(rate="8 Hz"), seed)
     layer = MicrocircuitSettings()
     settings = CircuitSettings(
         polarity="merged",

@@ -62,6 +62,10 @@ class Feed:
         """Return when the next frame arrives."""
         return self._sensor.arrival_ns(self.peek()[0])
 
+    def start_ns(self, frame: Frame) -> int:
+        """Return when the presentation of a frame starts."""
+        return self._sensor.start_ns(frame.index)
+
     def _batch(self) -> list[tuple[Frame, Shown]]:
         first, self._next = self._next, self._next + _BATCH
         frames = self._sensor.frames(self._device, first, _BATCH)

@@ -60,6 +60,17 @@ def test_what_a_crash_leaves_decides_what_is_known_after_it():
     assert len(hashes) == 2
 
 
+def test_samples_tell_of_the_latency_of_decisions_and_of_what_was_broadcast():
+    result = run(world({"faults": [], "protocol.kind": "isolated"}))
+    seen = {(sample.entity, sample.metric): sample.value for sample in result.samples}
+    learned = result.summary["counts"]["frames_learned"] / 4
+    for device in ("cam-1", "cam-2", "box-1", "box-2"):
+        # The last event of a presentation of 100 ms comes near its end; then it is computed.
+        assert 0.09 < seen[device, "decision_latency_s"] < 0.125
+        assert 0 < seen[device, "modulator_bits"] <= 3 * 32 * learned
+        assert seen[device, "modulator_bits"] % (3 * 32) == 0
+
+
 def test_the_seed_of_hashes_changes_nothing(tmp_path):
     path = tmp_path / "small.yaml"
     path.write_text(world({"duration": "1 s"}).dump())
