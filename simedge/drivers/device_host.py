@@ -120,6 +120,12 @@ class DeviceHost(Host):
         left_fj = self._left_fj(now)
         if left_fj is not None:
             self._journal.sample(now, self.number, metric="battery_j", value=left_fj / 1e15)
+        if account.frames_learned:
+            mean_s = account.decision_ns / account.frames_learned / 1e9
+            self._journal.sample(now, self.number, metric="decision_latency_s", value=mean_s)
+        if account.modulator_bytes:
+            bits = 8.0 * account.modulator_bytes
+            self._journal.sample(now, self.number, metric="modulator_bits", value=bits)
 
     @override
     def crash(self, now: int, *, state: str) -> None:
@@ -316,6 +322,7 @@ class DeviceHost(Host):
             counts.spikes += spent.spikes
             counts.synaptic_events += spent.synaptic_events
             counts.plasticity_updates += spent.plasticity_updates
+            self.account.modulator_bytes += spent.modulator_bytes
             priced["synaptic_events"] += spent.synaptic_events
             priced["neuron_updates"] += spent.neuron_updates
             priced["plasticity_updates"] += spent.plasticity_updates
@@ -329,6 +336,7 @@ class DeviceHost(Host):
         tally = self._journal.tally
         tally.counts.frames_learned += 1
         tally.update_latencies_ns.append(now - done.job.since_ns)
+        self.account.decision_ns += now - self._feed.start_ns(frame)
         self._journal.log(
             now,
             Order.LEARNED,

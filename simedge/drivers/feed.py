@@ -71,6 +71,10 @@ class Feed:
         frame, sensor = self.peek()[0], self._sensor
         return sensor.start_ns(frame.index) + sensor.span_ns if whole else sensor.arrival_ns(frame)
 
+    def start_ns(self, frame: Frame) -> int:
+        """Return when the presentation of a frame starts."""
+        return self._sensor.start_ns(frame.index)
+
     def _batch(self) -> list[tuple[Frame, Shown]]:
         first, self._next = self._next, self._next + _BATCH
         frames = self._frames_of(first)

@@ -70,6 +70,10 @@ class DeviceTally:
     """Frames that a crash took from the queue or from a running job."""
     frames_waiting: int = 0
     """Frames in the queue or in a running job at the end."""
+    decision_ns: int = 0
+    """From the start of each learned presentation until its decision has taken effect, summed."""
+    modulator_bytes: int = 0
+    """Broadcast within the device to teach its neurons."""
 
 
 @dataclass(slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from simedge.learning.ports import Counts, Learned
 from simedge.learning.readout import loss_of
 from simedge.learning.stage import Room
 from simedge.learning.volleys import Prepared, joined
+from simedge.neurons.layout import COUNTERS
 
 __all__ = ["Presentation", "run_together"]
 
@@ -103,7 +104,7 @@ class Presentation:
             return Counts()
         if not self._over:
             assert self.room is not None
-            return Counts(*self.room.scratch.ints[: len(Counts._fields)].tolist())
+            return Counts(*self.room.scratch.ints[: len(COUNTERS)].tolist())
         counts = Counts(*self._outcome.counters[self._row].tolist())
         dense = self.shop.readout.weights.size
         if self._kept_as is not None:

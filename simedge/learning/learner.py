@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
+from simedge.learning.circuits.learner import CircuitLearner, rooms_of
 from simedge.learning.errors import LearnerError
 from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
@@ -16,10 +17,11 @@ from simedge.learning.play import Outcome, play
 from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
 from simedge.learning.readout import Readout
-from simedge.learning.settings import LinearSettings, SpikingSettings
+from simedge.learning.settings import CircuitSettings, LinearSettings, SpikingSettings
 from simedge.learning.stage import (
     Blueprint,
     blueprint_of,
+    camera_of,
     initial_weights,
     open_stage,
     rule_law,
@@ -30,7 +32,7 @@ __all__ = ["Counts", "Learned", "Learner", "PassRow", "Prepared", "Work", "open_
 
 
 def open_learner(  # noqa: PLR0913 - one builder, all by name
-    settings: SpikingSettings | LinearSettings,
+    settings: SpikingSettings | CircuitSettings | LinearSettings,
     *,
     classes: int,
     width: int,
@@ -38,9 +40,9 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     streams: Streams,
     device: str,
     span_ns: int = 100_000_000,
-    pools: "dict[object, Pool] | None" = None,
+    pools: dict[object, Any] | None = None,
     size: int = 1,
-) -> "Learner":
+) -> "Learner | CircuitLearner":
     """Build the learner of one device.
 
     Parameters
@@ -59,6 +61,15 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     """
     if classes < 2:
         raise LearnerError(f"a learner needs at least 2 classes, got {classes}")
+    if isinstance(settings, CircuitSettings):
+        camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
+        key = settings, classes, camera, None if settings.shared_start else device
+        held = {} if pools is None else pools
+        if key not in held:
+            held[key] = rooms_of(
+                settings, classes=classes, camera=camera, streams=streams, device=device
+            )
+        return CircuitLearner(held[key])
     plan = blueprint_of(settings, width=width, height=height, span_ns=span_ns)
     weights: list[NDArray[np.float32]] = []
     if isinstance(settings, SpikingSettings):
@@ -79,16 +90,15 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     return Learner(Workshop(plan, pool, readout, place=place), rule=rule)
 
 
-def _pool_of(
-    plan: Blueprint, classes: int, *, pools: "dict[object, Pool] | None", size: int
-) -> Pool:
+def _pool_of(plan: Blueprint, classes: int, *, pools: dict[object, Any] | None, size: int) -> Pool:
     """Return the pool of learners built alike, or a new one."""
     if pools is None:
         return Pool(open_stage(plan), classes=classes)
     key = plan, classes
     if key not in pools:
         pools[key] = Pool(open_stage(plan), classes=classes, size=size)
-    return pools[key]
+    pool: Pool = pools[key]
+    return pool
 
 
 class Learner:

@@ -63,6 +63,8 @@ class Counts(NamedTuple):
     macs: int = 0
     """Multiply-accumulates of dense mathematics: readout, scaling."""
     weight_writes: int = 0
+    modulator_bytes: int = 0
+    """Broadcast to all neurons to teach them."""
 
 
 class Learned(NamedTuple):

@@ -1,22 +1,31 @@
 """The `learner:` part of a scenario. No numpy here: settings are read before anything runs."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from fractions import Fraction
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from simedge.core.quantities import Duration, Settings
+from simedge.core.quantities import Duration, Settings, Share
 
 __all__ = [
     "BoundsSettings",
+    "CircuitSettings",
     "ConvSettings",
+    "CountReadoutSettings",
     "DeltaSettings",
+    "FieldInputs",
     "HebbianStdpSettings",
     "HomeostasisSettings",
     "LearnerSettings",
+    "LifReadoutSettings",
     "LinearSettings",
+    "MicrocircuitSettings",
+    "NeuronHomeostasisSettings",
+    "RandomInputs",
     "ReadoutSettings",
     "SpikingSettings",
+    "ThreeFactorSettings",
     "WeightSettings",
 ]
 
@@ -175,5 +184,160 @@ class LinearSettings(Settings):
     readout: LinearReadoutSettings = LinearReadoutSettings()
 
 
-LearnerSettings = Annotated[SpikingSettings | LinearSettings, Field(discriminator="kind")]
+class NeuronHomeostasisSettings(Settings):
+    """Thresholds that move so that every neuron keeps firing at its target."""
+
+    rate: NotNegative = 1e-3
+    """Step of the threshold a spike."""
+    target: UnitShare = 0.02
+    """Wanted spikes a neuron and device tick."""
+    min: Positive = 0.3
+    max: Positive = 3.0
+
+
+class RandomInputs(Settings):
+    """Every neuron hears every line below with the same probability."""
+
+    kind: Literal["random"] = "random"
+    density: Annotated[Share, Field(gt=0)] = Fraction(3, 10)
+
+
+class FieldInputs(Settings):
+    """Every neuron hears a square of pixels, drawn once: its receptive field."""
+
+    kind: Literal["fields"] = "fields"
+    size: Count = 7
+    """Pixels a side; what lies beyond the border is cut off."""
+
+
+class MicrocircuitSettings(Settings):
+    """A layer of recurrently joined spiking neurons."""
+
+    kind: Literal["microcircuit"] = "microcircuit"
+    neurons: Count = 100
+    inputs: RandomInputs | FieldInputs = Field(default=RandomInputs(), discriminator="kind")
+    """Whom a neuron hears of the layer below; only the first layer can have fields."""
+    gain: Positive = 2.6
+    """Standard deviation of input weights, times the root of the lines (fields: of the inputs)."""
+    neighbours: Annotated[int, Field(ge=2, le=512, multiple_of=2)] = 10
+    """Recurrent inputs of a neuron: its neighbours on a ring, ..."""
+    rewire: Share = Fraction(1, 10)
+    """... each redrawn with this probability among all others."""
+    recurrent_gain: NotNegative = 0.25
+    """Standard deviation of recurrent weights."""
+    delay: Annotated[Duration, Field(gt=0)] = 1_000_000
+    """From a spike to its recurrent arrival."""
+    leak: Annotated[Duration, Field(gt=0)] = 20_000_000
+    """Time constant of the potential."""
+    threshold: Positive = 1.0
+    """Threshold at the start."""
+    homeostasis: NeuronHomeostasisSettings = NeuronHomeostasisSettings()
+
+    @model_validator(mode="after")
+    def _fits_a_ring(self) -> Self:
+        if self.neurons < self.neighbours + 2:
+            raise ValueError(
+                f"{self.neighbours} neighbours need a ring of {self.neighbours + 2} neurons or "
+                f"more, got {self.neurons}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _threshold_is_within_its_range(self) -> Self:
+        law = self.homeostasis
+        if not law.min <= self.threshold <= law.max:
+            raise ValueError(
+                f"the threshold must begin between {law.min:g} and {law.max:g}, its homeostasis's "
+                f"min and max, got {self.threshold:g}"
+            )
+        return self
+
+
+class ThreeFactorSettings(Settings):
+    """Local eligibilities become weights when a few numbers are broadcast to all neurons."""
+
+    kind: Literal["three-factor"]
+    rate: NotNegative = 0.03
+    """Step of hidden weights; 0: only the readout learns."""
+    balanced: bool = True
+    """Whether the change of a neuron's weights sums to 0 and has a bounded length."""
+    trace: Annotated[Duration, Field(gt=0)] = 20_000_000
+    """Time constant of what a spike leaves at its synapses."""
+    eligibility: Annotated[Duration, Field(gt=0)] = 100_000_000
+    """Time constant of eligibilities: about as long as a presentation."""
+    margin: Positive = 2.0
+    """By how much the label's score must exceed all others for nothing to be sent or learned."""
+    width: Count | None = None
+    """Numbers that are broadcast; null for one fewer than classes, the most that there can be."""
+    bound: Positive = 2.0
+    """Hidden weights stay in ± this."""
+
+
+class _DecisionSettings(Settings):
+    rate: NotNegative = 0.02
+    """Step of the readout."""
+    kl_rate: NotNegative = 0.02
+    """Step of a pull towards a prior of weight 1, on the mean over rows."""
+    sharpness: Positive = 1.0
+    """What is said of an item is the softmax of this times the scores."""
+
+
+class LifReadoutSettings(_DecisionSettings):
+    """One leaky neuron a class, reached by every layer; its spikes are the score."""
+
+    kind: Literal["lif"] = "lif"
+    leak: Annotated[Duration, Field(gt=0)] = 20_000_000
+    threshold: Positive = 1.0
+    density: Annotated[Share, Field(gt=0)] = Fraction(1, 2)
+    """Share of the hidden neurons that reach a class."""
+    gain: NotNegative = 0.05
+    """Standard deviation of the weights at the start."""
+
+
+class CountReadoutSettings(_DecisionSettings):
+    """A linear readout of the spike counts of every layer."""
+
+    kind: Literal["linear"] = "linear"
+    bins: Annotated[int, Field(ge=1, le=64)] = 1
+    """Bins of time in which spikes are counted."""
+    normalise: Literal["length", "share"] = "length"
+    """A layer's counts are scaled to length 3, or to sum 10."""
+
+
+class CircuitSettings(Settings):
+    """Structured recurrent layers that learn from local eligibilities and a broadcast."""
+
+    kind: Literal["spiking"] = "spiking"
+    tick: Annotated[Duration, Field(gt=0)] = 1_000_000
+    polarity: Literal["both", "merged"] = "both"
+    """Two input lines a pixel, or one."""
+    layers: tuple[MicrocircuitSettings, ...] = Field(
+        default=(MicrocircuitSettings(), MicrocircuitSettings()), min_length=1, max_length=8
+    )
+    rule: ThreeFactorSettings
+    readout: LifReadoutSettings | CountReadoutSettings = Field(
+        default=LifReadoutSettings(), discriminator="kind"
+    )
+    shared_start: bool = True
+    """All devices begin with the same wiring and weights."""
+
+    @model_validator(mode="after")
+    def _fields_are_of_pixels(self) -> Self:
+        if any(isinstance(layer.inputs, FieldInputs) for layer in self.layers[1:]):
+            raise ValueError("only the first layer has pixels to make fields of")
+        return self
+
+
+def _family(learner: object) -> str:
+    """Tell by its rule which of the spiking learners is meant."""
+    rule = learner.get("rule") if isinstance(learner, dict) else getattr(learner, "rule", None)
+    kind = rule.get("kind") if isinstance(rule, dict) else getattr(rule, "kind", None)
+    return "three-factor" if kind == "three-factor" else "spiking"
+
+
+_Spiking = Annotated[
+    Annotated[SpikingSettings, Tag("spiking")] | Annotated[CircuitSettings, Tag("three-factor")],
+    Discriminator(_family),
+]
+LearnerSettings = Annotated[_Spiking | LinearSettings, Field(discriminator="kind")]
 """How a device learns."""

@@ -33,6 +33,7 @@ __all__ = [
     "Room",
     "Stage",
     "blueprint_of",
+    "camera_of",
     "common_room",
     "initial_weights",
     "open_stage",
@@ -71,12 +72,17 @@ class Blueprint:
         return self.camera.ticks + 1 + max((layer.delay for layer in self.columns), default=0)
 
 
+def camera_of(tick: int, *, width: int, height: int, span_ns: int) -> Camera:
+    """Return how presentations of a length are read at a device tick."""
+    ticks = max(1, -(-span_ns // tick))
+    return Camera(width=width, height=height, tick_ns=tick, ticks=ticks)
+
+
 def blueprint_of(
     settings: SpikingSettings | LinearSettings, *, width: int, height: int, span_ns: int
 ) -> Blueprint:
     """Work out shapes and laws; refuses what cannot be built."""
-    ticks = max(1, -(-span_ns // settings.tick))
-    camera = Camera(width=width, height=height, tick_ns=settings.tick, ticks=ticks)
+    camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
     read = settings.readout
     input_grid = Grid(
         width=width, height=height, channels=2, pool=read.input_pool, bins=read.input_bins

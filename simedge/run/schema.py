@@ -94,7 +94,8 @@ def _members(
     if mapping:
         kind = data.get("kind") if isinstance(data, dict) else None
         refs = [mapping[kind]] if isinstance(kind, str) and kind in mapping else mapping.values()
-        return [member for ref in refs for member in _members(schema, {"$ref": ref}, data)]
+        below = [{"$ref": ref} if isinstance(ref, str) else ref for ref in refs]
+        return [member for each in below for member in _members(schema, each, data)]
     choices = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
-    below = [member for choice in choices for member in _members(schema, choice, data)]
-    return [node, *below] if "properties" in node or "items" in node else below or [node]
+    members = [member for choice in choices for member in _members(schema, choice, data)]
+    return [node, *members] if "properties" in node or "items" in node else members or [node]

@@ -3,11 +3,19 @@
 Each finding is (path, kind, sentence), as validation's own.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
 from simedge.core.errors import SimedgeError
-from simedge.learning.settings import HebbianStdpSettings, SpikingSettings
+from simedge.learning.settings import (
+    CircuitSettings,
+    CountReadoutSettings,
+    FieldInputs,
+    HebbianStdpSettings,
+    SpikingSettings,
+)
+from simedge.neurons.homeostasis import Homeostasis
 from simedge.protocol.errors import ProtocolError
 from simedge.protocol.settings import ElalSettings, FixedSettings, IsolatedSettings
 from simedge.run.findings import Finding
@@ -46,6 +54,7 @@ def sense(scenario: ScenarioSettings) -> list[Finding]:
         *_datagrams(scenario, sight.classes),
         *_shares(scenario),
         *_sources(scenario),
+        *_circuits(scenario, sight),
         *_memory(scenario, sight),
     ]
     return found or [*_reach(scenario)] or [*_links_named(scenario)]
@@ -142,6 +151,34 @@ def _sources(scenario: ScenarioSettings) -> Iterator[Finding]:
             yield ("learner", "readout", "from", place), "sense", text
 
 
+def _circuits(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
+    """See that a broadcast and receptive fields fit what is shown."""
+    learner = scenario.learner
+    if not isinstance(learner, CircuitSettings):
+        return
+    width = learner.rule.width
+    if width is not None and width >= sight.classes:
+        text = f"{width} numbers for {sight.classes} classes: at most {sight.classes - 1} differ"
+        yield ("learner", "rule", "width"), "sense", text
+    for place, layer in enumerate(learner.layers):
+        law, gamma = layer.homeostasis, math.exp(-learner.tick / layer.leak)
+        try:
+            Homeostasis(
+                initial=layer.threshold,
+                low=law.min,
+                high=law.max,
+                rate=law.rate,
+                target=law.target,
+                gamma=gamma,
+            )
+        except SimedgeError as error:
+            yield ("learner", "layers", place, "homeostasis"), "sense", str(error)
+    inputs, side = learner.layers[0].inputs, min(sight.width, sight.height)
+    if isinstance(inputs, FieldInputs) and inputs.size > side:
+        text = f"a field of {inputs.size} pixels on {sight.width} x {sight.height} pixels"
+        yield ("learner", "layers", 0, "inputs", "size"), "sense", text
+
+
 def _memory(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
     """See that what a device must hold fits; only if that is in doubt the learner is built."""
     most = _most_bytes(scenario, sight)
@@ -162,7 +199,10 @@ def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     """Return more than a device's learner, buffers and queues take, or None if unknown."""
     learner, proxy = scenario.learner, scenario.sensors.proxy
     classes, width, height = sight
-    pixels = width * height
+    pixels, rows = width * height, proxy.blocks * proxy.rows
+    queue = max(group.queue for group in scenario.devices) * _FRAME_BYTES * pixels
+    if isinstance(learner, CircuitSettings):
+        return 8 * _circuit_numbers(learner, sight, rows) + queue
     channels, weights, neurons = 2, 0, 0
     for layer in learner.layers if isinstance(learner, SpikingSettings) else ():
         width, height = (
@@ -177,11 +217,20 @@ def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     bins = learner.readout.bins if isinstance(learner, SpikingSettings) else 0
     inputs = channels * pixels
     features = bins * neurons + learner.readout.input_bins * 2 * pixels
-    rows = proxy.blocks * proxy.rows
     numbers = weights + 8 * (neurons + inputs) + features * (rows + classes + 1)
     numbers += 2 * rows * classes
-    queue = max(group.queue for group in scenario.devices) * _FRAME_BYTES * pixels
     return 8 * numbers + queue
+
+
+def _circuit_numbers(learner: CircuitSettings, sight: Sight, rows: int) -> int:
+    """Return more than the numbers that a structured learner holds, with so many proxy rows."""
+    below, synapses, neurons = 2 * sight.width * sight.height, 0, 0
+    for layer in learner.layers:
+        synapses += layer.neurons * (below + layer.neighbours)
+        below, neurons = layer.neurons, neurons + layer.neurons
+    bins = learner.readout.bins if isinstance(learner.readout, CountReadoutSettings) else 1
+    kept = bins * neurons + sight.classes
+    return 2 * synapses + kept * (rows + sight.classes) + neurons * (12 + sight.classes)
 
 
 def _reach(scenario: ScenarioSettings) -> Iterator[Finding]:

@@ -8,11 +8,17 @@ import pytest
 from simedge.core.streams import Streams
 from simedge.learning.learner import open_learner
 from simedge.learning.settings import (
+    CircuitSettings,
     ConvSettings,
+    CountReadoutSettings,
     DeltaSettings,
+    FieldInputs,
     HebbianStdpSettings,
+    LifReadoutSettings,
     LinearSettings,
+    MicrocircuitSettings,
     SpikingSettings,
+    ThreeFactorSettings,
 )
 
 SIDE, CLASSES = 8, 4
@@ -23,7 +29,25 @@ DEEP = SpikingSettings(
     rule=HebbianStdpSettings(a_plus=0.5, hebb="pair", limit="none"),
 )
 FROZEN = SpikingSettings(layers=(LIVELY,), rule=DeltaSettings())
-ALL = {"spiking": SPIKING, "deep": DEEP, "frozen": FROZEN, "linear": LinearSettings()}
+THREE_FACTOR = ThreeFactorSettings(kind="three-factor", rate=0.1)
+RING = MicrocircuitSettings(neurons=20, neighbours=4, gain=8.0)
+CIRCUIT = CircuitSettings(
+    layers=(RING, RING), rule=THREE_FACTOR, readout=LifReadoutSettings(gain=0.0, rate=0.2)
+)
+FIELDS = CircuitSettings(
+    polarity="merged",
+    layers=(RING.model_copy(update={"inputs": FieldInputs(size=4), "gain": 4.0}),),
+    rule=THREE_FACTOR,
+    readout=CountReadoutSettings(bins=3, rate=0.2),
+)
+ALL = {
+    "spiking": SPIKING,
+    "deep": DEEP,
+    "frozen": FROZEN,
+    "linear": LinearSettings(),
+    "circuit": CIRCUIT,
+    "fields": FIELDS,
+}
 every_learner = pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
 
 

@@ -352,7 +352,7 @@ def test_a_missing_file_is_a_problem_with_a_hint() -> None:
     ):
         load("k20_lossi")
     with pytest.raises(
-        ScenarioError, match=r"nowhere/x\.yaml:1:1: no such .* \(bundled: k20_lossy"
+        ScenarioError, match=r"nowhere/x\.yaml:1:1: no such .* \(bundled: event_camera, k20_lossy"
     ):
         load("nowhere/x.yaml")
 

@@ -1,5 +1,6 @@
 """Laws of scenarios: written and read they are equal; changes are checked like a file."""
 
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -62,7 +63,20 @@ def test_every_bundled_scenario_opens_with_its_schema_and_is_named_after_its_fil
     for name in names():
         first = find(name).read_text().splitlines()[0]
         assert first == "# yaml-language-server: $schema=scenario.schema.json"
-        assert load(name).name == name
+        if name != "wearables":  # its recordings are not part of the package
+            assert load(name).name == name
+
+
+@pytest.mark.skipif("SIMEDGE_DATA" not in os.environ, reason="SIMEDGE_DATA names no recordings")
+def test_the_scenario_of_wearables_is_whole_once_its_recordings_are_there() -> None:
+    root = Path(os.environ["SIMEDGE_DATA"]) / "biosignals" / "BasicMotions"
+    asked = Override(path="sensors.root", value=str(root), label="test")
+    assert read("wearables", overrides=[asked]).scenario.name == "wearables"
+
+
+def test_the_scenario_of_wearables_says_what_it_lacks() -> None:
+    with pytest.raises(ScenarioError, match=r"BasicMotions: no such folder"):
+        load("wearables")
 
 
 def test_the_committed_schema_is_current() -> None:

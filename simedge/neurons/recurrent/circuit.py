@@ -150,6 +150,10 @@ class RecurrentCircuit:
         ticks, neurons = (np.concatenate([part[k] for part in parts]) for k in (0, 1))
         return ticks, neurons
 
+    def forget_spikes(self) -> None:
+        """Forget what was recorded, but for the latest spikes: those on their way are kept."""
+        self._past = [[] for _ in self._layout.names]
+
     def weights(self, projection: int) -> NDArray[np.floating]:
         """Return the weights of a projection (by its number), a view that may be written to."""
         row = self._layout.joins[projection]
@@ -204,6 +208,13 @@ class RecurrentCircuit:
         lowered[lowered < law[at.LOW]] = law[at.LOW]
         return lowered
 
+    def set_thresholds(self, name: str, tick: int, values: NDArray[np.float64]) -> None:
+        """Let these be θ of all neurons at a tick; under a constant threshold nothing changes."""
+        ints, bars = self._arrays.ints, self._pairs(self._place(name), at.BAR)
+        clock = ints[at.CLOCK] + ints[at.CLOCK_RUNS] * (tick - ints[at.CLOCK_FROM])
+        bars[:, at.THETA] = values
+        bars[:, at.FIRED_AT].view(np.int64)[:] = clock - 1
+
     def counts(self, name: str) -> NDArray[np.int64]:
         """Return the spikes of each neuron since the window began."""
         row, size = self._counted(name), self._layout.sizes[self._place(name)]
@@ -219,16 +230,19 @@ class RecurrentCircuit:
         """Return e of every synapse at a tick, in their order; changes nothing."""
         return eligibilities_of(self._arrays, self._layout, (projection, tick))
 
-    def gate(self, name: str, tick: int, modulators: NDArray[np.float64]) -> None:
+    def gate(
+        self, name: str, tick: int, modulators: NDArray[np.float64], *, balanced: bool = False
+    ) -> None:
         """Let modulators, one a neuron of `active`, turn eligibilities into weights.
 
-        w_ij ← clip(w_ij + M_i·e_ij(tick)): the learning rate is part of M.
+        w_ij ← clip(w_ij + M_i·e_ij(tick)): the learning rate is part of M. Balanced, of each
+        projection's part of a row e less its mean is taken, over one plus the length of that.
         """
         place, row = self._place(name), self._counted(name)
         if modulators.shape != (self._arrays.ints[row[at.NOTED] + at.ACTIVE_COUNT],):
             raise CircuitError(f"{name} needs a modulator for each neuron that fired")
         if row[at.ROW_TABLE]:
-            gate(self._arrays, self._layout.population_at(place), tick, modulators)
+            gate(self._arrays, self._layout.population_at(place), tick, modulators, balanced)
 
     def read(
         self, projection: int, classes: NDArray[np.int64], amounts: NDArray[np.float64]

@@ -135,11 +135,27 @@ def raise_row(c: Arrays, pop: Whole, neuron: Whole) -> bool:
     return True
 
 
+@native_part
+def balance(c: Arrays, begin: Whole, size: Whole, decay: float) -> tuple[Real, Real]:
+    """Return the mean of a part of a row, and by what the rest of it is divided once decayed."""
+    mean, square = 0.0, 0.0
+    for n in range(begin, begin + size):
+        mean += c.rows[n]
+    mean /= max(1, size)
+    for n in range(begin, begin + size):
+        square += (c.rows[n] - mean) * (c.rows[n] - mean)
+    return mean, 1.0 + decay * math.sqrt(square)
+
+
 @native_leaf
-def gate(c: Arrays, pop: Whole, tick: Whole, modulators: NDArray[np.float64]) -> None:
+def gate(
+    c: Arrays, pop: Whole, tick: Whole, modulators: NDArray[np.float64], balanced: Whole
+) -> None:
     """Turn live eligibilities into weights, Δw_ij = M_i·λ_e^(n - m_i)·e_ij, then clip.
 
     `modulators` are those of the neurons that fired, in the order of their list, times the rate.
+    Balanced, each projection's part of a row gives up its mean and is divided by one plus the
+    length of what is left: a row's change sums to 0 and is shorter than its modulator.
     """
     ints, plan, wires, weight = c.ints, c.plan, c.wires, c.weight
     for n in range(modulators.size):
@@ -147,16 +163,21 @@ def gate(c: Arrays, pop: Whole, tick: Whole, modulators: NDArray[np.float64]) ->
         at = ints[plan[pop + ROW_AT] + neuron]
         if at < 0:
             continue
-        amount = modulators[n] * row_decay(c, pop, tick - ints[plan[pop + ROW_TICK] + neuron])
+        decay = row_decay(c, pop, tick - ints[plan[pop + ROW_TICK] + neuron])
         place = Index(at)
         for q in range(plan[pop + HEARD_FROM], plan[pop + HEARD_UNTIL], PROJECTION_FIELDS):
             if plan[q + RULE] == GATED:
                 row, ways = plan[q + IN_START] + neuron, Index(plan[q + IN_SYNAPSE])
                 weights, law = Index(plan[q + WEIGHT]), plan[q + AMOUNTS]
                 least, most = c.real[law + LEAST], c.real[law + MOST]
+                amount, mean, length = modulators[n] * decay, 0.0, 1.0
+                if balanced:
+                    size = np.int64(wires[row + 1]) - np.int64(wires[row])
+                    mean, length = balance(c, np.int64(place), size, decay)
+                amount /= length
                 for r in range(Index(wires[row]), Index(wires[row + 1])):
                     synapse = weights + Index(wires[ways + r])
-                    moved = float(weight[synapse]) + amount * c.rows[place]
+                    moved = float(weight[synapse]) + amount * (c.rows[place] - mean)
                     weight[synapse] = min(most, max(least, moved))
                     place += _ONE
         changed = np.int64(place) - at

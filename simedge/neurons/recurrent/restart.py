@@ -50,10 +50,10 @@ def restart(arrays: Arrays, tick: Whole) -> None:
     forget_selves(c)
     for pop in range(HEAD + POPULATION_FIELDS, plan[POPULATIONS], POPULATION_FIELDS):
         if plan[pop + POST] >= 0:
-            forget_traces(c, post_traces(c, pop))
+            forget_traces(c, post_traces(c, pop), tick)
         for q in range(plan[pop + HEARD_FROM], plan[pop + HEARD_UNTIL], PROJECTION_FIELDS):
             if plan[q + RULE] == PAIRED or plan[q + RULE] == GATED:
-                forget_traces(c, pre_traces(c, q))
+                forget_traces(c, pre_traces(c, q), tick)
         if plan[pop + SELVES] >= 0:
             wind_up(c, pop, tick)
 

@@ -94,8 +94,9 @@ def raise_trace(c: Arrays, traces: TraceSet, neuron: Whole, jump: float) -> None
 
 
 @native_inside
-def forget_traces(c: Arrays, traces: TraceSet) -> None:
-    """Set all traces to zero."""
+def forget_traces(c: Arrays, traces: TraceSet, now: Whole) -> None:
+    """Set all traces to zero and their origin to `now`: no bit depends on what was before."""
     for n in range(traces.live, traces.live + c.ints[traces.clock + ALIVE]):
         c.real[traces.cells + traces.stride * c.ints[n]] = 0.0
     c.ints[traces.clock + ALIVE] = 0
+    c.ints[traces.clock + ORIGIN] = now

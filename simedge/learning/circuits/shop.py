@@ -1,0 +1,70 @@
+"""What the jobs of one circuit learner share, and where they leave their effect."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from simedge.learning.circuits.readout import readout_of
+from simedge.learning.circuits.rooms import Known, Rooms
+from simedge.learning.errors import LearnerError
+from simedge.learning.readout import Kept
+
+__all__ = ["Shop"]
+
+
+class Shop:
+    """Body, readout, what is known, what is kept of proxy items; one job at a time."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self.rooms, self.body = rooms, rooms.body
+        self.readout = readout_of(self.body)
+        self.known = Known.newborn(self.body, self.readout.features)
+        self.kept = Kept(self.readout.row_size)
+        self.feedback = self.body.feedback
+        """B of each layer; put others in their place for a control."""
+        self._open: object = None
+
+    @property
+    def readout_weights(self) -> int:
+        """Weights of the readout."""
+        body = self.body
+        spiking = sum(body.projections[place].synapses.count for place in body.readouts)
+        return spiking or self.known.readout.size
+
+    def begin(self, job: object) -> None:
+        """Start a job: one at a time."""
+        if self._open is not None:
+            raise LearnerError("a job is under way: commit or discard it first")
+        self._open = job
+
+    def check(self, job: object) -> None:
+        """Refuse a job that is over."""
+        if self._open is not job:
+            raise LearnerError("this job is over")
+
+    def end(self, job: object) -> None:
+        """Close a job; it can have no further effect."""
+        self.check(job)
+        self._open = None
+
+    def dump(self) -> dict[str, Any]:
+        """Return what is known and kept; copies."""
+        return {**self._arrays(), "kept": self.kept.dump()}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over a dump; the inverse of `dump`. A job under way is forgotten."""
+        for name, array in self._arrays().items():
+            if np.shape(state[name]) != array.shape:
+                raise LearnerError(f"a dump of another learner: {name} has another shape")
+        self.known = Known(**{name: np.array(state[name], float) for name in self._arrays()})
+        self.kept.load(state["kept"])
+        self._open = None
+
+    def _arrays(self) -> dict[str, Any]:
+        known = self.known
+        return {
+            "weights": known.weights.copy(),
+            "thresholds": known.thresholds.copy(),
+            "readout": known.readout.copy(),
+        }
