@@ -160,7 +160,7 @@ def test_counts_fall_into_bins_of_time():
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ("rule: {kind: three-factor, widht: 2}", "widht: unknown key (did you mean 'width'?)"),
+        ("rule: {kind: three-factor, widthh: 2}", "widthh: unknown key (did you mean 'width'?)"),
         ("rule: {kind: three-factor, width: 4}", "width: 4 numbers for 4 classes: at most 3"),
         ("rule: {kind: three-factor}, layers: [{neurons: 8}]", "need a ring of 12 neurons"),
         ("rule: {kind: three-factor}, layers: [{threshold: 9}]", "must begin between 0.3 and 3"),
