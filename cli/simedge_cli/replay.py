@@ -91,7 +91,7 @@ def replay(  # noqa: PLR0913 -- one parameter an option
             asked = overrides(changes or [], seed=seed, duration=duration, record=record)
             loaded = read(scenario, overrides=asked)
             for note in loaded.notes:
-                complain(note)
+                complain(f"note: {note}")
             code = replay_traces(
                 loaded.scenario,
                 what,

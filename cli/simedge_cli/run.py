@@ -62,7 +62,7 @@ def run(  # noqa: PLR0913 -- one parameter an option
         asked = overrides(changes or [], seed=seed, duration=duration, record=record)
         loaded = read(scenario, overrides=asked)
         for note in loaded.notes:
-            complain(note)
+            complain(f"note: {note}")
         screen = Screen(progress=not quiet, no_color=no_color)
         result = run_watched(loaded.scenario, out, screen=screen)
         if as_json:

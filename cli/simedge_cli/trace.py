@@ -99,7 +99,9 @@ def convert(
     to: Annotated[
         Target | None, typer.Option(help="Else by the name: .up, .down: mahimahi; csv.")
     ] = None,
-    direction: Annotated[Way, typer.Option(help="Which direction of the trace.")] = Way.UP,
+    direction: Annotated[
+        Way | None, typer.Option(help="Of the trace; else by the name of OUT: .down, or up.")
+    ] = None,
     step: Annotated[str, typer.Option(help="Of csv from opportunities.")] = "100 ms",
     form: _Form = None,
 ) -> None:
@@ -116,6 +118,7 @@ def convert(
             complain(f"error: {out}: there is such a file already")
             raise typer.Exit(Exit.BAD_INPUT)
         with_path = Path(out).suffix in {".up", ".down"}
+        way = direction or (Way.DOWN if Path(out).suffix == ".down" else Way.UP)
         target = to or (Target.MAHIMAHI if with_path else Target.CSV)
         run = Path(source) if Path(source).is_dir() else None
         found = None if run is not None else _open(source, form)
@@ -129,9 +132,11 @@ def convert(
                     found,
                     file,
                     "csv" if target is Target.CSV else "mahimahi",
-                    direction="up" if direction is Way.UP else "down",
+                    direction="up" if way is Way.UP else "down",
                     step_ns=step_ns,
                 )
+                other = "down" if way is Way.UP else "up"
+                complain(f"{way.value} is written; for the other: --direction {other}")
         if damage is not None:
             complain(f"error: {source}: {damage}; the messages up to there are written")
             raise typer.Exit(Exit.BAD_INPUT)

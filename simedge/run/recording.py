@@ -16,7 +16,7 @@ __all__ = ["messages_of", "write_run"]
 def messages_of(records: Iterable[LogRecord]) -> list[Message]:
     """Return what became of each datagram on each link, in the order of sending.
 
-    It has come when it is received or sent on; what is under way at the end counts as lost.
+    It has come when it is received or sent on.
     """
     sent: dict[tuple[str, str], Message] = {}
     under_way: dict[str, tuple[str, str]] = {}
@@ -34,6 +34,9 @@ def messages_of(records: Iterable[LogRecord]) -> list[Message]:
             under_way[uid] = (uid, target)
         elif kind == "lost":
             under_way.pop(uid, None)
+    for key in under_way.values():
+        if sent[key].recv_ns is None:
+            sent[key] = sent[key]._replace(under_way=True)
     return list(sent.values())
 
 

@@ -28,6 +28,7 @@ from simedge.world.fault_sense import (
     late_faults,
     link_problems,
     names_links,
+    restless_faults,
 )
 from simedge.world.topology_sense import topology_problems
 from simedge.world.topology_settings import FileSettings, UplinkedSettings
@@ -93,7 +94,8 @@ def _ids(scenario: ScenarioSettings) -> Iterator[Finding]:
 
 def _faults(scenario: ScenarioSettings) -> Iterator[Finding]:
     """See that faults hit what there is."""
-    for path, text in fault_problems(scenario.faults, scenario.devices):
+    hits = fault_problems(scenario.faults, scenario.devices)
+    for path, text in (*hits, *restless_faults(scenario.faults, scenario.duration)):
         yield path, "sense", text
 
 

@@ -14,7 +14,7 @@ from simedge.world.fault_settings import (
     TokenFormFault,
     TwinFault,
 )
-from simedge.world.link_fault_settings import BridgeFault, IsolateFault, PartitionFault
+from simedge.world.link_fault_settings import BridgeFault, FlapFault, IsolateFault, PartitionFault
 from simedge.world.server_fault_settings import OverloadFault, RollbackFault, SplitBrainFault
 from simedge.world.settings import DeviceSettings
 from simedge.world.spells import DeviceSpell, HostSpell, LinkSpell, Spell
@@ -26,7 +26,10 @@ __all__ = [
     "late_faults",
     "link_problems",
     "names_links",
+    "restless_faults",
 ]
+
+_TIMES_MAX = 100_000
 
 _OF_TALK = (
     HalfOpenFault,
@@ -64,6 +67,18 @@ def late_faults(faults: Sequence[FaultSettings], duration_ns: int) -> Iterator[F
     for i, fault in enumerate(faults):
         if isinstance(fault, Spell) and fault.at >= duration_ns:
             yield ("faults", i, "at"), f"the run ends before the fault {fault.name!r} begins"
+
+
+def restless_faults(faults: Sequence[FaultSettings], duration_ns: int) -> Iterator[Finding]:
+    """Yield the faults that come more often than anyone can mean: a slip of the unit."""
+    for i, fault in enumerate(faults):
+        period = getattr(fault, "every", None)
+        key = "every"
+        if isinstance(fault, FlapFault):
+            period, key = fault.down + fault.up, "down"
+        if period is not None and duration_ns // period > _TIMES_MAX:
+            text = f"{duration_ns // period:,} times in one run, at most {_TIMES_MAX:,}"
+            yield ("faults", i, key), text
 
 
 def idle_faults(faults: Sequence[FaultSettings]) -> Iterator[Finding]:

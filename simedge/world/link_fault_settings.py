@@ -44,7 +44,7 @@ class LossFault(LinkSpell):
     """Keys the fault's draws; no two faults share a name."""
     mean: Share
     """Share lost in the long run."""
-    burst: _Positive | None = None
+    burst: Annotated[Duration, Field(ge=10_000)] | None = None
     """Mean stay in the state that loses everything; without it each datagram fares by itself."""
 
 

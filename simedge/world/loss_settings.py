@@ -44,7 +44,7 @@ class GilbertElliottLoss(Settings):
     """This kind."""
     mean: Share
     """Share lost in the long run."""
-    burst: Duration = Field(gt=0)
+    burst: Duration = Field(ge=10_000)
     """Mean stay in the bad state."""
     bad: Share = Fraction(1)
     """Share lost in the bad state."""

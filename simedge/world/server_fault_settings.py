@@ -75,7 +75,8 @@ class SplitBrainFault(Spell):
 class OverloadFault(Spell):
     """Devices that do not exist join the server and send it valid tokens, which say nothing.
 
-    Their rows are absent, so that no prior holds what no device made; they use up no link.
+    Their rows are absent, so that no prior holds what no device made; they use up no link, but what
+    they make the server send does.
     """
 
     kind: Literal["overload"]

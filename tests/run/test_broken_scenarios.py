@@ -247,6 +247,11 @@ BROKEN = {
         "{kind: clock-jump, devices: 10%, by: -1 s, at: 5 s, for: 2 s}",
         ["23:5 faults[0]: clock-jump takes no for: it is over at once"],
     ),
+    "a fault that never rests": (
+        "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
+        "{kind: crash, devices: 10%, at: 5 s, for: 1 ns, every: 2 ns}",
+        ["23:60 faults[0].every: 10,000,000,000 times in one run, at most 100,000"],
+    ),
     "a clock that is right": (
         "{kind: crash, devices: 10%, at: 5 s, for: 2 s, state: kept}",
         "{kind: clock-offset, devices: 10%, by: 0 s, at: 5 s}",

@@ -9,6 +9,7 @@ import simedge
 from simedge.core.streams import Streams
 from simedge.run.errors import BuildError
 from simedge.run.problems import ScenarioError
+from simedge.run.recording import write_run
 from simedge.run.scenario import Scenario
 from simedge.world.link_settings import TraceSettings
 from simedge.world.traces.door import TraceDoor
@@ -28,6 +29,7 @@ learner: {kind: linear}
 protocol: {kind: elal, interval: 4}
 evaluate: {every: 10 s, items: 20}
 """
+LOSSY = {"kind": "bernoulli", "mean": "20%"}
 OUTAGE = "t_s,rate_bps\n0,1000000\n15,0\n45,1000000\n"
 
 
@@ -146,3 +148,20 @@ def test_the_bundled_traces_are_small_and_named_as_synthetic():
         assert name.startswith("synthetic-")
         assert path.read_text().startswith("# synthetic, no recording")
         assert len(list(open_trace(name).rows())) >= 600
+
+
+def test_what_is_under_way_at_the_end_of_a_run_is_recorded_as_that_and_not_as_lost(tmp_path):
+    slow = {"duration": "4100 ms", "links.default.delay": "700 ms", "links.default.loss": LOSSY}
+    scenario = Scenario.parse(TINY).vary(slow)
+    ran = simedge.simulate(scenario, out=tmp_path / "run")
+    counts = ran.summary["communication"]["datagrams"]
+    assert counts["in_flight"] > 0 < counts["lost"]
+    with (tmp_path / "live.csv").open("w") as file:
+        write_run(tmp_path / "run", file)
+    lines = (tmp_path / "live.csv").read_text().splitlines()[2:]
+    ends = [line.rsplit(",", 1)[1] for line in lines]
+    assert ends.count("lost") == counts["lost"]
+    assert ends.count("under way") == counts["in_flight"]
+    trace = {"file": str(tmp_path / "live.csv"), "mode": "uid"}
+    again = simedge.simulate(scenario.vary({"links.default.trace": trace}))
+    assert again.summary["communication"]["datagrams"] == counts

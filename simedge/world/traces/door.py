@@ -4,18 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Final, Literal, get_args
 
 from simedge.core.streams import Streams, bernoulli_threshold, integer_between
 from simedge.world.capacity import Repeat
 from simedge.world.link_settings import TraceSettings
 from simedge.world.rates import Capacity, Constant, Stepping
 from simedge.world.recorded import Fates
-from simedge.world.traces.rows import LOSS_ONE, Direction, Format, TraceError
+from simedge.world.traces.rows import LOSS_ONE, Direction, Format, Message, TraceError
 from simedge.world.traces.source import open_trace
 from simedge.world.traces.tracks import Track, digest, load_track
 
 __all__ = ["Followed", "Opened", "TraceDoor"]
+
+_FOR_EVER_NS: Final = 2**61
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +64,13 @@ class Followed:
         """Return the one-way delay at a time; None: the link has its own."""
         delay = self._delay
         return None if delay is None else delay.at(at_ns + self._phase_ns, self._repeat)
+
+
+def _delay_ns(message: Message) -> int | None:
+    """Return how long a message took; None: it was lost. What was under way stays so."""
+    if message.under_way:
+        return _FOR_EVER_NS
+    return None if message.recv_ns is None else message.recv_ns - message.send_ns
 
 
 @lru_cache(maxsize=4096)
@@ -134,10 +143,7 @@ class TraceDoor:
             source = open_trace(file)
             if source.kind != "messages":
                 raise TraceError(f"{source.path}: mode uid needs recorded messages")
-            self._messages[file] = {
-                (m.uid, m.link): None if m.recv_ns is None else m.recv_ns - m.send_ns
-                for m in source.messages()
-            }
+            self._messages[file] = {(m.uid, m.link): _delay_ns(m) for m in source.messages()}
         return self._messages[file]
 
     def _phase_ns(self, settings: TraceSettings, device: str, period_ns: int) -> int:

@@ -301,6 +301,8 @@ def _of_messages(messages: Iterator[Message]) -> Figures:
     lost = bursts = burst_ns = end = count = 0
     since: dict[str, int] = {}
     for message in messages:
+        if message.under_way:
+            continue
         count += 1
         end = max(end, message.send_ns)
         if message.recv_ns is None:

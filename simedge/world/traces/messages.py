@@ -6,8 +6,10 @@
     uid,link,direction,size_bytes,t_send_ns,t_recv_ns
     cam-1/server/token/1/1/0/0,cam-1.server,up,1264,2000000000,2031000000
     cam-1/server/token/1/2/0/0,cam-1.server,up,1264,4000000000,lost
+    cam-1/server/token/1/3/0/0,cam-1.server,up,1264,6000000000,under way
 
-A uid is ``source/destination/class/boot/seq/fragment/resend``. Columns after these are not read.
+A message is under way if the recording ended before it came or was lost. A uid is
+``source/destination/class/boot/seq/fragment/resend``. Columns after these are not read.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,6 +25,7 @@ COLUMNS: Final = ("uid", "link", "direction", "size_bytes", "t_send_ns", "t_recv
 _HEAD: Final = "# simedge-messages"
 _VERSION: Final = "1"
 _PARTS: Final = 7
+_UNDER_WAY: Final = "under way"
 
 
 def message_rows(path: Path) -> Iterator[Message]:
@@ -68,10 +71,13 @@ def _message(line: int, cells: list[str]) -> Message:
     if direction not in {"up", "down"}:
         raise ValueError(f"a direction is up or down, got {direction[:40]!r}")
     send_ns = scaled(sent, 1, "t_send_ns")
-    recv_ns = None if received == "lost" else scaled(received, 1, "t_recv_ns")
+    told = received not in {"lost", _UNDER_WAY}
+    recv_ns = scaled(received, 1, "t_recv_ns") if told else None
     if recv_ns is not None and recv_ns < send_ns:
         raise ValueError(f"received at {recv_ns} ns, before it was sent at {send_ns} ns")
-    return Message(line, uid, link, direction, scaled(size, 1, "size_bytes"), send_ns, recv_ns)
+    size_bytes = scaled(size, 1, "size_bytes")
+    late = received == _UNDER_WAY
+    return Message(line, uid, link, direction, size_bytes, send_ns, recv_ns, late)
 
 
 def _check(message: Message, seen: set[tuple[str, str]], newest: dict[str, int]) -> None:
@@ -87,6 +93,6 @@ def _check(message: Message, seen: set[tuple[str, str]], newest: dict[str, int])
 def write_messages(messages: Iterable[Message], out: TextIO) -> None:
     """Write a recording of messages."""
     out.write(f"{_HEAD} {_VERSION}\n{','.join(COLUMNS)}\n")
-    for _, uid, link, direction, size, sent, received in messages:
-        end = "lost" if received is None else received
+    for _, uid, link, direction, size, sent, received, late in messages:
+        end = (_UNDER_WAY if late else "lost") if received is None else received
         out.write(f"{uid},{link},{direction},{size},{sent},{end}\n")

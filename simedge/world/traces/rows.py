@@ -78,3 +78,5 @@ class Message(NamedTuple):
     size_bytes: int
     send_ns: int
     recv_ns: int | None
+    under_way: bool = False
+    """The recording ended before it came or was lost."""

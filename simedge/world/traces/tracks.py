@@ -161,7 +161,7 @@ def _seconds(messages: Iterator[Message], direction: Direction) -> Iterator[Row]
     """Yield a row a second of sending: mean delay of what came, share of what did not."""
     bins: dict[int, list[int]] = {}
     for message in messages:
-        if message.direction != direction:
+        if message.direction != direction or message.under_way:
             continue
         second = bins.setdefault(message.send_ns // _SECOND_NS, [0, 0, 0])
         second[0] += 1
