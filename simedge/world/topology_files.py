@@ -60,11 +60,13 @@ def _ordered(u: str, v: str) -> tuple[str, str]:
 
 
 def _text(path: Path) -> str:
+    if path.exists() and not path.is_file():
+        raise TopologyFileError(f"{path}: this is no file")
     try:
         with path.open("rb") as file:
             data = file.read(_BYTES_MAX + 1)
-    except OSError as error:
-        raise TopologyFileError(f"{path}: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # a name with a zero in it
+        raise TopologyFileError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > _BYTES_MAX:
         raise TopologyFileError(f"{path}: larger than {_BYTES_MAX} bytes")
     try:

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 
 import networkx as nx
 import pytest
@@ -188,3 +189,11 @@ def test_what_makes_no_sense_is_named(data, path, message):
     )
     assert where == path
     assert message in what
+
+
+def test_what_is_no_file_is_refused_before_it_is_opened(tmp_path):
+    pipe = tmp_path / "graph.json"
+    os.mkfifo(pipe)
+    for path, said in ((pipe, "this is no file"), (tmp_path / "a\0.json", "null")):
+        with pytest.raises(TopologyFileError, match=said):
+            read_edges(path, "json")
