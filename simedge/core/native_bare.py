@@ -4,7 +4,7 @@ A kernel sees an array as seven numbers, and tests each index for its sign. Wher
 dozen are handed from part to part, most of what a compiler has to read is that. A bare array is the
 address of its first element: it can be indexed, and nothing else.
 """
-# ruff: noqa: ANN401, PLR0917 - signatures and insides of numba
+# ruff: noqa: ANN401 - signatures and insides of numba
 
 from typing import Any
 
@@ -23,7 +23,9 @@ def _bare(typing: Any, array: Any) -> Any:
     pointer: Any = types.CPointer
     struct: Any = arrayobj
 
-    def address(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+    def address(  # noqa: PLR0917 -- numba calls it so
+        context: Any, builder: Any, signature: Any, given: Any
+    ) -> Any:
         return struct.make_array(signature.args[0])(context, builder, given[0]).data
 
     if not (isinstance(array, types.Array) and array.layout == "C" and array.ndim == 1):
