@@ -1,7 +1,8 @@
 """What a sensor delivers, and the port that every sensor fits."""
 
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, NamedTuple, Protocol
@@ -22,6 +23,7 @@ __all__ = [
     "Rhythm",
     "Sensor",
     "SensorError",
+    "digest",
     "leaning",
 ]
 
@@ -96,6 +98,15 @@ class Lean(NamedTuple):
         heavy = [s * self.factor if i == label else s for i, s in enumerate(shares)]
         whole = sum(heavy)
         return [s * sum(shares) / whole for s in heavy] if whole else list(shares)
+
+
+def digest(head: str, items: Iterable[Frame]) -> bytes:
+    """Return the SHA-256 of some words and of the events of frames, column by column."""
+    sha = hashlib.sha256(head.encode())
+    for item in items:
+        for column in (item.x, item.y, item.t_us, item.p):
+            sha.update(column.astype("<i8").tobytes())
+    return sha.digest()
 
 
 def leaning(shares: Sequence[Fraction], leans: tuple[Lean, ...]) -> list[Fraction]:

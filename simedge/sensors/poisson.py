@@ -1,7 +1,6 @@
 """Pixel events without cause: a homogeneous Poisson process, labels by lot. Nothing to learn."""
 
 import functools
-import hashlib
 from fractions import Fraction
 from typing import Final
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from simedge.core.streams import Stream, Streams
 from simedge.sensors.chance import draw, poisson_thresholds, thresholds
 from simedge.sensors.events import Tag, cut, noise
-from simedge.sensors.frames import ITEM, NO_SOURCE, UNLABELLED, Frame, Lean, Rhythm, leaning
+from simedge.sensors.frames import ITEM, NO_SOURCE, UNLABELLED, Frame, Lean, Rhythm, digest, leaning
 from simedge.sensors.presentation import pick
 from simedge.sensors.settings import PoissonSettings
 
@@ -71,11 +70,7 @@ class PoissonSensor(Rhythm):
     @functools.cached_property
     def pset(self) -> bytes:
         """Give the name of the proxy set: SHA-256 of its size and its events."""
-        sha = hashlib.sha256(f"poisson|{self.width}|{self._items}".encode())
-        for item in self.proxy:
-            for column in (item.x, item.y, item.t_us, item.p):
-                sha.update(column.astype("<i8").tobytes())
-        return sha.digest()
+        return digest(f"poisson|{self.width}|{self._items}", self.proxy)
 
     def _take(self, name: str, tags: list[Tag]) -> tuple[Frame, ...]:
         words = self._words(self._stream("sensors-items", name), range(len(tags)))

@@ -6,7 +6,6 @@ drawn without regard to the class, so no count tells one class from another; onl
 """
 
 import functools
-import hashlib
 from fractions import Fraction
 from typing import Final
 
@@ -16,7 +15,7 @@ from numpy.typing import NDArray
 from simedge.core.streams import Stream, Streams, bernoulli_threshold, normals
 from simedge.sensors.chance import draw, poisson_thresholds, thresholds
 from simedge.sensors.events import SHOT_BITS, TIME_BITS, Tag, cut, noise
-from simedge.sensors.frames import ITEM, NO_SOURCE, UNLABELLED, Frame, Lean, Rhythm, leaning
+from simedge.sensors.frames import ITEM, NO_SOURCE, UNLABELLED, Frame, Lean, Rhythm, digest, leaning
 from simedge.sensors.presentation import pick
 from simedge.sensors.settings import TemporalSettings
 
@@ -93,11 +92,7 @@ class TemporalSensor(Rhythm):
     @functools.cached_property
     def pset(self) -> bytes:
         """Give the name of the proxy set: SHA-256 of its size and its events."""
-        sha = hashlib.sha256(f"temporal|{self.width}|{self._items}".encode())
-        for item in self.proxy:
-            for column in (item.x, item.y, item.t_us, item.p):
-                sha.update(column.astype("<i8").tobytes())
-        return sha.digest()
+        return digest(f"temporal|{self.width}|{self._items}", self.proxy)
 
     def _take(self, name: str, tags: list[Tag]) -> tuple[Frame, ...]:
         words = self._words(self._stream("sensors-items", name), range(len(tags)))

@@ -14,7 +14,6 @@ __all__ = [
     "clustering",
     "four_states",
     "geometric_age",
-    "in_packets",
     "in_time",
     "md1_wait",
     "mm1_variance",
@@ -71,11 +70,6 @@ class Burst(NamedTuple):
     def lag_one(self) -> float:
         """Correlation of two neighbouring losses."""
         return self.covariance * self.rho / (self.loss * (1 - self.loss))
-
-
-def in_packets(p: float, r: float, bad: float, good: float) -> Burst:  # noqa: PLR0917 -- as written in the literature
-    """Return a chain that moves once a packet."""
-    return Burst(p, r, bad, good)
 
 
 def in_time(*, mean: float, burst_s: float, bad: float, every_s: float) -> Burst:
