@@ -106,7 +106,7 @@ def test_a_new_kind_says_on_stderr_what_it_drops(tiny) -> None:
     tiny.write_text(TINY.replace("interval: 4", "kl_steps: 4"))
     done = call("run", tiny, "--json", "--set", "protocol.kind=isolated")
     assert done.exit_code == 0
-    assert done.stderr == "protocol.kl_steps: dropped, the new kind has no such key\n"
+    assert done.stderr == "note: protocol.kl_steps: dropped, the new kind has no such key\n"
     assert json.loads(done.stdout)["protocol"] == "isolated"
 
 

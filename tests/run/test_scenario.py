@@ -88,7 +88,7 @@ def test_the_committed_schema_is_current() -> None:
 @given(
     seed=st.integers(0, 2**63 - 1),
     mean=st.fractions(0, 1, max_denominator=10**6),
-    burst=st.integers(1, 10**12),
+    burst=st.integers(10_000, 10**12),
     about=st.text(st.characters(exclude_categories=["Cs"]), max_size=40),
 )
 def test_any_values_written_and_read_are_equal(
