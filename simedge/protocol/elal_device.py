@@ -253,7 +253,7 @@ class ElalDevice:
         if call.op == "proxy_pass":
             (address,) = call.addresses
             rows = self._shape.span(address)[2]
-            if event.value is None or len(event.value) != rows:
+            if not isinstance(event.value, np.ndarray) or len(event.value) != rows:
                 raise ProtocolError(f"a proxy pass must return {rows} rows of probabilities")
             return self._use_pass(call, event.value, now)
         if call.op == "kl_step":

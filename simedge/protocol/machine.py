@@ -7,10 +7,9 @@ data: ``dump`` and ``load`` are exact inverses and survive msgpack.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
+from simedge.protocol.asks import Asked, Floats, KlPart, KlStep, Op, ProxyPass, SetLambda, Value
 
 __all__ = [
     "CancelTimer",
@@ -45,8 +44,6 @@ __all__ = [
 
 Plain = dict[str, object]
 """State as plain data: numbers, text, bytes, nil, lists and dictionaries with text keys."""
-
-Floats = NDArray[np.float64]
 
 
 # ---------------------------------------------------------------------------------------- events
@@ -84,8 +81,8 @@ class LearnerDone:
     """A learner call took effect."""
 
     call: int
-    value: NDArray[np.float32] | None
-    """float32 [rows, classes] of a proxy pass, else nothing."""
+    value: Value
+    """What the operation returns: see its arguments."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +154,9 @@ class Send:
     dst: int
     data: bytes
     cls: str
-    """Class of its flow: token, prior, report, have, join, reply."""
+    """Class of its flow: token, prior, report, have, join, reply, proxy, request, model, delta,
+    gradient, frame, table, sparse, prediction.
+    """
     boot: int
     seq: int
     resend: int = 0
@@ -184,49 +183,15 @@ class CancelTimer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SetLambda:
-    """Set the Hebbian share of each hidden plastic layer, each in [0, 1]."""
-
-    values: tuple[float, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProxyPass:
-    """Run the learner on proxy items `first` .. `first + count - 1` without changing it."""
-
-    address: int
-    """Block address under which the learner keeps the features of these rows."""
-    first: int
-    count: int
-
-
-class KlPart(NamedTuple):
-    """A prior for the rows of the last pass of an address."""
-
-    address: int
-    target: Floats
-    """float64 [rows, classes]; rows outside `mask` are zero."""
-    mask: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KlStep:
-    """Pull the readout towards priors, part by part: each starts from what the last one left."""
-
-    parts: tuple[KlPart, ...]
-    """Ascending by address."""
-    alpha: float
-    steps: int
-    """How many in each part."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LearnerCall:
-    """Ask the learner; the driver makes it a job and answers with ``LearnerDone(call, value)``."""
+    """Ask the learner; the driver makes it a job and answers with ``LearnerDone(call, value)``.
+
+    A server's learner is asked in the same way; it answers at once, free of charge.
+    """
 
     call: int
-    op: Literal["set_lambda", "proxy_pass", "kl_step"]
-    args: SetLambda | ProxyPass | KlStep
+    op: Op
+    args: Asked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
