@@ -117,7 +117,7 @@ def _interrupts() -> Iterator[list[int]]:
         if came and number == signal.SIGINT:
             os._exit(Exit.INTERRUPTED)
         came.append(number)
-        os.write(2, b"\nstopping; once more to abort\n")
+        os.write(2, b"\nstopping between two records; Ctrl-C aborts\n")
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
