@@ -1,6 +1,7 @@
 # ruff: noqa: SLF001 -- errors are planted inside
 """An error planted in what we built must fail the row that guards against it."""
 
+import os
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -32,9 +33,17 @@ PLANTED = []
 """Row, number of the case, what plants the error."""
 
 
-def plants(row, case=0):
+NIGHTLY = pytest.mark.skipif(
+    os.environ.get("HYPOTHESIS_PROFILE") != "nightly",
+    reason="takes five seconds and more: in the nightly profile",
+)
+
+
+def plants(row, case=0, *, slow=False):
     def note(plant):
-        PLANTED.append(pytest.param(row, case, plant, id=f"{row}-{plant.__name__.strip('_')}"))
+        marks = (NIGHTLY,) if slow else ()
+        name = f"{row}-{plant.__name__.strip('_')}"
+        PLANTED.append(pytest.param(row, case, plant, id=name, marks=marks))
         return plant
 
     return note
@@ -57,7 +66,7 @@ def scaled(share):
 
 
 @plants("C1")
-@plants("C8")
+@plants("C8", slow=True)
 def losses_are_a_tenth_too_rare(patch):
     patch.setattr(loss, "bernoulli_threshold", scaled(90))
 
@@ -134,7 +143,7 @@ def one_fate_for_all(patch, **same):
 
 
 @plants("C6", 1)
-@plants("C24", 1)
+@plants("C24", 1, slow=True)
 def fragments_share_their_fate(patch):
     one_fate_for_all(patch)
 
@@ -151,7 +160,7 @@ def a_datagram_survives_the_loss_of_a_fragment(patch):
 
 
 @plants("C9")
-@plants("C10")
+@plants("C10", slow=True)
 @plants("C14")
 @plants("C15")
 @plants("C20")
@@ -226,7 +235,7 @@ def what_is_left_over_is_wasted(patch):
     patch.setattr(capacities, "max_min", equal)
 
 
-@plants("C19", 0)
+@plants("C19", 0, slow=True)
 @plants("C19", 2)
 def the_first_flow_has_the_whole_link(patch):
     patch.setattr(
@@ -276,7 +285,7 @@ def every_block_has_two_turns(patch):
     )
 
 
-@plants("C22", 0)
+@plants("C22", 0, slow=True)
 def the_losses_of_tokens_are_a_tenth_too_rare(patch):
     losses_are_a_tenth_too_rare(patch)
 

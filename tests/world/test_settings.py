@@ -38,7 +38,7 @@ LOSS, JITTER, TOPOLOGY = (TypeAdapter(t) for t in (LossSettings, JitterSettings,
     [
         (LOSS, {"kind": "bernoulli", "mean": "120%"}, "0% to 100%"),
         (LOSS, {"kind": "gilbert-elliott", "mean": "10%"}, "burst"),
-        (LOSS, {"kind": "gilbert-elliott", "mean": "10%", "burst": 0}, "greater than or equal to 10000"),
+        (LOSS, {"kind": "gilbert-elliott", "mean": "10%", "burst": 0}, "or equal to 10000"),
         (LOSS, {"kind": "gilbert-elliott", "mean": "60%", "burst": "1 s", "bad": "50%"},
          "good <= mean <= bad"),
         (LOSS, {"kind": "gilbert-elliott", "mean": "5%", "burst": "1 s", "good": 1}, "good < bad"),
