@@ -19,6 +19,7 @@ from simedge.sensors.frames import Frame, Sensor
 __all__ = ["Observed", "Observer", "Predictor"]
 
 EVALUATE = "evaluate"
+SERVER = 0
 
 
 class Predictor(Protocol):
@@ -120,7 +121,8 @@ class Observer:
         self, now: int, right: dict[Observed, int], *, items: int, before_shift: bool
     ) -> None:
         journal, tally = self._journal, self._journal.tally
-        number = len(tally.evaluations)
+        number, bits = len(tally.evaluations), tally.bits_up + tally.bits_down
+        journal.sample(now, SERVER, metric="bits", value=bits)
         for device, correct in right.items():
             journal.log(
                 now,
@@ -136,7 +138,7 @@ class Observer:
                 at_ns=now,
                 items=items,
                 correct={device.name: correct for device, correct in right.items()},
-                bits=tally.bits_up + tally.bits_down,
+                bits=bits,
                 frames_learned=tally.counts.frames_learned,
                 before_shift=before_shift,
             )
