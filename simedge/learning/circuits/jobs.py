@@ -32,8 +32,9 @@ class Playing:
         self._shop, self.shown, self._learns = shop, shown, learns
         prepared, index = shown
         first, stop = int(prepared.bounds[index]), int(prepared.bounds[index + 1])
-        self._ticks: list[int] = prepared.tick[first:stop].tolist()
         self.volleys = stop - first
+        end = shop.body.camera.ticks
+        self._stops = np.append(prepared.tick[first + 1 : stop].astype(np.int64), end)
         self.operations: NDArray[np.int64] = np.zeros(self.volleys, np.int64)
         self.room: Room | None = None
         self._begun: Counters = {}
@@ -45,15 +46,10 @@ class Playing:
             self.room = self._shop.rooms.take()
             self._begun = self.room.circuit.counters
             self.room.open(self._shop.known, self.shown, adapts=self._learns)
-        room, circuit, ticks = self.room, self.room.circuit, self._ticks
-        if not ticks:
-            circuit.run(room.end)
-        before = _operations(circuit.counters)
-        for volley in range(self._done, until):
-            last = volley + 1 == self.volleys
-            circuit.run(room.end if last else room.start + ticks[volley + 1])
-            now = _operations(circuit.counters)
-            self.operations[volley], before = now - before, now
+        stops = self._stops[self._done : until] if self.volleys else self._stops
+        operations = self.room.circuit.run_to(self.room.start + stops)
+        if self.volleys:
+            self.operations[self._done : until] = operations
         self._done = until
         return until == self.volleys
 
@@ -69,10 +65,6 @@ class Playing:
         if self.room is not None:
             self._shop.rooms.give(self.room)
             self.room = None
-
-
-def _operations(counters: Counters) -> int:
-    return counters["deliveries"] + counters["trace_touches"]
 
 
 def counts_of(counted: Counters, *, volleys: int, macs: int, writes: int) -> Counts:

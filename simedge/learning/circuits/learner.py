@@ -115,7 +115,7 @@ class CircuitLearner:
         known, room = shop.known, shop.rooms.take()
         for index in range(prepared.labels.size):
             room.open(known, (prepared, index), adapts=False)
-            room.circuit.run(room.end)
+            room.circuit.run_to(np.array([room.end]))
             found.append(int(np.argmax(shop.readout.see(room, known).scores)))
         shop.rooms.give(room)
         return np.array(found, np.int64)

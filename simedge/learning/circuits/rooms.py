@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from simedge.learning.circuits.body import READOUT, Body
 from simedge.learning.volleys import Prepared
-from simedge.neurons.recurrent.circuit import RecurrentCircuit
+from simedge.neurons.recurrent.stops import StoppingCircuit
 
 __all__ = ["Known", "Room", "Rooms"]
 
@@ -43,7 +43,7 @@ class Room:
 
     def __init__(self, body: Body) -> None:
         self.body = body
-        self.circuit = RecurrentCircuit(body.lines, body.populations, projections=body.projections)
+        self.circuit = StoppingCircuit(body.lines, body.populations, projections=body.projections)
         self.start = 0
         """Tick at which the presentation began."""
         self._next = 0
