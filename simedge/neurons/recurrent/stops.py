@@ -10,10 +10,12 @@ from simedge.core.native_cache import native_inside, unlocked_leaf
 from simedge.neurons.kinds import Whole
 from simedge.neurons.recurrent import volley
 from simedge.neurons.recurrent.circuit import RecurrentCircuit
+from simedge.neurons.recurrent.layout import Layout, lay_out
+from simedge.neurons.recurrent.parts import Population
 from simedge.neurons.recurrent.places import DELIVERIES, NEVER, TRACES, Arrays
 from simedge.neurons.recurrent.volley import DONE
 
-__all__ = ["StoppingCircuit"]
+__all__ = ["StoppingCircuit", "compile_play"]
 
 if TYPE_CHECKING:
     play = volley.play
@@ -56,3 +58,10 @@ def play_to(
         operations[stop] = counted - reached[1]
         reached[0], reached[1] = stop + 1, counted
     return DONE
+
+
+def compile_play() -> None:
+    """Compile what plays, as much as all other kernels of a circuit together, and nothing else."""
+    alone = {"neuron": Population(size=1, gamma=0.5)}
+    arrays = lay_out(Layout(0, alone, projections=(), record=False), np.float64)
+    play_to(arrays, np.zeros(0, np.int64), np.zeros(2, np.int64), np.zeros(0, np.int64))
