@@ -29,7 +29,10 @@ CIRCUIT = {
 }  # fmt: skip
 LINEAR = {"learner.readout": {"kind": "linear", "bins": 2}}
 ALONE = {"protocol.kind": "isolated"}
-every_kind = pytest.mark.parametrize("changes", [{}, LINEAR, ALONE], ids=["lif", "linear", "alone"])
+NEVER = {"learner.reset": "never"}
+every_kind = pytest.mark.parametrize(
+    "changes", [{}, LINEAR, ALONE, NEVER], ids=["lif", "linear", "alone", "never"]
+)
 
 
 def world(changes):

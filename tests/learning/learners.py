@@ -47,6 +47,7 @@ ALL = {
     "linear": LinearSettings(),
     "circuit": CIRCUIT,
     "fields": FIELDS,
+    "stream": FIELDS.model_copy(update={"reset": "never"}),
 }
 every_learner = pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
 
@@ -58,6 +59,7 @@ class Frame:
     y: np.ndarray
     t_us: np.ndarray
     p: np.ndarray
+    index: int = 0
 
 
 def frame_of(seed, events=150):
@@ -74,7 +76,7 @@ def frame_of(seed, events=150):
 NOTHING = frame_of(0, events=0)
 
 
-def opened(settings=SPIKING, *, seed=1, device="dev-1"):
+def opened(settings=SPIKING, *, seed=1, device="dev-1", starts_ns=None):
     return open_learner(
         settings,
         classes=CLASSES,
@@ -82,6 +84,7 @@ def opened(settings=SPIKING, *, seed=1, device="dev-1"):
         height=SIDE,
         streams=Streams(seed),
         device=device,
+        starts_ns=starts_ns,
     )
 
 
