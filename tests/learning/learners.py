@@ -47,9 +47,11 @@ ALL = {
     "linear": LinearSettings(),
     "circuit": CIRCUIT,
     "fields": FIELDS,
-    "stream": FIELDS.model_copy(update={"reset": "never"}),
 }
-every_learner = pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
+EVERY = ALL | {"stream": FIELDS.model_copy(update={"reset": "never"})}
+every_learner = pytest.mark.parametrize("settings", EVERY.values(), ids=EVERY.keys())
+every_learner_that_rests = pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
+"""Nothing goes on from one frame to the next."""
 
 
 @dataclass
