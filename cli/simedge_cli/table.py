@@ -67,6 +67,7 @@ def _latency(s: dict[str, Any]) -> Rows:
     age, stale = s["information_age_s"], s["staleness"]
     return [
         ("update", quantiles(s["latency_ms"]["update"])),
+        ("decision", quantiles(s["latency_ms"]["decision"])),
         ("token", quantiles(s["latency_ms"]["token"])),
         ("age of priors", f"mean {seconds(age['mean'])}, p99 {seconds(age['p99'])}"),
         ("versions behind", f"mean {number(stale['mean'])}, p99 {number(stale['p99'])}"),

@@ -151,10 +151,10 @@ def _directory() -> str:
     return str(Path(given) / _below()) if given else str(native_cache_dir() or "")
 
 
-def is_cold() -> bool:
-    """Tell whether compiled code can be kept, and none is yet."""
+def is_cold(kernel: str = "*") -> bool:
+    """Tell whether compiled code can be kept, and none is yet of a kernel, as "file.function"."""
     directory = _directory()
-    return bool(directory) and next(Path(directory).rglob("*.nbi"), None) is None
+    return bool(directory) and next(Path(directory).rglob(f"{kernel}-*.nbi"), None) is None
 
 
 @contextmanager

@@ -336,7 +336,9 @@ class DeviceHost(Host):
         tally = self._journal.tally
         tally.counts.frames_learned += 1
         tally.update_latencies_ns.append(now - done.job.since_ns)
-        self.account.decision_ns += now - self.feed.start_ns(frame)
+        decided_ns = now - self.feed.start_ns(frame)
+        self.account.decision_ns += decided_ns
+        tally.decision_latencies_ns.append(decided_ns)
         self._journal.log(
             now,
             Order.LEARNED,

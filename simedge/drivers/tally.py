@@ -166,6 +166,8 @@ class Tally:
     """Bits within ``bits_down`` that entered no link: the proxy set that devices came with."""
     bits_retransmitted: int = 0
     update_latencies_ns: list[int] = field(default_factory=list)
+    decision_latencies_ns: list[int] = field(default_factory=list)
+    """From the start of each learned presentation until its decision has taken effect."""
     token_latencies_ns: list[int] = field(default_factory=list)
     prior_ages: list[Segment] = field(default_factory=list)
     """Stretches of the ages of the priors that devices hold (see `ages`)."""

@@ -1,7 +1,7 @@
 """The learner of one device: circuit, rule and readout behind one port of jobs."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,7 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     span_ns: int = 100_000_000,
     pools: dict[object, Any] | None = None,
     size: int = 1,
+    starts_ns: Callable[[int], int] | None = None,
 ) -> "Learner | CircuitLearner":
     """Build the learner of one device.
 
@@ -58,6 +59,8 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
         How long a presentation lasts; its time bins divide it.
     pools, size
         Where learners of one run that are built alike find each other, and how many there will be.
+    starts_ns
+        Tells when a presentation begins by its number, for circuits whose state goes on.
     """
     if classes < 2:
         raise LearnerError(f"a learner needs at least 2 classes, got {classes}")
@@ -67,7 +70,12 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
         held = {} if pools is None else pools
         if key not in held:
             held[key] = rooms_of(
-                settings, classes=classes, camera=camera, streams=streams, device=device
+                settings,
+                classes=classes,
+                camera=camera,
+                streams=streams,
+                device=device,
+                starts_ns=starts_ns,
             )
         return CircuitLearner(held[key])
     plan = blueprint_of(settings, width=width, height=height, span_ns=span_ns)

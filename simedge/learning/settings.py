@@ -318,6 +318,8 @@ class CircuitSettings(Settings):
     readout: LifReadoutSettings | CountReadoutSettings = Field(
         default=LifReadoutSettings(), discriminator="kind"
     )
+    reset: Literal["frame", "window", "never"] = "frame"
+    """Each presentation begins at rest; or its eligibilities alone do; or state goes on."""
     shared_start: bool = True
     """All devices begin with the same wiring and weights."""
 

@@ -99,10 +99,12 @@ class _Builder:
         self.scenario = scenario
         size = sum(device.count for device in scenario.devices)
         size *= 1 + sum(fault.kind == "twin" for fault in scenario.faults)
-        self.factory = learner or partial(open_learner, scenario.learner, pools={}, size=size)
         self.executor = executor
         self.streams = Streams(scenario.seed)
         self.sensor = open_sensor(scenario.sensors, scenario.seed)
+        self.factory = learner or partial(
+            open_learner, scenario.learner, pools={}, size=size, starts_ns=self.sensor.start_ns
+        )
         self.world = plan_world(
             scenario.devices,
             scenario.topology,

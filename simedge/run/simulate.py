@@ -140,7 +140,7 @@ class Run:
         self._tap = tap
         self._learner = learner
         # The world stands before anything is written: a scenario that cannot leaves nothing.
-        warm_up()
+        warm_up(scenario.learner)
         self._traces = TraceDoor(Streams(scenario.seed))
         try:
             self.driver, self.tally = build(

@@ -35,6 +35,7 @@ def summarise(tally: Tally) -> dict[str, Any]:
         "communication": _communication(tally),
         "latency_ms": {
             "update": _latencies(tally.update_latencies_ns),
+            "decision": _latencies(tally.decision_latencies_ns),
             "token": _latencies(tally.token_latencies_ns),
         },
         "information_age_s": {

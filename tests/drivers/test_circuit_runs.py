@@ -6,7 +6,7 @@ import sys
 from unittest.mock import patch
 
 import pytest
-from worlds import lossy, run
+from worlds import lossy, records_of, run
 
 from simedge.drivers.lookahead import Horizon
 
@@ -29,7 +29,10 @@ CIRCUIT = {
 }  # fmt: skip
 LINEAR = {"learner.readout": {"kind": "linear", "bins": 2}}
 ALONE = {"protocol.kind": "isolated"}
-every_kind = pytest.mark.parametrize("changes", [{}, LINEAR, ALONE], ids=["lif", "linear", "alone"])
+NEVER = {"learner.reset": "never"}
+every_kind = pytest.mark.parametrize(
+    "changes", [{}, LINEAR, ALONE, NEVER], ids=["lif", "linear", "alone", "never"]
+)
 
 
 def world(changes):
@@ -69,6 +72,21 @@ def test_samples_tell_of_the_latency_of_decisions_and_of_what_was_broadcast():
         assert 0.09 < seen[device, "decision_latency_s"] < 0.125
         assert 0 < seen[device, "modulator_bits"] <= 3 * 32 * learned
         assert seen[device, "modulator_bits"] % (3 * 32) == 0
+
+
+def test_the_summary_tells_how_long_decisions_take_from_the_onset_on():
+    result = run(world({"faults": []}))
+    onsets_ns = 125_000_000  # eight presentations a second
+    taken_ns = sorted(
+        record.at - onsets_ns * record.subject
+        for record in records_of(result)
+        if record.kind == "frame-learned"
+    )
+    ranks = {"p50": -(-len(taken_ns) // 2), "p95": -(-19 * len(taken_ns) // 20)}
+    assert len(taken_ns) < 100  # so the last of them is the 99th percentile
+    ranks["p99"] = len(taken_ns)
+    expected = {name: taken_ns[rank - 1] / 1e6 for name, rank in ranks.items()}
+    assert result.summary["latency_ms"]["decision"] == expected
 
 
 def test_the_seed_of_hashes_changes_nothing(tmp_path):

@@ -48,7 +48,10 @@ ALL = {
     "circuit": CIRCUIT,
     "fields": FIELDS,
 }
-every_learner = pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
+EVERY = ALL | {"stream": FIELDS.model_copy(update={"reset": "never"})}
+every_learner = pytest.mark.parametrize("settings", EVERY.values(), ids=EVERY.keys())
+every_learner_that_rests = pytest.mark.parametrize("settings", ALL.values(), ids=ALL.keys())
+"""Nothing goes on from one frame to the next."""
 
 
 @dataclass
@@ -58,6 +61,7 @@ class Frame:
     y: np.ndarray
     t_us: np.ndarray
     p: np.ndarray
+    index: int = 0
 
 
 def frame_of(seed, events=150):
@@ -74,7 +78,7 @@ def frame_of(seed, events=150):
 NOTHING = frame_of(0, events=0)
 
 
-def opened(settings=SPIKING, *, seed=1, device="dev-1"):
+def opened(settings=SPIKING, *, seed=1, device="dev-1", starts_ns=None):
     return open_learner(
         settings,
         classes=CLASSES,
@@ -82,6 +86,7 @@ def opened(settings=SPIKING, *, seed=1, device="dev-1"):
         height=SIDE,
         streams=Streams(seed),
         device=device,
+        starts_ns=starts_ns,
     )
 
 

@@ -1,11 +1,13 @@
 """Recurrent learners do what the clocked network does; what makes no sense is said."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from broken import said
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from learners import CIRCUIT, CLASSES, FIELDS, NOTHING, SIDE, frame_of, opened
+from learners import CIRCUIT, CLASSES, FIELDS, NOTHING, SIDE, frame_of, opened, run
 from structured import Layer, Network, Twin, hinge
 
 from simedge.learning.circuits import teaching
@@ -68,6 +70,81 @@ def test_it_learns_as_the_clocked_network_does(seed, balanced):
                 assert np.abs(one - other).max() < 1e-9
         thresholds = np.concatenate([twin.thresholds(layer) for layer in range(2)])
         assert np.abs(learner.shop.known.thresholds - thresholds).max() < 1e-9
+
+
+def onset_of(index):
+    """Return when a presentation begins: in time, or while the one before it lasts."""
+    return [0, 130, 180, 1_500, 7_000][index] * 1_000_000
+
+
+@settings(max_examples=8)
+@given(seed=st.integers(0, 1000), reset=st.sampled_from(["window", "never"]))
+def test_state_goes_on_as_in_the_clocked_network(seed, reset):
+    learner = opened(CIRCUIT.model_copy(update={"reset": reset}), starts_ns=onset_of)
+    twin = clocked(learner)
+    twin.network.stream = True
+    for circuit in twin.circuits:
+        circuit.forget = forget_counts(circuit) if reset == "never" else circuit.forget
+    for index in range(4):
+        frame = replace(frame_of(seed + index, events=400), index=index)
+        twin.play(max(0, onset_of(index) // 1_000_000 - twin.now), {})
+        lines = (frame.y.astype(int) * SIDE + frame.x) * 2 + frame.p
+        played = {}
+        for tick, line in zip(frame.t_us // 1000, lines, strict=True):
+            played.setdefault(twin.now + int(tick), set()).add(int(line))
+        value = learner.learn(frame).commit()
+        twin.play(TICKS, {tick: sorted(lines) for tick, lines in played.items()})
+        assert value.correct == (int(np.argmax(twin.scores())) == frame.label)
+        twin.teach(frame.label)
+        fresh = clocked(learner)
+        for layer in range(2):
+            for one, other in zip(fresh.weights(layer), twin.weights(layer), strict=True):
+                assert np.abs(one - other).max() < 1e-9
+        thresholds = np.concatenate([twin.thresholds(layer) for layer in range(2)])
+        assert np.abs(learner.shop.known.thresholds - thresholds).max() < 1e-9
+
+
+def forget_counts(circuit):
+    def forget():
+        circuit.counts = np.zeros_like(circuit.counts)
+
+    return forget
+
+
+@settings(max_examples=10)
+@given(
+    seed=st.integers(0, 1000),
+    step=st.integers(1, 60),
+    reset=st.sampled_from(["window", "never"]),
+    net=st.sampled_from([CIRCUIT, FIELDS]),
+)
+def test_state_that_goes_on_is_dumped_and_stepped_bit_by_bit(seed, step, reset, net):
+    net = net.model_copy(update={"reset": reset})
+    plain, other = (opened(net, seed=seed % 3, starts_ns=onset_of) for _ in range(2))
+    for index in range(4):
+        frame = replace(frame_of(seed + index), index=index)
+        copy = opened(net, seed=seed % 3, starts_ns=onset_of)
+        copy.load(other.dump())
+        other.learn(frame).discard()
+        copy.learn(NOTHING).discard()
+        copy.proxy_row(frame_of(seed), address=0, row=0).commit()
+        stepped, fused = run(copy.learn(frame), step), run(plain.learn(frame), None)
+        assert stepped[0].tolist() == fused[0].tolist()
+        assert stepped[1:] == fused[1:]
+        assert copy.digest() == plain.digest()
+        other = copy
+    other.load(opened(net, seed=seed % 3).dump())
+    assert other.digest() == opened(net, seed=seed % 3).digest()
+
+
+def test_what_is_reset_is_what_is_said():
+    digests = set()
+    for reset in ("frame", "window", "never"):
+        learner = opened(CIRCUIT.model_copy(update={"reset": reset}), starts_ns=onset_of)
+        for index in range(3):
+            learner.learn(replace(frame_of(index), index=index)).commit()
+        digests.add(learner.shop.known.weights.tobytes())
+    assert len(digests) == 3
 
 
 @given(seed=st.integers(0, 2**32), classes=st.integers(2, 10))

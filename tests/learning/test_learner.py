@@ -16,6 +16,7 @@ from learners import (
     SPIKING,
     Frame,
     every_learner,
+    every_learner_that_rests,
     frame_of,
     grown,
     opened,
@@ -143,7 +144,7 @@ def test_it_learns_what_it_is_shown(settings):
     assert (learner.predict(learner.prepare(frames)) == [f.label for f in frames]).all()
 
 
-@every_learner
+@every_learner_that_rests
 def test_a_frame_without_events_costs_and_changes_nothing(settings):
     learner = grown(settings)
     before = learner.dump()

@@ -20,27 +20,30 @@ CODE = textwrap.dedent("""
     def compiled():
         return {path.name for path in Path(sys.argv[1]).rglob("*.nbc")}
 
+    faster = {"duration": "6 s", "protocol.interval": 8, "protocol.prior_period": "500 ms"}
+    scenario = simedge.load(sys.argv[2]).vary(faster)
     assert is_cold()
-    warm_up()
+    warm_up(scenario.learner)
     assert not is_cold()
     before = compiled()
     assert before
-    faster = {"duration": "6 s", "protocol.interval": 8, "protocol.prior_period": "500 ms"}
-    counts = simedge.simulate(simedge.load("k5_star_clean").vary(faster)).summary["counts"]
+    counts = simedge.simulate(scenario).summary["counts"]
     assert counts["priors_applied"] and counts["spikes"]
     assert compiled() == before, compiled() - before
 """)
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
-def test_a_run_compiles_nothing_that_warming_up_has_not(tmp_path):
+@pytest.mark.parametrize("name", ["k5_star_clean", "event_camera"])
+def test_a_run_compiles_nothing_that_warming_up_has_not(tmp_path, name):
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    subprocess.run([sys.executable, "-c", CODE, str(tmp_path)], env=env, check=True)  # noqa: S603
+    code = [sys.executable, "-c", CODE, str(tmp_path), name]
+    subprocess.run(code, env=env, check=True)  # noqa: S603
 
 
 def test_who_is_warm_starts_nothing(monkeypatch):
-    monkeypatch.setattr(warm, "is_cold", lambda: False)
-    monkeypatch.setattr(warm, "_started", lambda: pytest.fail("started"))
+    monkeypatch.setattr(warm, "is_cold", lambda _: False)
+    monkeypatch.setattr(warm, "_started", lambda _: pytest.fail("started"))
     warm.warm_up()
 
 
@@ -48,8 +51,10 @@ def test_without_a_second_process_the_first_compiles_its_part(monkeypatch):
     def refuse(*_args, **_options):
         raise OSError
 
-    monkeypatch.setattr(warm, "is_cold", lambda: True)
+    monkeypatch.setattr(warm, "is_cold", lambda _: True)
     monkeypatch.setattr(warm.subprocess, "Popen", refuse)
     warm.warm_up()
-    warm._compile_rest()  # noqa: SLF001 - what the second process does
+    for kit in warm._KITS.values():  # noqa: SLF001
+        kit.here()
+        kit.there()  # what the second process does
     assert not is_cold()

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simedge.learning.circuits.readout import Seen
-from simedge.learning.circuits.rooms import Known, Room
+from simedge.learning.circuits.rooms import Carried, Known, Room, StreamRoom
 from simedge.learning.circuits.shop import Shop
 from simedge.learning.circuits.teaching import teach
 from simedge.learning.errors import LearnerError
@@ -26,14 +26,20 @@ Counters = dict[str, int]
 
 
 class Playing:
-    """A presentation on a circuit of its own, volley by volley; nothing outside changes."""
+    """A presentation on a circuit of its own, volley by volley; nothing outside changes.
 
-    def __init__(self, shop: Shop, shown: tuple[Prepared, int], *, learns: bool) -> None:
-        self._shop, self.shown, self._learns = shop, shown, learns
+    `onset` is the tick at which it goes on from the one before it; None: it begins anew.
+    """
+
+    def __init__(
+        self, shop: Shop, shown: tuple[Prepared, int], *, learns: bool, onset: int | None = None
+    ) -> None:
+        self._shop, self.shown, self._learns, self._onset = shop, shown, learns, onset
         prepared, index = shown
         first, stop = int(prepared.bounds[index]), int(prepared.bounds[index + 1])
-        self._ticks: list[int] = prepared.tick[first:stop].tolist()
         self.volleys = stop - first
+        end = shop.body.camera.ticks
+        self._stops = np.append(prepared.tick[first + 1 : stop].astype(np.int64), end)
         self.operations: NDArray[np.int64] = np.zeros(self.volleys, np.int64)
         self.room: Room | None = None
         self._begun: Counters = {}
@@ -42,20 +48,24 @@ class Playing:
     def play(self, until: int) -> bool:
         """Play to volley `until`, not included; tell whether the presentation is over."""
         if self.room is None:
-            self.room = self._shop.rooms.take()
+            self.room = self._open()
             self._begun = self.room.circuit.counters
-            self.room.open(self._shop.known, self.shown, adapts=self._learns)
-        room, circuit, ticks = self.room, self.room.circuit, self._ticks
-        if not ticks:
-            circuit.run(room.end)
-        before = _operations(circuit.counters)
-        for volley in range(self._done, until):
-            last = volley + 1 == self.volleys
-            circuit.run(room.end if last else room.start + ticks[volley + 1])
-            now = _operations(circuit.counters)
-            self.operations[volley], before = now - before, now
+        stops = self._stops[self._done : until] if self.volleys else self._stops
+        operations = self.room.circuit.run_to(self.room.start + stops)
+        if self.volleys:
+            self.operations[self._done : until] = operations
         self._done = until
         return until == self.volleys
+
+    def _open(self) -> Room:
+        shop = self._shop
+        if self._onset is None:
+            room = shop.rooms.take()
+            room.open(shop.known, self.shown, adapts=self._learns)
+            return room
+        stream = shop.rooms.take_stream()
+        stream.resume(shop.known, self.shown, carried=shop.carried, onset=self._onset)
+        return stream
 
     def counted(self) -> Counters:
         """Return what the circuit has counted since it began."""
@@ -69,10 +79,6 @@ class Playing:
         if self.room is not None:
             self._shop.rooms.give(self.room)
             self.room = None
-
-
-def _operations(counters: Counters) -> int:
-    return counters["deliveries"] + counters["trace_touches"]
 
 
 def counts_of(counted: Counters, *, volleys: int, macs: int, writes: int) -> Counts:
@@ -96,16 +102,22 @@ class Presentation:
     """One frame: learned, or forwarded with thresholds frozen and its row kept (`kept_as`)."""
 
     def __init__(
-        self, shop: Shop, shown: tuple[Prepared, int], *, kept_as: tuple[int, int] | None = None
+        self,
+        shop: Shop,
+        shown: tuple[Prepared, int],
+        *,
+        kept_as: tuple[int, int] | None = None,
+        onset: int | None = None,
     ) -> None:
         self._shop, self._kept_as = shop, kept_as
-        self._playing = Playing(shop, shown, learns=kept_as is None)
+        self._playing = Playing(shop, shown, learns=kept_as is None, onset=onset)
         self.volleys = self._playing.volleys
         self._played = self._told = self._macs = 0
         self._counts, self._over = Counts(), False
         self._row: NDArray[np.float32] = np.empty(0, np.float32)
         self._value: Learned | NDArray[np.float32] | None = None
         self._known: Known | None = None
+        self._carried: Carried | None = None
         shop.begin(self)
 
     def advance(self, count: int | None = None) -> NDArray[np.int64]:
@@ -144,6 +156,8 @@ class Presentation:
         counted = playing.counted()
         self._counts = counts_of(counted, volleys=self.volleys, macs=macs, writes=writes)
         self._macs = self._counts.macs
+        if isinstance(room, StreamRoom):
+            self._carried = room.leave()
         playing.close()
 
     def _learned(
@@ -187,7 +201,7 @@ class Presentation:
         if self._kept_as is not None:
             shop.kept.keep(*self._kept_as, self._row[None])
         if self._known is not None:
-            shop.known = self._known
+            shop.known, shop.carried = self._known, self._carried
         assert self._value is not None
         return self._value
 

@@ -1,7 +1,7 @@
 """The learner of one device: recurrent layers behind the port of jobs."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,18 @@ __all__ = ["CircuitLearner", "rooms_of"]
 
 
 def rooms_of(
-    settings: CircuitSettings, *, classes: int, camera: Camera, streams: Streams, device: str
+    settings: CircuitSettings,
+    *,
+    classes: int,
+    camera: Camera,
+    streams: Streams,
+    device: str,
+    starts_ns: Callable[[int], int] | None = None,
 ) -> Rooms:
     """Draw a network, the same at all devices unless each starts with its own."""
     name = "learner" if settings.shared_start else device
-    return Rooms(body_of(settings, classes=classes, camera=camera, streams=streams, name=name))
+    body = body_of(settings, classes=classes, camera=camera, streams=streams, name=name)
+    return Rooms(body, starts_ns)
 
 
 class CircuitLearner:
@@ -58,7 +65,10 @@ class CircuitLearner:
         """
         if not 0 <= frame.label < self.classes:
             raise LearnerError(f"label {frame.label} of {self.classes} classes")
-        return Presentation(self.shop, shown or (self.prepare([frame]), 0))
+        rooms, onset = self.shop.rooms, None
+        if rooms.body.settings.reset != "frame":
+            onset = rooms.onset(getattr(frame, "index", 0))
+        return Presentation(self.shop, shown or (self.prepare([frame]), 0), onset=onset)
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Presentation:
         """Forward one proxy item and keep its features; value: softmax, float32 (classes,)."""
@@ -115,7 +125,7 @@ class CircuitLearner:
         known, room = shop.known, shop.rooms.take()
         for index in range(prepared.labels.size):
             room.open(known, (prepared, index), adapts=False)
-            room.circuit.run(room.end)
+            room.circuit.run_to(np.array([room.end]))
             found.append(int(np.argmax(shop.readout.see(room, known).scores)))
         shop.rooms.give(room)
         return np.array(found, np.int64)
@@ -148,8 +158,13 @@ class CircuitLearner:
         self.shop.load(state)
 
     def digest(self) -> bytes:
-        """Return the SHA-256 of all weights and thresholds."""
-        known, sha = self.shop.known, hashlib.sha256()
-        for array in (known.weights, known.thresholds, known.readout):
+        """Return the SHA-256 of all weights and thresholds, and of what goes on."""
+        known, carried, sha = self.shop.known, self.shop.carried, hashlib.sha256()
+        for array in (
+            known.weights,
+            known.thresholds,
+            known.readout,
+            *(() if carried is None else carried.state),
+        ):
             sha.update(np.ascontiguousarray(array).tobytes())
         return sha.digest()

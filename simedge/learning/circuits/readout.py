@@ -109,7 +109,7 @@ class CountReadout(Readout):
         counts, first = np.zeros(self.features), 0
         for name, size in zip(self.body.layers, self.body.sizes, strict=True):
             ticks, neurons = room.fired(name)
-            bins = ticks * self._bins // self.body.camera.ticks
+            bins = np.maximum(0, ticks) * self._bins // self.body.camera.ticks
             counts += np.bincount(bins * self.neurons + first + neurons, minlength=self.features)
             first += size
         return Seen(counts, self._scores(known.readout, self._shares(counts[None]))[0])

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from simedge.learning.circuits.readout import readout_of
-from simedge.learning.circuits.rooms import Known, Rooms
+from simedge.learning.circuits.rooms import Carried, Known, Rooms
 from simedge.learning.errors import LearnerError
 from simedge.learning.readout import Kept
 
@@ -20,6 +20,8 @@ class Shop:
         self.rooms, self.body = rooms, rooms.body
         self.readout = readout_of(self.body)
         self.known = Known.newborn(self.body, self.readout.features)
+        self.carried: Carried | None = None
+        """What goes on to the next frame; None if nothing does, or none was learned."""
         self.kept = Kept(self.readout.row_size)
         self.feedback = self.body.feedback
         """B of each layer; put others in their place for a control."""
@@ -50,7 +52,8 @@ class Shop:
 
     def dump(self) -> dict[str, Any]:
         """Return what is known and kept; copies."""
-        return {**self._arrays(), "kept": self.kept.dump()}
+        carried = None if self.carried is None else self.carried.dump()
+        return {**self._arrays(), "kept": self.kept.dump(), "carried": carried}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a dump; the inverse of `dump`. A job under way is forgotten."""
@@ -59,6 +62,8 @@ class Shop:
                 raise LearnerError(f"a dump of another learner: {name} has another shape")
         self.known = Known(**{name: np.array(state[name], float) for name in self._arrays()})
         self.kept.load(state["kept"])
+        carried = state["carried"]
+        self.carried = None if carried is None else Carried.load(carried)
         self._open = None
 
     def _arrays(self) -> dict[str, Any]:

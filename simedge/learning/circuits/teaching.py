@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simedge.learning.circuits.readout import Seen
-from simedge.learning.circuits.rooms import Known, Room
+from simedge.learning.circuits.rooms import Known, Room, StreamRoom
 from simedge.learning.circuits.shop import Shop
 
 __all__ = ["Taught", "hinge", "teach"]
@@ -52,6 +52,8 @@ def teach(shop: Shop, room: Room, decided: tuple[Seen, int | None]) -> Taught:
     if not errors.any():
         return Taught(room.known(known.readout))
     circuit, macs = room.circuit, 0
+    if isinstance(room, StreamRoom) and body.settings.reset == "never":
+        room.circuit.recall(room.end)
     broadcast = (body.basis * errors).sum(axis=1)
     circuit.broadcast(broadcast.size)
     readout, changed = shop.readout.learn(room, known, (seen, errors))
