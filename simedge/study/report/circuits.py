@@ -123,7 +123,11 @@ def _population(
     high = _HIGH if size > 20 else _LOW
     spikes = f"{name} ({len(rows):,})"
     drawn: alt.Chart = _chart(rows).mark_tick(
-        aria=False, thickness=1.5, height=max(2, min(6, high // size)), orient="vertical", color="#1f3b5c"
+        aria=False,
+        color="#1f3b5c",
+        height=max(2, min(6, high // size)),
+        orient="vertical",
+        thickness=1.5,
     ).encode(
         x=alt.X("t:Q", scale=time, axis=axis),
         y=alt.Y("n:Q", title=spikes, scale=alt.Scale(domain=[-1, size], nice=False)),
