@@ -18,7 +18,7 @@ from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from simedge.core.streams import Streams
 
-__all__ = ["RESAMPLES", "Interval", "Pair", "holm", "interval", "pair_of", "same", "student"]
+__all__ = ["FEW", "RESAMPLES", "Interval", "Pair", "holm", "interval", "pair_of", "same", "student"]
 
 RESAMPLES: Final = 10_000
 """Resamples of an interval; fewer of very many subjects."""
