@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from simedge.run.eventlog import LogRecord, Value
     from simedge.run.replay import Difference, Replay
 
-__all__ = ["replay_run"]
+__all__ = ["fields", "replay_run", "shown"]
 
 _BYTES_SHOWN = 8
 
@@ -39,8 +39,8 @@ def _lines(found: "Replay") -> list[str]:
     if difference is not None:
         return [
             f"{found.path}: record {difference.index} is another",
-            f"  recorded  {_shown(difference.recorded)}",
-            f"  replayed  {_shown(difference.replayed)}",
+            f"  recorded  {shown(difference.recorded)}",
+            f"  replayed  {shown(difference.replayed)}",
         ]
     if found.damage is not None:
         return [f"{found.path}: the {found.records:,} whole records are equal, the log is damaged"]
@@ -62,7 +62,7 @@ def _what(found: "Replay") -> str:
     return f"{found.records:,} records{part}, hash {found.replayed_sha256}"
 
 
-def _shown(record: "LogRecord | None") -> str:
+def shown(record: "LogRecord | None") -> str:
     """Write a record on one line: when, where, what, and its detail."""
     if record is None:
         return "(no record: the log ends here)"
@@ -99,12 +99,13 @@ def _sides(difference: "Difference") -> dict[str, Any]:
     recorded, replayed = difference.recorded, difference.replayed
     return {
         "index": difference.index,
-        "recorded": None if recorded is None else _fields(recorded),
-        "replayed": None if replayed is None else _fields(replayed),
+        "recorded": None if recorded is None else fields(recorded),
+        "replayed": None if replayed is None else fields(replayed),
     }
 
 
-def _fields(record: "LogRecord") -> dict[str, Any]:
+def fields(record: "LogRecord") -> dict[str, Any]:
+    """Return a record as JSON has it."""
     return {name: _plain(value) for name, value in record._asdict().items()}
 
 

@@ -39,7 +39,7 @@ class Feed:
         executor: Executor,
         leanings: Sequence[Leaning] = (),
     ) -> None:
-        self._sensor = sensor
+        self.sensor = sensor
         self._prepare = prepare
         self._device = device
         self._executor = executor
@@ -51,7 +51,7 @@ class Feed:
     @property
     def flows(self) -> bool:
         """Whether the sensor delivers frames at all."""
-        return self._sensor.frames_due
+        return self.sensor.frames_due
 
     def peek(self) -> tuple[Frame, Shown]:
         """Return the frame that arrives next, plain and as learners see it."""
@@ -68,12 +68,12 @@ class Feed:
 
     def arrival_ns(self, *, whole: bool = False) -> int:
         """Return when the next frame arrives: at the end of its presentation, or before."""
-        frame, sensor = self.peek()[0], self._sensor
+        frame, sensor = self.peek()[0], self.sensor
         return sensor.start_ns(frame.index) + sensor.span_ns if whole else sensor.arrival_ns(frame)
 
     def start_ns(self, frame: Frame) -> int:
         """Return when the presentation of a frame starts."""
-        return self._sensor.start_ns(frame.index)
+        return self.sensor.start_ns(frame.index)
 
     def _batch(self) -> list[tuple[Frame, Shown]]:
         first, self._next = self._next, self._next + _BATCH
@@ -85,13 +85,13 @@ class Feed:
         """Return the frames of a batch, as many at a time as are seen alike."""
         indices = range(first, first + _BATCH)
         if not self._leanings:
-            return self._sensor.frames(self._device, first, _BATCH)
+            return self.sensor.frames(self._device, first, _BATCH)
         frames: list[Frame] = []
         for leans, group in groupby(indices, self._leans):
             count = sum(1 for _ in group)
-            frames += self._sensor.frames(self._device, first + len(frames), count, leans=leans)
+            frames += self.sensor.frames(self._device, first + len(frames), count, leans=leans)
         return frames
 
     def _leans(self, index: int) -> tuple[Lean, ...]:
-        at = self._sensor.start_ns(index)
+        at = self.sensor.start_ns(index)
         return tuple(lean for begins, ends, lean in self._leanings if begins <= at < ends)

@@ -1,7 +1,7 @@
 """Replaying: a recorded run once more, compared with what its directory says."""
 
 import json
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -16,7 +16,7 @@ from simedge.run.rundir import RunDirectoryError, read_learner, read_status
 from simedge.run.scenario import Scenario
 from simedge.run.simulate import Run, Watch
 
-__all__ = ["Difference", "Replay", "replay"]
+__all__ = ["Difference", "Replay", "first_difference", "replay"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,13 +148,7 @@ def _by_records(recording: _Recording, run: Run, happening: Iterator[list[LogRec
     log = recording.log
     assert log is not None
     again = chain.from_iterable(happening)
-    equal, difference = 0, None
-    for recorded in log:
-        replayed = next(again, None)
-        if recorded != replayed:
-            difference = Difference(index=equal, recorded=recorded, replayed=replayed)
-            break
-        equal += 1
+    equal, difference = first_difference(log, again)
     if difference is None and log.damage is None and recording.whole:
         surplus = next(again, None)
         if surplus is not None:
@@ -171,6 +165,22 @@ def _by_records(recording: _Recording, run: Run, happening: Iterator[list[LogRec
         damage=log.damage,
         parts=recording.damaged,
     )
+
+
+def first_difference(
+    recorded: Iterable[LogRecord], replayed: Iterator[LogRecord]
+) -> tuple[int, Difference | None]:
+    """Return how many records are equal, and the first of the record that came otherwise.
+
+    What `replayed` has beyond the record is left in it.
+    """
+    equal = 0
+    for one in recorded:
+        other = next(replayed, None)
+        if one != other:
+            return equal, Difference(index=equal, recorded=one, replayed=other)
+        equal += 1
+    return equal, None
 
 
 def _by_hash(recording: _Recording, run: Run, happening: Iterator[list[LogRecord]]) -> Replay:

@@ -57,6 +57,7 @@ def sense(scenario: ScenarioSettings) -> list[Finding]:
         *_sources(scenario),
         *_circuits(scenario, sight),
         *_memory(scenario, sight),
+        *_raster(scenario),
     ]
     return found or [*_reach(scenario)] or [*_links_named(scenario)]
 
@@ -179,6 +180,27 @@ def _circuits(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
     if isinstance(inputs, FieldInputs) and inputs.size > side:
         text = f"a field of {inputs.size} pixels on {sight.width} x {sight.height} pixels"
         yield ("learner", "layers", 0, "inputs", "size"), "sense", text
+
+
+def _raster(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that there are circuits to be drawn, and when."""
+    raster = scenario.record.raster
+    if raster is None:
+        return
+    path: Path = ("record", "raster")
+    known = device_names(scenario)
+    for place, name in enumerate(raster.devices):
+        if name not in known:
+            yield (
+                (*path, "devices", place),
+                "sense",
+                f"no device {name!r}{did_you_mean(name, known)}",
+            )
+    if not isinstance(scenario.learner, CircuitSettings):
+        text = "only recurrent circuits have one: learner.rule.kind three-factor"
+        yield path, "sense", text
+    if raster.at >= scenario.duration:
+        yield (*path, "at"), "sense", "the run is over by then"
 
 
 def _memory(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:

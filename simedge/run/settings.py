@@ -18,7 +18,13 @@ from simedge.world.settings import (
     TopologySettings,
 )
 
-__all__ = ["EvaluateSettings", "KernelSettings", "RecordSettings", "ScenarioSettings"]
+__all__ = [
+    "EvaluateSettings",
+    "KernelSettings",
+    "RasterSettings",
+    "RecordSettings",
+    "ScenarioSettings",
+]
 
 
 class EvaluateSettings(Settings):
@@ -30,11 +36,24 @@ class EvaluateSettings(Settings):
     """Length of the one class-balanced list that all devices are shown."""
 
 
+class RasterSettings(Settings):
+    """Whose spikes are kept, and when; weights are kept as they are at the start and at the end."""
+
+    devices: Annotated[tuple[str, ...], Field(min_length=1, max_length=8)]
+    """Names of devices."""
+    at: Duration = 0
+    """From when on: presentations that start then."""
+    for_: Annotated[Duration, Field(gt=0)] = Field(default=2_000_000_000, alias="for")
+    """For how long."""
+
+
 class RecordSettings(Settings):
     """What is kept of a run."""
 
     events: bool = True
     """Whether the event log is written; its hash is taken either way."""
+    raster: RasterSettings | None = None
+    """Spikes and weights of some recurrent circuits, to be drawn by a report."""
 
 
 class KernelSettings(Settings):

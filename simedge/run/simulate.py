@@ -24,6 +24,7 @@ from simedge.run.files import Files
 from simedge.run.invariants import Audit, check_bill, check_tally
 from simedge.run.metrics import csv_text
 from simedge.run.provenance import provenance
+from simedge.run.raster import RASTER, Recorder
 from simedge.run.result import Progress, Result
 from simedge.run.rundir import RunDirectory
 from simedge.run.scenario import Scenario
@@ -151,6 +152,8 @@ class Run:
                 open_trace=self._traces,
             )
             pins = digests(scenario.links, self._traces)
+            wanted = scenario.record.raster
+            self._raster = None if wanted is None else Recorder(wanted, self.driver)
         except SimedgeError as error:
             self._executor.shutdown()
             raise BuildError(f"{scenario.name} cannot be built: {error}") from error
@@ -277,6 +280,8 @@ class Run:
             return
         directory.write("metrics.csv", csv_text(tally.samples))
         directory.write_json("summary.json", summary)
+        if self._raster is not None:
+            directory.write(RASTER, self._raster.packed())
         directory.write_provenance(
             provenance(
                 seed=self.scenario.seed,

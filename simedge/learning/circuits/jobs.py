@@ -3,19 +3,23 @@
 import hashlib
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simedge.learning.circuits.heard import Heard
 from simedge.learning.circuits.readout import Seen
 from simedge.learning.circuits.rooms import Carried, Known, Room, StreamRoom
 from simedge.learning.circuits.shop import Shop
 from simedge.learning.circuits.teaching import teach
 from simedge.learning.errors import LearnerError
-from simedge.learning.ports import Counts, Learned
+from simedge.learning.ports import Counts, FrameLike, Learned
 from simedge.learning.readout import loss_of
 from simedge.learning.volleys import Prepared
+
+if TYPE_CHECKING:
+    from simedge.neurons.recurrent.pages import Raster
 
 __all__ = ["KlSteps", "PassRow", "Presentation", "SetLambda", "run_together"]
 
@@ -106,6 +110,7 @@ class Presentation:
         shop: Shop,
         shown: tuple[Prepared, int],
         *,
+        frame: FrameLike | None = None,
         kept_as: tuple[int, int] | None = None,
         onset: int | None = None,
     ) -> None:
@@ -118,6 +123,8 @@ class Presentation:
         self._value: Learned | NDArray[np.float32] | None = None
         self._known: Known | None = None
         self._carried: Carried | None = None
+        self._frame = frame
+        self._heard: dict[str, Raster] | None = None if shop.hear is None else {}
         shop.begin(self)
 
     def advance(self, count: int | None = None) -> NDArray[np.int64]:
@@ -164,6 +171,9 @@ class Presentation:
         self, room: Room, told: tuple[Seen, NDArray[np.float64], int], known: Known
     ) -> Learned:
         seen, chances, label = told
+        if self._heard is not None:
+            for name in ("inputs", *self._shop.body.populations):
+                self._heard[name] = room.fired(name)
         fired, state, spikes = hashlib.sha256(), hashlib.sha256(), 0
         for name in self._shop.body.populations:
             ticks, neurons = room.fired(name)
@@ -202,8 +212,12 @@ class Presentation:
             shop.kept.keep(*self._kept_as, self._row[None])
         if self._known is not None:
             shop.known, shop.carried = self._known, self._carried
-        assert self._value is not None
-        return self._value
+        value = self._value
+        assert value is not None
+        if shop.hear is not None and self._heard and isinstance(value, Learned):
+            assert self._frame is not None
+            shop.hear(Heard(self._frame, value.correct, self._heard))
+        return value
 
     def discard(self) -> None:
         """Forget the presentation."""

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 from simedge.learning.circuits.body import body_of
+from simedge.learning.circuits.heard import Hear, Joined
 from simedge.learning.circuits.jobs import (
     KlSteps,
     PassRow,
@@ -68,7 +69,8 @@ class CircuitLearner:
         rooms, onset = self.shop.rooms, None
         if rooms.body.settings.reset != "frame":
             onset = rooms.onset(getattr(frame, "index", 0))
-        return Presentation(self.shop, shown or (self.prepare([frame]), 0), onset=onset)
+        at = shown or (self.prepare([frame]), 0)
+        return Presentation(self.shop, at, frame=frame, onset=onset)
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Presentation:
         """Forward one proxy item and keep its features; value: softmax, float32 (classes,)."""
@@ -148,6 +150,28 @@ class CircuitLearner:
             "traces": 4 * (plastic + (4 + 1) * neurons),
             "features": kept,
         }
+
+    def listen(self, hear: Hear) -> None:
+        """Tell of the spikes of each frame when it is learned; nothing else changes."""
+        self.shop.hear = hear
+
+    def joined(self) -> list[Joined]:
+        """Return all projections with their weights as they are now; copies."""
+        body, weights = self.shop.body, self.shop.known.weights
+        return [
+            Joined(p.source, p.target, *p.synapses.pairs(), weights[span].copy())
+            for p, span in zip(body.projections, body.places, strict=True)
+        ]
+
+    def sizes(self) -> dict[str, int]:
+        """Return how many input lines there are, and neurons in each population."""
+        body = self.shop.body
+        return {"inputs": body.lines, **{name: p.size for name, p in body.populations.items()}}
+
+    @property
+    def tick_ns(self) -> int:
+        """Duration of a tick."""
+        return self.shop.body.settings.tick
 
     def dump(self) -> dict[str, Any]:
         """Return all that the learner knows, as plain arrays and numbers; copies."""

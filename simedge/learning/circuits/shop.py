@@ -1,7 +1,7 @@
 """What the jobs of one circuit learner share, and where they leave their effect."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from simedge.learning.circuits.readout import readout_of
 from simedge.learning.circuits.rooms import Carried, Known, Rooms
 from simedge.learning.errors import LearnerError
 from simedge.learning.readout import Kept
+
+if TYPE_CHECKING:
+    from simedge.learning.circuits.heard import Hear
 
 __all__ = ["Shop"]
 
@@ -25,6 +28,8 @@ class Shop:
         self.kept = Kept(self.readout.row_size)
         self.feedback = self.body.feedback
         """B of each layer; put others in their place for a control."""
+        self.hear: Hear | None = None
+        """Told of each frame that was learned; None costs nothing."""
         self._open: object = None
 
     @property

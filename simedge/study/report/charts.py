@@ -1,16 +1,17 @@
 """The charts of a report, in Altair: plain rows in, Vega-Lite out. Needs the extra ``report``."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
 
 from simedge.study.report import series
+from simedge.study.report.circuits import circuit_pictures
 from simedge.study.report.links import links_of, spots_of
+from simedge.study.report.picture import Picture
 from simedge.study.report.runs import Run
 
-__all__ = ["Picture", "pictures", "pictures_together"]
+__all__ = ["pictures", "pictures_together"]
 
 Rows = list[dict[str, Any]]
 Spec = dict[str, Any]
@@ -26,16 +27,6 @@ _TIME = "virtual time / s"
 _ACCURACY = alt.Axis(format="%")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Picture:
-    """One chart: a name for its file, what it shows, its Vega-Lite."""
-
-    name: str
-    title: str
-    about: str
-    spec: dict[str, Any]
-
-
 def pictures(run: Run) -> list[Picture]:
     """Return all charts of one run that it has data for."""
     made = [
@@ -48,7 +39,7 @@ def pictures(run: Run) -> list[Picture]:
         ("staleness", "Staleness", _STALE_ABOUT, staleness(run)),
         ("topology", "Topology", _TOPOLOGY_ABOUT, topology(run)),
     ]
-    return _kept(made)
+    return [*_kept(made), *circuit_pictures(run.circuits)]
 
 
 def pictures_together(runs: Sequence[Run]) -> list[Picture]:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from simedge.study.report.firing import firing, weights
 from simedge.study.report.links import links_of
 from simedge.study.report.models import modelled, not_modelled
 from simedge.study.report.runs import Run, Skipped
@@ -72,12 +73,23 @@ def _one(run: Run) -> list[Section]:
         Section(name="charts", title="Curves"),
         Section(name="devices", title="Devices", table=devices(run, most=ROWS_SHOWN)),
         Section(name="links", title="Links", table=links),
+        *_circuits(run),
         Section(name="modelled", title="What is modelled", listed=tuple(modelled(run))),
         Section(name="left-out", title="What is not", listed=tuple(not_modelled(run))),
         Section(name="summary", title="Every figure", table=every_figure(run)),
         Section(name="setting", title="The setting that made it", verbatim=_cut(run.text)),
         Section(name="provenance", title="Where it came from", verbatim=_origin(run)),
     ]
+
+
+def _circuits(run: Run) -> list[Section]:
+    """Return who fired and what became of the weights of circuits that were kept."""
+    if not run.circuits:
+        return []
+    words = "Of devices whose spikes were kept: rates while frames were shown, and the weights."
+    fired = Section(name="circuits", title="Circuits", words=words, table=firing(run.circuits))
+    wires = Section(name="weights", title="Weights", table=weights(run.circuits))
+    return [fired, wires]
 
 
 def _several(runs: Sequence[Run]) -> list[Section]:

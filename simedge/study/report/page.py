@@ -11,8 +11,9 @@ from html import escape
 
 import vl_convert
 
-from simedge.study.report.charts import Picture, pictures, pictures_together
+from simedge.study.report.charts import pictures, pictures_together
 from simedge.study.report.content import Section, content, title
+from simedge.study.report.picture import Picture
 from simedge.study.report.runs import Run, Skipped
 from simedge.study.report.tables import Table
 

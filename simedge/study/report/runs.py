@@ -13,6 +13,7 @@ from simedge.core.errors import SimedgeError
 from simedge.drivers.tally import Tally
 from simedge.run.errors import RunDirectoryError
 from simedge.run.parts import LOG, damaged_parts, unsealed
+from simedge.run.raster import Circuit, read_raster
 from simedge.run.rundir import read_status
 from simedge.run.scenario import Scenario
 from simedge.run.summary import summarise
@@ -39,6 +40,8 @@ class Run:
         What ``metrics.csv`` holds, by metric.
     history
         What the event log tells; None if the run kept its hash alone.
+    circuits
+        Spikes and weights of devices, if the run was asked to keep some.
     """
 
     path: Path
@@ -50,6 +53,7 @@ class Run:
     provenance: dict[str, Any]
     samples: dict[str, list[Sampled]]
     history: History | None
+    circuits: tuple[Circuit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +126,7 @@ def read_run(path: Path) -> Run:
             provenance=unsealed((path / "provenance.json").read_bytes()),
             samples=_samples(path / "metrics.csv"),
             history=_history(path),
+            circuits=read_raster(path),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunDirectoryError(f"{path}: cannot be read: {error}") from error

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from simedge.study.report.content import Section, content, title
+from simedge.study.report.firing import circuit_facts
 from simedge.study.report.links import links_of
 from simedge.study.report.models import modelled, not_modelled
 from simedge.study.report.runs import Run, Skipped
@@ -68,6 +69,7 @@ def _run(run: Run) -> dict[str, Any]:
         "summary": run.summary,
         "links": [{**asdict(link), "lost_share": link.lost_share} for link in links_of(run)],
         "marks": [{"t_s": at / 1e9, "what": what, "who": who} for at, what, who in marks],
+        "circuits": [circuit_facts(one) for one in run.circuits],
         "modelled": modelled(run),
         "not_modelled": not_modelled(run),
         "scenario": run.scenario.model_dump(mode="json", by_alias=True),

@@ -1,0 +1,163 @@
+"""``simedge compare A B``: two runs or studies side by side; reads directories, runs nothing."""
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from simedge_cli.exits import complain, told
+
+if TYPE_CHECKING:
+    from simedge.study.compare import CellPair, Comparison, FigurePair, Records
+
+__all__ = ["Form", "compare"]
+
+Rows = list[tuple[str, ...]]
+
+_HEAD = ("what", "A", "B", "B - A", "95 % interval", "Student's", "p")
+_SIGNS_SHOWN = 60
+
+
+class Form(StrEnum):
+    """What a comparison is written as."""
+
+    TEXT = "text"
+    MD = "md"
+    JSON = "json"
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help="A run or study directory.")],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another one.")],
+    *,
+    form: Annotated[Form, typer.Option("--format", help="Text, Markdown or JSON.")] = Form.TEXT,
+) -> None:
+    """Compare two runs or studies: figures by pairs of seeds, first setting, first record."""
+    with told():
+        from simedge.study.compare import compare as make
+
+        found = make(first, second)
+        match form:
+            case Form.JSON:
+                print(json.dumps(_object(found), ensure_ascii=False, allow_nan=False))
+            case Form.MD:
+                print("\n".join(_markdown(found)))
+            case Form.TEXT:
+                print("\n".join(_text(found)))
+        for note in found.notes:
+            complain(f"note: {note}")
+
+
+def _text(found: "Comparison") -> list[str]:
+    lines = [f"A  {found.a}", f"B  {found.b}"]
+    for cell in found.cells:
+        lines += ["", _title(cell), *_columns([_HEAD, *_rows(cell)]), *_said(cell)]
+    return [*lines, *_of_records(found.records)]
+
+
+def _markdown(found: "Comparison") -> list[str]:
+    lines = ["# Comparison", "", f"- A: {_safe(str(found.a))}", f"- B: {_safe(str(found.b))}"]
+    for cell in found.cells:
+        rules = ("---", *["---:"] * (len(_HEAD) - 1))
+        rows = [_HEAD, rules, *_rows(cell)]
+        table = ["| " + " | ".join(map(_safe, row)) + " |" for row in rows]
+        said = [f"- {_safe(line)}" for line in _said(cell)]
+        lines += ["", f"## {_safe(_title(cell))}", "", *table, "", *said]
+    if found.records is not None:
+        lines += ["", "## Records", "", *(f"    {line}" for line in _of_records(found.records))]
+    return lines + (
+        ["", "## Notes", "", *(f"- {_safe(note)}" for note in found.notes)] if found.notes else []
+    )
+
+
+def _safe(text: str) -> str:
+    """Keep text from being read as Markdown or HTML."""
+    for sign in "\\|<`*":
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+def _title(cell: "CellPair") -> str:
+    count = len(cell.seeds)
+    return f"{cell.label}: {count} seed{'' if count == 1 else 's'}"
+
+
+def _rows(cell: "CellPair") -> Rows:
+    return [_row(one) for one in cell.figures if one.a is not None or one.b is not None]
+
+
+def _row(one: "FigurePair") -> tuple[str, ...]:
+    from simedge.study.report.tables import figure
+
+    unit, pair = one.headline.unit, one.pair
+    shown = [one.headline.label, figure(one.a, unit), figure(one.b, unit)]
+    if pair is None:
+        return (*shown, "-", "-", "-", "-")
+    ends = (pair.interval.low, pair.interval.high), pair.student or (None, None)
+    spans = [
+        "-" if low is None else f"{figure(low, unit)} to {figure(high, unit)}" for low, high in ends
+    ]
+    return (*shown, figure(pair.mean, unit), *spans, figure(pair.p))
+
+
+def _said(cell: "CellPair") -> list[str]:
+    lines = [f"event logs with one hash: {cell.equal_logs} of {len(cell.seeds)}"]
+    if cell.setting is None:
+        return [*lines, "settings: no difference"]
+    one = cell.setting
+    return [*lines, f"first setting that differs: {one.path}: {_value(one.a)} / {_value(one.b)}"]
+
+
+def _value(value: Any) -> str:  # noqa: ANN401 -- whatever a setting holds
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SIGNS_SHOWN else f"{text[:_SIGNS_SHOWN]}..."
+
+
+def _of_records(records: "Records | None") -> list[str]:
+    from simedge_cli.replay_run import shown
+
+    if records is None:
+        return []
+    lines = [records.note] if records.note else []
+    if records.difference is not None:
+        lines += [
+            f"record {records.difference.index} is the first that differs",
+            f"  A  {shown(records.difference.recorded)}",
+            f"  B  {shown(records.difference.replayed)}",
+        ]
+    elif records.equal is not None:
+        lines.append(f"all {records.equal:,} records are equal")
+    return ["", *lines]
+
+
+def _columns(rows: Rows) -> list[str]:
+    widths = [max(len(row[place]) for row in rows) for place in range(len(_HEAD))]
+    return [
+        "  ".join(
+            text.rjust(width) if place else text.ljust(width)
+            for place, (text, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _object(found: "Comparison") -> dict[str, Any]:
+    from simedge_cli.replay_run import fields
+
+    facts, records = found.facts(), found.records
+    if records is None:
+        return {**facts, "records": None}
+    first = records.difference
+    sides = None if first is None else (first.recorded, first.replayed)
+    return {
+        **facts,
+        "records": {
+            "equal": records.equal,
+            "note": records.note,
+            "first": None if first is None else first.index,
+            "a": None if sides is None or sides[0] is None else fields(sides[0]),
+            "b": None if sides is None or sides[1] is None else fields(sides[1]),
+        },
+    }
