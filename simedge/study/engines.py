@@ -4,6 +4,7 @@ All of them are `concurrent.futures` executors behind one small port. In process
 a pool of one worker, so that a worker that dies takes its own run with it and no other.
 """
 
+import importlib
 import multiprocessing
 import os
 import signal
@@ -19,7 +20,7 @@ from typing import Any, Final, Protocol
 from simedge.study.errors import MissingExtraError, StudyError
 from simedge.study.worker import ONE_THREAD, Outcome, Ticket, carry_out
 
-__all__ = ["Crew", "DaskCrew", "ExecutorCrew", "Processes", "crew"]
+__all__ = ["Crew", "DaskCrew", "ExecutorCrew", "Processes", "crew", "processors"]
 
 _AHEAD: Final = 2
 
@@ -59,7 +60,7 @@ def crew(engine: str | Executor, *, jobs: int | None = None, scheduler: str | No
     MissingExtraError
         If Dask is not installed.
     """
-    count = jobs or _processors()
+    count = jobs or processors()
     if count < 1:
         raise StudyError(f"jobs must be at least 1, got {jobs}")
     if isinstance(engine, Executor):
@@ -137,7 +138,7 @@ class DaskCrew:
 
     def __init__(self, count: int | None, scheduler: str | None) -> None:
         try:
-            from distributed import Client, LocalCluster  # noqa: PLC0415 -- an extra
+            distributed: Any = importlib.import_module("distributed")  # an extra
         except ModuleNotFoundError as error:
             raise MissingExtraError(
                 f"engine dask needs {error.name}: pip install 'simedge[dask]'"
@@ -145,12 +146,8 @@ class DaskCrew:
         self._stack = ExitStack()
         self._count = count
         try:
-            if scheduler is None:
-                cluster = LocalCluster(
-                    n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
-                )
-                self._stack.callback(cluster.close)
-            client: Any = Client(cluster if scheduler is None else scheduler, set_as_default=False)
+            at = scheduler if scheduler is not None else self._cluster(distributed, count)
+            client: Any = distributed.Client(at, set_as_default=False)
         except (OSError, ValueError) as error:
             self._stack.close()
             raise StudyError(f"no Dask scheduler at {scheduler}: {error}") from None
@@ -172,6 +169,13 @@ class DaskCrew:
         self._executor.shutdown(wait=False)
         self._stack.close()
 
+    def _cluster(self, distributed: Any, count: int | None) -> Any:  # noqa: ANN401 -- Dask is not typed
+        cluster = distributed.LocalCluster(
+            n_workers=count, threads_per_worker=1, processes=True, dashboard_address=None
+        )
+        self._stack.callback(cluster.close)
+        return cluster
+
 
 def _submitted(executor: Executor, ticket: Ticket) -> "Future[Outcome]":
     try:
@@ -181,7 +185,8 @@ def _submitted(executor: Executor, ticket: Ticket) -> "Future[Outcome]":
         raise StudyError(text) from error
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Return how many processors this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

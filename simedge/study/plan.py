@@ -24,8 +24,8 @@ __all__ = [
     "Factor",
     "Level",
     "Plan",
-    "PlannedRun",
     "PlanError",
+    "PlannedRun",
     "built",
     "figure",
     "label_of",
@@ -234,9 +234,7 @@ def _complaints(
         else:
             factor, level, path = found
             message = problem.message.removeprefix(f"{path}: ")
-            yield Complaint(
-                message=message, factor=factor.name, label=level.label, path=path
-            )
+            yield Complaint(message=message, factor=factor.name, label=level.label, path=path)
 
 
 def _overlaps(factors: tuple[Factor, ...]) -> Iterator[Complaint]:
@@ -270,7 +268,7 @@ def _troubles(metrics: Iterable[str]) -> Iterator[Complaint]:
 def metric_trouble(metric: str) -> str | None:
     """Return what is wrong with the path of a metric; None if a summary has it."""
     named = any(metric.startswith(f"{way}.") for way in _ways() if way.endswith(_NAMED))
-    if named or metric in _ways() and not metric.endswith(_NAMED):
+    if named or (metric in _ways() and not metric.endswith(_NAMED)):
         return None
     return f"no figure of a summary is called {metric}{did_you_mean(metric, _ways())}"
 

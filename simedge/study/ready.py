@@ -54,7 +54,7 @@ class Ready:
             path=self.out,
         )
 
-    def run(  # noqa: PLR0913 -- what `Study.run` takes
+    def run(
         self,
         *,
         engine: str | Executor = "processes",
@@ -121,9 +121,7 @@ def prepare(plan: Plan, out: Path | None, *, retry_failed: bool = False) -> Read
     runs = planned(cells, plan.seeds)
     found = found_rows(out, runs) if out is not None else map(_missing, runs)
     rows = {row.run: row for row in found}
-    return Ready(
-        plan=plan, cells=cells, runs=runs, rows=rows, out=out, retry_failed=retry_failed
-    )
+    return Ready(plan=plan, cells=cells, runs=runs, rows=rows, out=out, retry_failed=retry_failed)
 
 
 def wrong(complaints: Iterable[Complaint]) -> ScenarioError:

@@ -61,8 +61,8 @@ class Study:
     def of(cls, plan: Plan) -> Self:
         """Return the study that a plan describes, as read from a file."""
         study = cls(plan.base, seeds=plan.seeds)
-        study._plan = plan  # noqa: SLF001 -- its own
-        study._design = "given"  # noqa: SLF001 -- its own
+        study._plan = plan
+        study._design = "given"
         return study
 
     def vary(self, path: str, values: Iterable[object] | Mapping[str, object]) -> Self:
@@ -176,10 +176,13 @@ def seed_list(seeds: int | Iterable[int]) -> tuple[int, ...]:
     twice = [seed for seed in dict.fromkeys(several) if several.count(seed) > 1]
     if twice:
         raise StudyError(f"the seed {twice[0]} is given twice")
-    wrong = [s for s in several if isinstance(s, bool) or not isinstance(s, int) or s < 0]
-    if wrong or max(several) >= 2**63:
+    if not all(_is_seed(seed) for seed in several):
         raise StudyError("a seed is a whole number from 0 to 2**63 - 1")
     return several
+
+
+def _is_seed(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def _doubles(factor: Factor, others: Iterable[Factor]) -> list[Complaint]:
@@ -187,7 +190,5 @@ def _doubles(factor: Factor, others: Iterable[Factor]) -> list[Complaint]:
     found = [Complaint(message=f"{factor.name}: no values")] if not labels else []
     if factor.name in {other.name for other in others}:
         found.append(Complaint(message=f"{factor.name}: varied twice"))
-    for label in dict.fromkeys(labels):
-        if labels.count(label) > 1:
-            found.append(Complaint(message=f"{factor.name}: {label} is given twice"))
-    return found
+    twice = [label for label in dict.fromkeys(labels) if labels.count(label) > 1]
+    return [*found, *(Complaint(message=f"{factor.name}: {one} is given twice") for one in twice)]

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import override
+
 from simedge.study.errors import StudyError
 from simedge.study.plan import figure
 from simedge.study.worker import Status
@@ -78,9 +80,11 @@ class Table(Sequence[Row]):
         self.metrics = tuple(metrics)
         self.path = path
 
-    def __getitem__(self, index: Any) -> Any:  # noqa: ANN401 -- one row or a slice of them
+    @override
+    def __getitem__(self, index: Any) -> Any:
         return self._rows[index]
 
+    @override
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -190,6 +194,7 @@ class Table(Sequence[Row]):
             },
         }
 
+    @override
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)
 

@@ -27,8 +27,10 @@ __all__ = ["ONE_THREAD", "Outcome", "Status", "Ticket", "carry_out", "outcome_of
 Status = Literal["done", "failed", "interrupted", "missing"]
 
 ONE_THREAD: Final = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
 }
 """Environment of a worker: the runs of a study are what goes on side by side."""
 
@@ -70,15 +72,14 @@ def carry_out(ticket: Ticket) -> Outcome:
     halted = _halt(ticket.halt)
     if halted():
         return Outcome(status="missing")
-    began_s = time.perf_counter()
     try:
-        return _run(ticket, halted, began_s)
+        return _run(ticket, halted)
     except SimedgeError as error:
         reason = f"{type(error).__name__}: {error}"
     except Exception as error:  # noqa: BLE001 -- one failed run must not lose the others
         where = traceback.extract_tb(error.__traceback__)[-1]
         reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
-    return Outcome(status="failed", reason=reason, wall_s=time.perf_counter() - began_s)
+    return Outcome(status="failed", reason=reason)
 
 
 def outcome_of(summary: dict[str, Any], *, interrupted: bool, wall_s: float) -> Outcome:
@@ -92,11 +93,12 @@ def outcome_of(summary: dict[str, Any], *, interrupted: bool, wall_s: float) -> 
     return Outcome(status="done", summary=summary, wall_s=wall_s)
 
 
-def _run(ticket: Ticket, halted: Callable[[], bool], began_s: float) -> Outcome:
+def _run(ticket: Ticket, halted: Callable[[], bool]) -> Outcome:
     # What a run stands on takes a second to load, which who only plans a study does without.
     from simedge.run.scenario import Scenario  # noqa: PLC0415
     from simedge.run.simulate import simulate  # noqa: PLC0415
 
+    began_s = time.perf_counter()
     scenario = Scenario.parse(ticket.scenario, source="scenario of the study")
     final = None if ticket.out is None else Path(ticket.out)
     here = None if final is None else _hidden(final)
