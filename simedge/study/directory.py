@@ -61,13 +61,14 @@ class StudyDirectory:
         self._index = ""
         check_same(path, plan)
         try:
-            self._files.make(path / "runs")
+            self._files.make(path)
         except OSError as error:
             raise storage_error(path, error) from error
         self._lock = lock(path)
         try:
             self._clear()
             self._files.put(path / _PLAN, plan_text(plan).encode())
+            (path / "runs").mkdir(exist_ok=True)
         except BaseException:
             self.close()
             raise
@@ -153,7 +154,8 @@ def check_same(path: Path, plan: Plan) -> None:
         raise StudyDirectoryError(f"{path}: not a directory")
     there = _recorded(path)
     if there is None:
-        if path.is_dir() and any(path.iterdir()):
+        there_is = path.iterdir() if path.is_dir() else ()
+        if any(file.suffix != TEMPORARY_SUFFIX for file in there_is):
             text = "neither empty nor a study (no study.yaml in it): name another with -o DIR"
             raise StudyDirectoryError(f"{path}: {text}")
         return

@@ -331,6 +331,8 @@ class _Reading:
     def _problem(self, path: Path, message: str, *, key: bool = False) -> Problem:
         shown = ".".join(map(str, path))
         place = self._document.place(path, key=key)
+        above = self._document.keys.get(path, place)  # of a block, the line that names it
+        place = above if above.line < place.line else place
         return Problem(source=self._document.source, place=place, path=shown, message=message)
 
 
