@@ -78,7 +78,8 @@ class Course:
         self._places = places
         self._halt = halt
         self._fail_fast = fail_fast
-        self._flying: dict[Future[Outcome], PlannedRun] = {}
+        self._flying: dict[Future[Outcome], PlannedRun | None] = {}
+        self._warming = False
         self._waiting: deque[PlannedRun] = deque()
         self._lost: dict[str, int] = {}
         self._news: list[Row] = []
@@ -96,6 +97,8 @@ class Course:
         self._waiting.extend(runs)
         interrupted = False
         self._tell(watch)
+        if len(runs) > 1 and self._crew.shares_cache():
+            self._warm(runs[0])
         while self._waiting or self._flying:
             if not interrupted and stop is not None and stop():
                 interrupted = True
@@ -106,8 +109,14 @@ class Course:
             self._tell(watch)
         return interrupted
 
+    def _warm(self, run: PlannedRun) -> None:
+        """Let one worker compile what all of them need, before the others begin."""
+        ticket = Ticket(scenario=run.scenario.dump(), halt=str(self._halt), warm=True)
+        self._flying[self._crew.submit(ticket)] = None
+        self._warming = True
+
     def _hand_out(self) -> None:
-        while self._waiting and len(self._flying) < self._crew.places():
+        while self._waiting and not self._warming and len(self._flying) < self._crew.places():
             run = self._waiting.popleft()
             place = None if self._places is None else str(self._places(run.name))
             ticket = Ticket(scenario=run.scenario.dump(), out=place, halt=str(self._halt))
@@ -123,6 +132,9 @@ class Course:
         done, _ = wait(self._flying, timeout=_LOOK_S, return_when=FIRST_COMPLETED)
         for future in done:
             run = self._flying.pop(future)
+            if run is None:  # whatever came of it, the runs themselves will tell
+                self._warming = False
+                continue
             try:
                 outcome = future.result()
             except (BrokenExecutor, CancelledError) as error:

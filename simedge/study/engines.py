@@ -32,6 +32,10 @@ class Crew(Protocol):
         """Return how many runs may be under way."""
         ...
 
+    def shares_cache(self) -> bool:
+        """Return whether one worker should compile before several do the same work."""
+        ...
+
     def submit(self, ticket: Ticket) -> "Future[Outcome]":
         """Begin a run; a worker that dies raises `BrokenExecutor` in the future."""
         ...
@@ -85,6 +89,10 @@ class Processes:
         """Return how many workers there may be."""
         return len(self._pools)
 
+    def shares_cache(self) -> bool:
+        """Return whether there are several workers."""
+        return len(self._pools) > 1
+
     def submit(self, ticket: Ticket) -> "Future[Outcome]":
         """Begin a run at a free place; a pool that broke is opened again."""
         place = next(i for i, one in enumerate(self._futures) if one is None or one.done())
@@ -125,6 +133,10 @@ class ExecutorCrew:
         """Return how many runs it is given at a time."""
         return self._count
 
+    def shares_cache(self) -> bool:
+        """Return no: where its workers are is not known."""
+        return False
+
     def submit(self, ticket: Ticket) -> "Future[Outcome]":
         """Begin a run."""
         return _submitted(self._executor, ticket)
@@ -159,6 +171,10 @@ class DaskCrew:
         """Return how many runs to hand over: some wait at the scheduler, none of them long."""
         threads = sum(self.client.nthreads().values())
         return self._count or max(_AHEAD * threads, 1)
+
+    def shares_cache(self) -> bool:
+        """Return no: every machine has a cache of its own."""
+        return False
 
     def submit(self, ticket: Ticket) -> "Future[Outcome]":
         """Hand a run to the scheduler."""

@@ -78,7 +78,7 @@ class Ready:
             if missing:
                 if directory is not None:
                     directory.clear(run.name for run in missing)
-                warm_up()  # once here, not once in every worker
+                warm_up()  # what all runs need, by two processes side by side
                 hands = crew(engine, jobs=jobs, scheduler=scheduler)
                 stack.callback(hands.close)
                 course = Course(

@@ -35,6 +35,7 @@ ONE_THREAD: Final = {
 """Environment of a worker: the runs of a study are what goes on side by side."""
 
 _LOOK_S: Final = 0.2
+_WARM_SLICES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +50,14 @@ class Ticket:
         The run directory to be; None keeps nothing but the summary.
     halt
         A file: as soon as it is there, runs come to their end.
+    warm
+        Whether to run only the beginning and keep nothing: what it compiles, others then load.
     """
 
     scenario: str
     out: str | None = None
     halt: str | None = None
+    warm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +107,7 @@ def _run(ticket: Ticket, halted: Callable[[], bool]) -> Outcome:
     final = None if ticket.out is None else Path(ticket.out)
     here = None if final is None else _hidden(final)
     try:
-        result = simulate(scenario, out=here, stop=halted)
+        result = simulate(scenario, out=here, stop=_soon(halted) if ticket.warm else halted)
     finally:
         if here is not None and final is not None:
             _settle(here, final)
@@ -146,6 +150,18 @@ def _halt(path: str | None) -> Callable[[], bool]:
         return found
 
     return halted
+
+
+def _soon(halted: Callable[[], bool]) -> Callable[[], bool]:
+    """Return what lets a run begin: it is asked between slices."""
+    slices = 0
+
+    def enough() -> bool:
+        nonlocal slices
+        slices += 1
+        return slices >= _WARM_SLICES or halted()
+
+    return enough
 
 
 def _one_thread() -> None:

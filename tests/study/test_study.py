@@ -251,6 +251,16 @@ def test_two_processes_with_one_run_leave_it_there_once(tmp_path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["r"]
 
 
+def test_a_beginning_is_run_and_nothing_kept_of_it(tmp_path) -> None:
+    long = TINY.vary({"duration": "10 d"})
+    outcome = carry_out(Ticket(scenario=long.dump(), warm=True))
+    assert outcome.status == "interrupted"
+    assert 0 < outcome.summary["virtual_s"] < 864_000
+    halt = tmp_path / "halt"
+    halt.touch()
+    assert carry_out(Ticket(scenario=long.dump(), halt=str(halt))).status == "missing"
+
+
 class Dying:
     """Does runs at once; some die a few times first."""
 
@@ -262,8 +272,14 @@ class Dying:
     def places(self) -> int:
         return self._places
 
+    def shares_cache(self) -> bool:
+        return self._places > 1
+
     def submit(self, ticket: Ticket) -> "Future[Outcome]":
         future: Future[Outcome] = Future()
+        if ticket.warm:
+            future.set_exception(BrokenExecutor("gone"))
+            return future
         seed = ticket.scenario.split("seed: ")[1].split("\n")[0]
         if self.deaths.get(seed, 0) > 0:
             self.deaths[seed] -= 1
