@@ -129,12 +129,12 @@ class Table(Sequence[Row]):
         return _statistics().repeated_measures(self.levels(metric, factor))
 
     def paired(self, metric: str, a: str, b: str, *, factor: str | None = None) -> Any:  # noqa: ANN401 -- as above
-        """Return the same analysis of two levels alone: the difference of b and a, seed by seed."""
+        """Return the difference of two levels, b less a, seed by seed."""
         levels = self.levels(metric, factor)
         missing = [name for name in (a, b) if name not in levels]
         if missing:
             raise StudyError(f"no level {missing[0]!r} (levels: {', '.join(levels)})")
-        return _statistics().repeated_measures({name: levels[name] for name in (a, b)})
+        return _statistics().paired_difference(levels[a], levels[b], names=(a, b))
 
     def equal_logs(self) -> list[tuple[str, ...]]:
         """Return the names of runs that are one and the same history, group by group."""

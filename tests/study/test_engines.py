@@ -95,13 +95,13 @@ class Murderer(threading.Thread):
 @pytest.mark.filterwarnings("ignore")  # Dask's own, as its workers come and go
 def test_a_dask_worker_that_is_killed_loses_nothing_and_nothing_is_there_twice(tmp_path) -> None:
     pytest.importorskip("distributed", reason="extra dask is not installed")
-    study = Study(TINY.vary({"duration": "10 min"}), seeds=5)
+    study = Study(TINY.vary({"duration": "10 min"}), seeds=3)
     murderer = Murderer(tmp_path / "s" / "runs")
     murderer.start()
     table = study.run(engine="dask", jobs=2, out=tmp_path / "s")
     assert murderer.killed
-    assert [row.status for row in table] == ["done"] * 5, [row.reason for row in table]
+    assert [row.status for row in table] == ["done"] * 3, [row.reason for row in table]
     names = sorted(path.name for path in (tmp_path / "s" / "runs").iterdir() if path.name[0] != ".")
     assert names == sorted(row.run for row in table)
-    alone = simedge.simulate(TINY.vary({"duration": "10 min"}), seed=5)
+    alone = simedge.simulate(TINY.vary({"duration": "10 min"}), seed=3)
     assert table[-1].log_sha256 == alone.summary["log_sha256"]
