@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from simedge.run.scenario import Scenario, load
     from simedge.run.simulate import run_async, simulate
     from simedge.run.stream import stream
+    from simedge.study.study import Study
 
 __all__ = [
     "OwnLearner",
@@ -23,6 +24,7 @@ __all__ = [
     "Result",
     "Scenario",
     "SimedgeError",
+    "Study",
     "__version__",
     "load",
     "replay",
@@ -39,6 +41,7 @@ _ROOMS = {
     "Result": "simedge.run.result",
     "Scenario": "simedge.run.scenario",
     "SimedgeError": "simedge.core.errors",
+    "Study": "simedge.study.study",
     "load": "simedge.run.scenario",
     "replay": "simedge.run.replay",
     "run_async": "simedge.run.simulate",

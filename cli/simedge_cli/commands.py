@@ -11,6 +11,7 @@ from simedge_cli.replay import replay
 from simedge_cli.report import report
 from simedge_cli.run import run
 from simedge_cli.schema import schema
+from simedge_cli.study import study
 from simedge_cli.trace import trace
 from simedge_cli.validate import validate
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, replay, report, compare, validate, schema, doctor, closed_forms):
+for command in (run, replay, study, report, compare, validate, schema, doctor, closed_forms):
     app.command()(command)
 app.add_typer(trace)
 

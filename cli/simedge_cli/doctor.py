@@ -10,6 +10,7 @@ _EXTRAS = {
     "altair": ("report", "reports as a page with charts"),
     "vl_convert": ("report", "reports as a page with charts"),
     "nir": ("nir", "circuits to and from NIR files"),
+    "distributed": ("dask", "studies on a cluster"),
 }
 """Which extra brings a module, and what for."""
 

@@ -41,11 +41,12 @@ def _mended() -> Iterator[None]:
     from simedge.run.errors import BuildError, RunDirectoryError, StorageError
     from simedge.run.overrides import OverrideError
     from simedge.run.problems import ScenarioError
+    from simedge.study.errors import MissingExtraError
     from simedge.world.traces.rows import TraceError
 
     try:
         yield
-    except OverrideError as error:
+    except (OverrideError, MissingExtraError) as error:
         complain(f"error: {error}")
         raise typer.Exit(Exit.USAGE) from None
     except ScenarioError as error:

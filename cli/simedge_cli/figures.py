@@ -1,6 +1,6 @@
 """Figures as people read them: units, shares, small curves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 __all__ = [
     "bars",
@@ -12,6 +12,7 @@ __all__ = [
     "percent",
     "quantiles",
     "seconds",
+    "spread",
     "times",
 ]
 
@@ -117,3 +118,15 @@ def times(factor: float) -> str:
     ('12,346x', '0.43x')
     """
     return f"{factor:,.0f}x" if factor >= 100 else f"{factor:.2g}x"
+
+
+def spread(figures: Mapping[str, float | None]) -> str:
+    """Write mean and standard deviation.
+
+    >>> spread({"mean": 0.91234, "sd": 0.01}), spread({"mean": 12345678.0, "sd": None})
+    ('0.9123 ± 0.01', '1.235e+07')
+    """
+    mean, deviation = figures["mean"], figures["sd"]
+    if mean is None:
+        return "-"
+    return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"

@@ -12,13 +12,15 @@ from rich.table import Table
 from rich.text import Text
 
 from simedge.run.result import Progress, Result
-from simedge_cli.figures import bits, percent, seconds, times
+from simedge_cli.figures import bits, percent, seconds, spread, times
 from simedge_cli.table import sections
 
 if TYPE_CHECKING:
+    from simedge.study.course import StudyProgress
+    from simedge.study.table import Table as StudyTable
     from simedge.validation.finding import Report
 
-__all__ = ["Screen", "forms_table", "progress_line", "result_table"]
+__all__ = ["Screen", "forms_table", "progress_line", "result_table", "study_line", "study_table"]
 
 _REFRESH_S = 0.1
 _BAR_WIDTH = 24
@@ -61,6 +63,32 @@ class Screen:
             yield watch
             self._live = None
 
+    @contextmanager
+    def studying(self, name: str) -> Iterator[Callable[["StudyProgress"], None] | None]:
+        """Show a live line while a study goes on, and a line for each run that fails."""
+        console = self._error
+        if not self._progress or not console.is_terminal or console.is_dumb_terminal:
+            yield None
+            return
+        first = Text(f"{name}: loading")
+        with Live(first, console=console, auto_refresh=False, transient=True) as live:
+
+            def watch(progress: "StudyProgress") -> None:
+                for row in progress.news:
+                    if row.status == "failed":
+                        live.console.print(Text(f"{row.run}: {row.reason}", style="red"))
+                live.update(study_line(name, progress), refresh=True)
+
+            live.refresh()
+            yield watch
+
+    def show_study(self, table: "StudyTable", *, name: str) -> None:
+        """Print the figures of a study, cell by cell, and where they are."""
+        self._out.print(study_table(table, name=name))
+        if table.path is not None:
+            line = Text.assemble(("study directory  ", "bold"), f"{table.path}")
+            self._out.print(line, highlight=False, soft_wrap=True)
+
     def say(self, text: str) -> None:
         """Show a few words in place of the progress, if that is shown."""
         if self._live is not None:
@@ -102,6 +130,39 @@ def progress_line(name: str, progress: Progress) -> Text:
     down = progress.devices_up < progress.devices
     line.append(f"  {progress.devices_up}/{progress.devices} up", style="bold red" if down else "")
     return line
+
+
+def study_line(name: str, progress: "StudyProgress") -> Text:
+    """Return runs done, failed and under way, and the time left, on one line."""
+    ended = progress.done + progress.failed
+    full = round(ended / progress.runs * _BAR_WIDTH) if progress.runs else _BAR_WIDTH
+    line = Text(no_wrap=True, overflow="ellipsis")
+    line.append(f"{name} ", style="bold")
+    line.append("━" * full, style="green")
+    line.append("━" * (_BAR_WIDTH - full), style="dim")
+    line.append(f" {ended}/{progress.runs} runs  {progress.running} under way")
+    left = "-" if progress.left_s is None else seconds(progress.left_s)
+    line.append(f"  {seconds(progress.wall_s)}  ETA {left}", style="cyan")
+    if progress.failed:
+        line.append(f"  {progress.failed} failed", style="bold red")
+    return line
+
+
+def study_table(table: "StudyTable", *, name: str) -> Table:
+    """Return mean and standard deviation of each figure, a line a cell."""
+    counts = table.counts()
+    said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+    shown = Table(title=f"{name}: {said}", title_justify="left", box=None, pad_edge=False)
+    for factor in table.factors:
+        shown.add_column(factor, style="bold cyan", overflow="fold")
+    shown.add_column("runs", justify="right")
+    for metric in table.metrics:
+        shown.add_column(metric, justify="right", overflow="fold")
+    for cell in table.summary(name)["cells"]:
+        figures = cell["metrics"].values()
+        done = str(max((one["n"] for one in figures), default=0))
+        shown.add_row(*cell["factors"].values(), done, *map(spread, figures))
+    return shown
 
 
 def result_table(result: Result) -> Table:

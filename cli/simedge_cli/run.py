@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from simedge.run.scenario import Scenario
     from simedge_cli.render import Screen
 
-__all__ = ["Record", "exit_code", "overrides", "run", "run_watched"]
+__all__ = ["Record", "exit_code", "interrupts", "overrides", "run", "run_watched"]
 
 _ROOT = Path("runs")
 
@@ -94,7 +94,7 @@ def run_watched(scenario: "Scenario", out: Path | None, *, screen: "Screen") -> 
     import asyncio
 
     root = _ROOT if out is None else None
-    with _interrupts() as came, screen.watching(scenario.name) as watch:
+    with interrupts() as came, screen.watching(scenario.name) as watch:
         from simedge.core.native_cache import is_cold
         from simedge.run.simulate import run_async
 
@@ -106,7 +106,7 @@ def run_watched(scenario: "Scenario", out: Path | None, *, screen: "Screen") -> 
 
 
 @contextmanager
-def _interrupts() -> Iterator[list[int]]:
+def interrupts() -> Iterator[list[int]]:
     """Collect interrupts: the first ends the run between two records, a second one aborts.
 
     A request to terminate counts as a first, however often it comes.

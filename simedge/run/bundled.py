@@ -11,15 +11,16 @@ __all__ = ["find", "names"]
 _PACKAGE = Path(simedge.__file__).parent
 # Inside an installed wheel, or beside the package in a source tree.
 _FOLDERS = (_PACKAGE / "_data" / "topologies", _PACKAGE.parent / "topologies")
+_STUDY = "study_"
 
 
 def names() -> list[str]:
     """Return the names of the bundled scenarios."""
-    return sorted(_bundled())
+    return sorted(_bundled(studies=False))
 
 
-def find(source: str | Path) -> Path:
-    """Return the file that a path or a bundled name stands for.
+def find(source: str | Path, *, studies: bool = False) -> Path:
+    """Return the file that a path or the name of a bundled scenario, or study, stands for.
 
     Raises
     ------
@@ -29,19 +30,22 @@ def find(source: str | Path) -> Path:
     path = Path(source)
     if path.exists():
         return path
-    bundled = _bundled()
+    bundled = _bundled(studies=studies)
     # A bundled file's usual path works from anywhere too, as it stands in documents.
     name = path.stem if path.parent.name in {"", "topologies"} else ""
     if name in bundled and path.suffix in {"", ".yaml"}:
         return bundled[name]
-    message = f"no such file or bundled scenario{did_you_mean(path.stem, bundled) or _all(bundled)}"
+    what = "study" if studies else "scenario"
+    hint = did_you_mean(path.stem, bundled) or _all(bundled)
+    message = f"no such file or bundled {what}{hint}"
     place = Place(line=1, column=1)
     raise ScenarioError([Problem(source=str(path), place=place, path="", message=message)])
 
 
-def _bundled() -> dict[str, Path]:
+def _bundled(*, studies: bool) -> dict[str, Path]:
     folder = next((folder for folder in _FOLDERS if folder.is_dir()), None)
-    return {} if folder is None else {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    paths = [] if folder is None else sorted(folder.glob("*.yaml"))
+    return {path.stem: path for path in paths if path.stem.startswith(_STUDY) is studies}
 
 
 def _all(bundled: Iterable[str]) -> str:

@@ -22,7 +22,7 @@ try:
 except ImportError:  # no advisory locks on this platform: directories are still made exclusively
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["RunDirectory", "RunDirectoryError", "Status", "read_learner", "read_status"]
+__all__ = ["RunDirectory", "RunDirectoryError", "Status", "lock", "read_learner", "read_status"]
 
 Status = Literal["running", "done", "failed", "interrupted"]
 _STATUSES: Final = frozenset({"running", "done", "failed", "interrupted"})
@@ -181,13 +181,13 @@ class RunDirectory:
         except OSError as error:
             raise _not_made(self.path, error) from error
         try:
-            lock = _lock(self.path)
+            held = lock(self.path)
             if any(self.path.iterdir()):
-                os.close(lock)
+                os.close(held)
                 raise RunDirectoryError(f"{self.path}: the run directory must be absent or empty")
         except OSError as error:
             raise storage_error(self.path, error) from error
-        return lock
+        return held
 
     def _put(self, name: str, raw: bytes) -> None:
         self.files.put(self.path / name, raw)
@@ -236,8 +236,14 @@ def _not_made(path: Path, error: OSError) -> RunDirectoryError:
     return RunDirectoryError(f"{path}: {error.strerror or error}")
 
 
-def _lock(path: Path) -> int:
-    """Return a descriptor of the directory that holds an exclusive lock on it."""
+def lock(path: Path) -> int:
+    """Return a descriptor of a directory that holds an exclusive lock on it until it is closed.
+
+    Raises
+    ------
+    RunDirectoryError
+        If another process holds it.
+    """
     descriptor = os.open(path, os.O_RDONLY)
     if fcntl is not None:
         try:

@@ -1,3 +1,3 @@
-"""Many runs: factors, paired seeds, statistics (rooms to come)."""
+"""Many runs: factors and paired seeds, engines, the study directory, statistics, reports."""
 
 __all__: list[str] = []

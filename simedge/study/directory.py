@@ -1,0 +1,251 @@
+"""The study directory: begun once, gone on with until nothing is missing.
+
+``study.yaml`` says what is run, ``runs/`` has the run directories, ``index.csv`` a row for each,
+``summary.json`` the figures. Only whole directories under ``runs/`` count as done, so the index
+may be behind when a study is killed, and nothing is lost: whoever goes on looks for himself.
+"""
+
+import csv
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Self
+
+from simedge.core.errors import SimedgeError
+from simedge.run.disk import TEMPORARY_SUFFIX
+from simedge.run.errors import storage_error
+from simedge.run.files import Files
+from simedge.run.parts import damaged_parts, json_text, unsealed
+from simedge.run.problems import ScenarioError
+from simedge.run.rundir import lock, read_status
+from simedge.run.yaml_reader import parse
+from simedge.run.yaml_writer import dump
+from simedge.study.errors import StudyDirectoryError
+from simedge.study.plan import Plan, PlannedRun
+from simedge.study.table import Row, Table
+from simedge.study.worker import Outcome, outcome_of
+
+__all__ = [
+    "StudyDirectory",
+    "check_same",
+    "found_rows",
+    "plan_text",
+    "recorded_seeds",
+    "row_of",
+]
+
+_PLAN: Final = "study.yaml"
+_HALT: Final = ".halt"
+_INDEX_EVERY_S: Final = 1.0
+_DIFFERENCES_MAX: Final = 5
+_SAME: Final = ("scenario", "factors", "design")
+
+
+class StudyDirectory:
+    """One directory, one study, one writer at a time.
+
+    Raises
+    ------
+    StudyDirectoryError
+        If it holds something else, or a study that differs; the text says in what.
+    """
+
+    def __init__(self, path: Path, plan: Plan, *, files: Files | None = None) -> None:
+        self.path = path
+        self._files = files or Files()
+        self._indexed_s = -_INDEX_EVERY_S
+        self._index = ""
+        check_same(path, plan)
+        try:
+            self._files.make(path)
+        except OSError as error:
+            raise storage_error(path, error) from error
+        self._lock = lock(path)
+        try:
+            self._clear()
+            self._files.put(path / _PLAN, plan_text(plan).encode())
+            (path / "runs").mkdir(exist_ok=True)
+        except BaseException:
+            self.close()
+            raise
+
+    def place(self, name: str) -> Path:
+        """Return where a run goes."""
+        return self.path / "runs" / name
+
+    @property
+    def halt(self) -> Path:
+        """Return the file that ends all runs as soon as it is there."""
+        return self.path / _HALT
+
+    def clear(self, names: Iterable[str]) -> None:
+        """Make room for runs that are to be run again."""
+        for name in names:
+            shutil.rmtree(self.place(name), ignore_errors=True)
+
+    def write_index(self, table: Table, *, at_last: bool = False) -> None:
+        """Write ``index.csv``, at most once a second until the last time."""
+        now_s = time.monotonic()
+        if not at_last and now_s - self._indexed_s < _INDEX_EVERY_S:
+            return
+        self._indexed_s = now_s
+        text = table.csv()
+        if text != self._index:
+            self._files.put(self.path / "index.csv", text.encode())
+            self._index = text
+
+    def write_summary(self, summary: Mapping[str, Any]) -> None:
+        """Write ``summary.json``."""
+        self._files.put(self.path / "summary.json", json_text(summary).encode())
+
+    def close(self) -> None:
+        """Let go of the directory."""
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def __enter__(self) -> Self:
+        """Return the directory itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of it."""
+        self.halt.unlink(missing_ok=True)
+        self.close()
+
+    def _clear(self) -> None:
+        """Remove what a study that was killed was about to write."""
+        self.halt.unlink(missing_ok=True)
+        for part in (self.path / "runs").glob(f".*{TEMPORARY_SUFFIX}"):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+def plan_text(plan: Plan) -> str:
+    """Return a study with everything that makes it, as it could have been written by hand."""
+    whole = {
+        "simedge-study": 1,
+        "name": plan.name,
+        "about": plan.about,
+        "seeds": list(plan.seeds),
+        "metrics": list(plan.metrics),
+        **plan.identity(),
+    }
+    return dump(whole)
+
+
+def check_same(path: Path, plan: Plan) -> None:
+    """See that a directory is absent, empty, or this study's.
+
+    Raises
+    ------
+    StudyDirectoryError
+        If not.
+    """
+    if path.exists() and not path.is_dir():
+        raise StudyDirectoryError(f"{path}: not a directory")
+    there = _recorded(path)
+    if there is None:
+        there_is = path.iterdir() if path.is_dir() else ()
+        if any(file.suffix != TEMPORARY_SUFFIX for file in there_is):
+            text = "neither empty nor a study (no study.yaml in it): name another with -o DIR"
+            raise StudyDirectoryError(f"{path}: {text}")
+        return
+    asked = parse(dump(plan.identity()), source=str(path)).data
+    assert isinstance(asked, dict), "an identity is a mapping"
+    found = [line for key in _SAME for line in _differences(key, there.get(key), asked[key])]
+    if found:
+        more = len(found) - _DIFFERENCES_MAX
+        shown = [*found[:_DIFFERENCES_MAX], *([f"and {more} more"] if more > 0 else [])]
+        text = "another study is in it; name another directory with -o DIR, or mend what differs:"
+        raise StudyDirectoryError("\n  ".join([f"{path}: {text}", *shown]))
+
+
+def recorded_seeds(path: Path) -> tuple[int, ...]:
+    """Return the seeds that a study directory was begun with; none if there is no study."""
+    seeds = (_recorded(path) or {}).get("seeds")
+    return tuple(seeds) if isinstance(seeds, list) else ()
+
+
+def found_rows(path: Path, runs: Iterable[PlannedRun]) -> Iterator[Row]:
+    """Yield how each run stands in a directory, which need not be there."""
+    failures = _failures(path / "index.csv")
+    for run in runs:
+        place = path / "runs" / run.name
+        outcome = _read(place) or failures.get(run.name) or Outcome(status="missing")
+        yield row_of(run, outcome, place)
+
+
+def row_of(run: PlannedRun, outcome: Outcome, place: Path | None) -> Row:
+    """Return the row of a run."""
+    return Row(
+        run=run.name,
+        factors=run.labels,
+        seed=run.seed,
+        status=outcome.status,
+        summary=outcome.summary,
+        reason=outcome.reason,
+        wall_s=outcome.wall_s,
+        path=place if place is not None and place.is_dir() else None,
+    )
+
+
+def _read(place: Path) -> Outcome | None:
+    """Return what came of a run, by its directory; None unless that is whole."""
+    try:
+        status = read_status(place)
+        if status == "failed":
+            said = unsealed((place / "status.json").read_bytes())
+            return Outcome(status="failed", reason=str(said.get("reason", "")))
+        # Whether there is a log, only the scenario says; a log checks itself.
+        if status not in {"done", "interrupted"} or damaged_parts(place, events=False):
+            return None
+        summary = json.loads((place / "summary.json").read_bytes())
+        wall_s = float(unsealed((place / "provenance.json").read_bytes())["total_wall_s"])
+        return outcome_of(summary, interrupted=status == "interrupted", wall_s=wall_s)
+    except (SimedgeError, OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _failures(index: Path) -> dict[str, Outcome]:
+    """Return the runs that failed before they had a directory."""
+    try:
+        with index.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row.get("status") == "failed"]
+        return {row["run"]: Outcome(status="failed", reason=row["reason"]) for row in rows}
+    except (OSError, ValueError, KeyError, csv.Error):
+        return {}
+
+
+def _recorded(path: Path) -> dict[str, Any] | None:
+    file = path / _PLAN
+    if not file.is_file():
+        return None
+    try:
+        data = parse(file.read_bytes(), source=str(file)).data
+    except (OSError, ScenarioError) as error:
+        raise StudyDirectoryError(f"{file}: cannot be read: {error}") from error
+    if not isinstance(data, dict) or "simedge-study" not in data:
+        raise StudyDirectoryError(f"{file}: not a study")
+    return data
+
+
+def _differences(path: str, there: object, asked: object) -> Iterator[str]:
+    if isinstance(there, dict) and isinstance(asked, dict):
+        for key in dict.fromkeys([*there, *asked]):
+            yield from _differences(f"{path}.{key}", there.get(key), asked.get(key))
+    elif there != asked:
+        yield f"{path}: {_shown(there)} there, {_shown(asked)} asked for"
+
+
+def _shown(value: object) -> str:
+    text = json.dumps(value, ensure_ascii=True)
+    return text if len(text) <= 60 else f"{text[:60]}..."

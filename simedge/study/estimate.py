@@ -1,0 +1,90 @@
+"""How long a study will take: by what its runs took before, else by a second of some of them."""
+
+import statistics
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from simedge.run.result import Progress
+from simedge.run.simulate import simulate
+from simedge.study.plan import Cell, PlannedRun
+from simedge.study.table import Row
+
+__all__ = ["Estimate", "estimate"]
+
+_SAMPLES: Final = 3
+_SAMPLE_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What is left to do, and how long that takes.
+
+    Parameters
+    ----------
+    wall_s
+        Seconds with that many places, a start of each worker not counted.
+    basis
+        Where the figure comes from, in words.
+    """
+
+    runs: int
+    left: int
+    places: int
+    wall_s: float
+    basis: str
+
+    def summary(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        names = ("runs", "left", "places", "wall_s", "basis")
+        return {name: getattr(self, name) for name in names}
+
+
+def estimate(
+    rows: Mapping[str, Row], left: Sequence[PlannedRun], cells: Sequence[Cell], *, places: int
+) -> Estimate:
+    """Estimate what runs that are left will take; runs a second of some if none was ever run."""
+    known = [row.wall_s for row in rows.values() if row.status == "done" and row.wall_s > 0]
+    if known:
+        basis = f"{len(known)} finished runs"
+    elif left:
+        chosen = _spread(cells)
+        known = [_measured(cell) for cell in chosen]
+        basis = f"{_SAMPLE_S:g} s of {len(chosen)} of {len(cells)} cells"
+    else:
+        basis = "nothing is left"
+    each_s = statistics.fmean(known) if known else 0.0
+    rounds = max(len(left) / max(places, 1), 1.0) if left else 0.0
+    return Estimate(
+        runs=len(rows), left=len(left), places=places, wall_s=each_s * rounds, basis=basis
+    )
+
+
+def _spread(cells: Sequence[Cell]) -> list[Cell]:
+    """Return some cells: the first, the last and what lies half-way."""
+    last = len(cells) - 1
+    picked: Iterable[int] = (last * i // (_SAMPLES - 1) for i in range(_SAMPLES))
+    return [cells[i] for i in dict.fromkeys(picked)]
+
+
+def _measured(cell: Cell) -> float:
+    """Return the seconds that a run of a cell takes, by its beginning."""
+    newest: list[Progress] = []
+    began_s = time.monotonic()
+    loaded_s = began_s
+
+    def watch(progress: Progress) -> None:
+        nonlocal loaded_s
+        if not newest:
+            loaded_s = time.monotonic() - progress.wall_s
+        newest[:] = [progress]
+
+    simulate(
+        cell.scenario,
+        watch=watch,
+        stop=lambda: time.monotonic() - loaded_s > _SAMPLE_S,
+    )
+    at = newest[0]
+    share = at.now_ns / at.duration_ns
+    return loaded_s - began_s + at.wall_s / share if share > 0 else at.wall_s
