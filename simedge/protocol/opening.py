@@ -1,24 +1,27 @@
 """From settings to machines: the one place that knows every protocol."""
 
+from collections.abc import Sequence
+
 from simedge.core.streams import Stream
 from simedge.protocol.elal_device import ElalDevice
 from simedge.protocol.elal_server import ElalServer
 from simedge.protocol.isolated import IsolatedDevice, IsolatedServer
 from simedge.protocol.machine import Machine
 from simedge.protocol.policy import open_policy
-from simedge.protocol.settings import ElalSettings, IsolatedSettings
+from simedge.protocol.settings import ElalSettings, ProtocolSettings
 from simedge.protocol.shape import Ground
 
 __all__ = ["open_device", "open_server"]
 
 
 def open_device(
-    settings: ElalSettings | IsolatedSettings,
+    settings: ProtocolSettings,
     ground: Ground,
     *,
     dev: int,
     layers: int,
     stream: Stream,
+    neighbours: Sequence[int] = (),
 ) -> Machine:
     """Return the machine of a device.
 
@@ -33,13 +36,16 @@ def open_device(
     layers
         Number of hidden plastic layers of its learner.
     stream
-        Draws of its policy.
+        Draws of its policy, or of what else it leaves to chance.
+    neighbours
+        Numbers of the devices that it may send to, ascending; for protocols without a server.
 
     Raises
     ------
     ProtocolError
         If the settings do not fit the ground or the learner.
     """
+    del neighbours
     policy = open_policy(settings.policy, layers, classes=ground.classes, stream=stream)
     if isinstance(settings, ElalSettings):
         return ElalDevice(settings, ground, dev=dev, policy=policy)
@@ -47,9 +53,25 @@ def open_device(
 
 
 def open_server(
-    settings: ElalSettings | IsolatedSettings, ground: Ground, *, devices: int
+    settings: ProtocolSettings, ground: Ground, *, devices: int, stream: Stream | None = None
 ) -> Machine:
-    """Return the machine of the server, for device numbers 1 to `devices`."""
+    """Return the machine of the server, for device numbers 1 to `devices`.
+
+    Parameters
+    ----------
+    settings, ground
+        As for the devices.
+    devices
+        Greatest number of a device.
+    stream
+        Draws of what it leaves to chance, for protocols that do.
+
+    Raises
+    ------
+    ProtocolError
+        If the settings do not fit the ground.
+    """
+    del stream
     if isinstance(settings, ElalSettings):
         return ElalServer(settings, ground, devices=devices)
     return IsolatedServer()
