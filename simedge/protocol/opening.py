@@ -5,11 +5,15 @@ from collections.abc import Sequence
 from simedge.core.streams import Stream
 from simedge.protocol.elal_device import ElalDevice
 from simedge.protocol.elal_server import ElalServer
+from simedge.protocol.hub import House, Hub
 from simedge.protocol.isolated import IsolatedDevice, IsolatedServer
 from simedge.protocol.machine import Machine
 from simedge.protocol.policy import open_policy
+from simedge.protocol.server_settings import ServerSettings
+from simedge.protocol.serving import open_scheme, open_work
 from simedge.protocol.settings import ElalSettings, ProtocolSettings
 from simedge.protocol.shape import Ground
+from simedge.protocol.station import Station, Tools
 
 __all__ = ["open_device", "open_server"]
 
@@ -49,6 +53,11 @@ def open_device(
     policy = open_policy(settings.policy, layers, classes=ground.classes, stream=stream)
     if isinstance(settings, ElalSettings):
         return ElalDevice(settings, ground, dev=dev, policy=policy)
+    if isinstance(settings, ServerSettings):
+        tools = Tools(ground, dev=dev)
+        return Station(
+            tools, open_work(settings, tools), policy=policy, hail_ns=settings.hail_period
+        )
     return IsolatedDevice(settings, policy)
 
 
@@ -71,7 +80,9 @@ def open_server(
     ProtocolError
         If the settings do not fit the ground.
     """
-    del stream
     if isinstance(settings, ElalSettings):
         return ElalServer(settings, ground, devices=devices)
+    if isinstance(settings, ServerSettings):
+        house = House(ground, devices=devices)
+        return Hub(house, open_scheme(settings, house, stream))
     return IsolatedServer()

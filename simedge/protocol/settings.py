@@ -11,6 +11,7 @@ from simedge.protocol.policy_settings import (
     ReinforceSettings,
     Training,
 )
+from simedge.protocol.server_settings import ServerSettings
 from simedge.protocol.shape import Coding, Ground, Shape
 
 __all__ = [
@@ -158,7 +159,9 @@ class IsolatedSettings(Settings):
     """Who chooses the Hebbian shares."""
 
 
-ProtocolSettings = Annotated[ElalSettings | IsolatedSettings, Field(discriminator="kind")]
+ProtocolSettings = Annotated[
+    ElalSettings | IsolatedSettings | ServerSettings, Field(discriminator="kind")
+]
 
 
 def _short_names(data: dict[str, object]) -> dict[str, object]:
