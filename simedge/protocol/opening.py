@@ -5,10 +5,14 @@ from collections.abc import Sequence
 from simedge.core.streams import Stream
 from simedge.protocol.elal_device import ElalDevice
 from simedge.protocol.elal_server import ElalServer
+from simedge.protocol.fd_server import FdServer
 from simedge.protocol.isolated import IsolatedDevice, IsolatedServer
 from simedge.protocol.machine import Machine
+from simedge.protocol.party import Seat
+from simedge.protocol.peer_settings import FdSettings
+from simedge.protocol.peers import open_peer
 from simedge.protocol.policy import open_policy
-from simedge.protocol.settings import ElalSettings, ProtocolSettings
+from simedge.protocol.settings import ElalSettings, IsolatedSettings, ProtocolSettings
 from simedge.protocol.shape import Ground
 
 __all__ = ["open_device", "open_server"]
@@ -45,11 +49,13 @@ def open_device(
     ProtocolError
         If the settings do not fit the ground or the learner.
     """
-    del neighbours
     policy = open_policy(settings.policy, layers, classes=ground.classes, stream=stream)
     if isinstance(settings, ElalSettings):
         return ElalDevice(settings, ground, dev=dev, policy=policy)
-    return IsolatedDevice(settings, policy)
+    if isinstance(settings, IsolatedSettings):
+        return IsolatedDevice(settings, policy)
+    seat = Seat(dev=dev, ground=ground, neighbours=tuple(neighbours), policy=policy, stream=stream)
+    return open_peer(settings, seat)
 
 
 def open_server(
@@ -74,4 +80,6 @@ def open_server(
     del stream
     if isinstance(settings, ElalSettings):
         return ElalServer(settings, ground, devices=devices)
+    if isinstance(settings, FdSettings):
+        return FdServer(settings, ground, devices=devices)
     return IsolatedServer()

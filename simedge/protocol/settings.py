@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from simedge.core.quantities import Duration, Settings
+from simedge.protocol.peer_settings import PeerSettings
 from simedge.protocol.policy_settings import (
     FixedSettings,
     PolicySettings,
@@ -158,7 +159,9 @@ class IsolatedSettings(Settings):
     """Who chooses the Hebbian shares."""
 
 
-ProtocolSettings = Annotated[ElalSettings | IsolatedSettings, Field(discriminator="kind")]
+ProtocolSettings = Annotated[
+    ElalSettings | IsolatedSettings | PeerSettings, Field(discriminator="kind")
+]
 
 
 def _short_names(data: dict[str, object]) -> dict[str, object]:
