@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from simedge.core.streams import Stream
 from simedge.protocol.elal_device import ElalDevice
 from simedge.protocol.elal_server import ElalServer
+from simedge.protocol.fd_server import FdServer
 from simedge.protocol.hub import House, Hub
 from simedge.protocol.isolated import IsolatedDevice, IsolatedServer
 from simedge.protocol.machine import Machine
+from simedge.protocol.party import Seat
+from simedge.protocol.peer_settings import FdSettings
+from simedge.protocol.peers import open_peer
 from simedge.protocol.policy import open_policy
 from simedge.protocol.server_settings import ServerSettings
 from simedge.protocol.serving import open_scheme, open_work
-from simedge.protocol.settings import ElalSettings, ProtocolSettings
+from simedge.protocol.settings import ElalSettings, IsolatedSettings, ProtocolSettings
 from simedge.protocol.shape import Ground
 from simedge.protocol.station import Station, Tools
 
@@ -49,16 +53,18 @@ def open_device(
     ProtocolError
         If the settings do not fit the ground or the learner.
     """
-    del neighbours
     policy = open_policy(settings.policy, layers, classes=ground.classes, stream=stream)
     if isinstance(settings, ElalSettings):
         return ElalDevice(settings, ground, dev=dev, policy=policy)
+    if isinstance(settings, IsolatedSettings):
+        return IsolatedDevice(settings, policy)
     if isinstance(settings, ServerSettings):
         tools = Tools(ground, dev=dev)
         return Station(
             tools, open_work(settings, tools), policy=policy, hail_ns=settings.hail_period
         )
-    return IsolatedDevice(settings, policy)
+    seat = Seat(dev=dev, ground=ground, neighbours=tuple(neighbours), policy=policy, stream=stream)
+    return open_peer(settings, seat)
 
 
 def open_server(
@@ -82,6 +88,8 @@ def open_server(
     """
     if isinstance(settings, ElalSettings):
         return ElalServer(settings, ground, devices=devices)
+    if isinstance(settings, FdSettings):
+        return FdServer(settings, ground, devices=devices)
     if isinstance(settings, ServerSettings):
         house = House(ground, devices=devices)
         return Hub(house, open_scheme(settings, house, stream))

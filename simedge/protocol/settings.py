@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from simedge.core.quantities import Duration, Settings
+from simedge.protocol.peer_settings import PeerSettings
 from simedge.protocol.policy_settings import (
     FixedSettings,
     PolicySettings,
@@ -160,7 +161,7 @@ class IsolatedSettings(Settings):
 
 
 ProtocolSettings = Annotated[
-    ElalSettings | IsolatedSettings | ServerSettings, Field(discriminator="kind")
+    ElalSettings | IsolatedSettings | ServerSettings | PeerSettings, Field(discriminator="kind")
 ]
 
 
