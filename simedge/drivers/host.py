@@ -313,7 +313,7 @@ class Host:
             self._saved = self._dump(now)
 
     def _note(self, effect: Note, now: int) -> None:
-        subject: int | str = effect.subject
+        subject: int | str = int(effect.subject)
         read, counts = self._reading, self._journal.tally.counts
         if effect.kind in {"merged", "refused"} and read is not None:
             subject = uid_text(read.uid)
