@@ -116,6 +116,10 @@ class Host:
         self._order = Order.STARTED
         self._pauses: set[str] = set()
         self._inbox: list[Record | Datagram] = []
+        self.cycles = 0.0
+        """How far the machine says that it has come."""
+        self.steps = 0
+        """Local checkpoints that it asked for: a server does with each of its versions."""
         self._ways: dict[type, Callable[..., None]] = {
             Send: self._send,
             SetTimer: self._set_timer,
@@ -305,10 +309,13 @@ class Host:
 
     def _sample(self, effect: Sample, now: int) -> None:
         self._journal.sample(now, self.number, metric=effect.metric, value=effect.value)
+        if effect.metric == "cycles":
+            self.cycles = effect.value
         self._knowledge.sampled(self.number, effect, now)
 
     def _checkpoint(self, effect: Checkpoint, now: int) -> None:
         del effect
+        self.steps += 1
         if self.checkpoints:
             self._saved = self._dump(now)
 

@@ -150,6 +150,14 @@ class VirtualDriver:
         tally.refused = self._refused()
         tally.no_route = self.carrier.network.no_route
         self._knowledge.close(now)
+        self.journal.sample(now, 0, metric="rounds", value=self._rounds())
+
+    def _rounds(self) -> float:
+        """Return the server's steps or publications; of peers the mean of their cycles."""
+        server = self.server
+        if server is not None and (server.steps or "rounds" in server.machine.counters):
+            return float(server.machine.counters.get("rounds", server.steps))
+        return sum(device.cycles for device in self.devices) / max(len(self.devices), 1)
 
     def _refused(self) -> dict[str, int]:
         causes: dict[str, int] = {}
