@@ -159,9 +159,9 @@ class Party(ABC):
     def _take(self, message: Message, content: Params | None, now: int) -> list[Effect]:
         """Use a message that is sound and new."""
 
-    @abstractmethod
     def _answered(self, purpose: str, value: Value, now: int) -> list[Effect]:
         """Use an answer of the learner."""
+        raise NotImplementedError(f"{self._dev} asked for no {purpose!r}, got {value} at {now}")
 
     def _frame(self, event: FrameLearned) -> None:  # noqa: B027 -- there may be nothing to do
         """Count frames."""
@@ -173,7 +173,7 @@ class Party(ABC):
 
     def _fired(self, timer: str, now: int) -> list[Effect]:
         """Return what is done when a timer fires."""
-        raise NotImplementedError(f"nothing is to be done at {timer!r}, {now}")
+        raise NotImplementedError(f"{self._dev} set no timer {timer!r}, which fired at {now}")
 
     def _unreachable(self, dev: int, code: Code | None, now: int) -> list[Effect]:
         """Return what is done when a sending failed, or (no code) the way to another is down."""
