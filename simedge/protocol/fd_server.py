@@ -12,7 +12,7 @@ import numpy as np
 from typing_extensions import override
 
 from simedge.protocol.arrays import array_of, plain_of
-from simedge.protocol.asks import Params, Value
+from simedge.protocol.asks import Params
 from simedge.protocol.fd_table import means_of_others, open_table
 from simedge.protocol.machine import Checkpoint, Effect, Note, Plain, RolledBack, Sample
 from simedge.protocol.params import Code, Parcel, bytes_of
@@ -92,10 +92,6 @@ class FdServer(Party):
         self._present[index] |= seen
         self._row_ns[index, seen] = self._captured(message, now)
         return self._merged(message, now, version=self._version)
-
-    @override
-    def _answered(self, purpose: str, value: Value, now: int) -> list[Effect]:
-        return []
 
     # ------------------------------------------------------------------------------- publishing
     @override

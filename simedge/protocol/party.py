@@ -159,9 +159,9 @@ class Party(ABC):
     def _take(self, message: Message, content: Params | None, now: int) -> list[Effect]:
         """Use a message that is sound and new."""
 
-    @abstractmethod
     def _answered(self, purpose: str, value: Value, now: int) -> list[Effect]:
         """Use an answer of the learner."""
+        raise NotImplementedError(f"{self._dev} asked for no {purpose!r}, got {value} at {now}")
 
     def _frame(self, event: FrameLearned) -> None:  # noqa: B027 -- there may be nothing to do
         """Count frames."""
@@ -173,7 +173,7 @@ class Party(ABC):
 
     def _fired(self, timer: str, now: int) -> list[Effect]:
         """Return what is done when a timer fires."""
-        raise NotImplementedError(f"nothing is to be done at {timer!r}, {now}")
+        raise NotImplementedError(f"{self._dev} set no timer {timer!r}, which fired at {now}")
 
     def _unreachable(self, dev: int, code: Code | None, now: int) -> list[Effect]:
         """Return what is done when a sending failed, or (no code) the way to another is down."""
@@ -209,17 +209,22 @@ class Party(ABC):
         return message.t_us * 1_000 if self._ground.shared_clock else now
 
     def _merged(self, message: Message, now: int, *, version: int) -> list[Effect]:
-        """Say that something was taken over, and how old it is: in versions and in seconds."""
+        """Say that something was taken over, and how old it is: in versions and in seconds.
+
+        The record has the base version, the versions behind and the microsecond of capture.
+        """
         behind = max(0, version - message.g)
         age_s = (now - self._captured(message, now)) / 1e9
         labels = (("device", message.dev), ("version", message.g))
+        # What a device takes over it holds from now on; what the server does is on its way.
+        metric = "model_age_s" if self._dev else "token_latency_s"
         return [
             Note(
                 kind="merged",
                 subject=message.dev,
                 detail=(message.g, behind, self._captured(message, now) // 1_000),
             ),
-            Sample(metric="model_age_s", value=age_s, labels=labels),
+            Sample(metric=metric, value=age_s, labels=labels),
             Sample(metric="staleness_versions", value=behind, labels=labels),
         ]
 
