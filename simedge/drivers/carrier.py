@@ -48,6 +48,8 @@ class Carrier:
         self.network = network
         self.nodes: dict[int, int] = {}
         """Where senders are that have a number of their own, and no place."""
+        self.on_route: Callable[[RouteChange, int], None] | None = None
+        """Set by the driver, if anyone wants to know of ways that come and go."""
         self._links = network.by_number
         self._post = post
         self._journal = journal
@@ -211,3 +213,5 @@ class Carrier:
             subject=names[change.destination],
             detail=tuple(names[number] for number in change.path),
         )
+        if self.on_route is not None:
+            self.on_route(change, now)

@@ -1,22 +1,24 @@
 """A device as the driver sees it: machine, processor, learner and camera together."""
 
-from fractions import Fraction
+from typing import Final
 
 import numpy as np
 from typing_extensions import override
 
 from simedge.core.records import Order
-from simedge.drivers.clock import Clocked
 from simedge.drivers.feed import Feed
-from simedge.drivers.host import Host, Place, Saved, digest_of
+from simedge.drivers.frame_calls import OfFrames
+from simedge.drivers.host import Place, Saved, digest_of
 from simedge.drivers.lookahead import LearnerDoor
+from simedge.drivers.observer import Predictor
 from simedge.drivers.plight import Plight
+from simedge.drivers.questions import TELLING
+from simedge.drivers.struck_host import StruckHost
 from simedge.drivers.tally import DeviceTally
-from simedge.drivers.twin import TwinHost
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner, Learned
+from simedge.protocol.asks import RawFrame, Value
 from simedge.protocol.machine import (
-    Forgotten,
     FrameLearned,
     LearnerCall,
     LearnerDone,
@@ -24,22 +26,21 @@ from simedge.protocol.machine import (
     Send,
 )
 from simedge.sensors.frames import Frame
-from simedge.world.clock_fault_settings import ClockFault
 from simedge.world.compute import pace_dues
 from simedge.world.device import Device
 from simedge.world.energy import PRICES, Meter, operations_fj
-from simedge.world.fault_settings import BatteryFault, HalfOpenFault, OutOfMemoryFault, State
-from simedge.world.faults import Strike
 from simedge.world.jobs import Done, Dropped, Job
 from simedge.world.settings import DeviceSettings
 
 __all__ = ["DeviceHost"]
 
+HELD_EVERY: Final = 16
+"""Of so many frames that arrive one is set aside, where a loss is taken on such."""
 LEDGER = "neuromorphic"
 """Prices of the ledger of operations: those of event-driven hardware."""
 
 
-class DeviceHost(Host):
+class DeviceHost(StruckHost):
     """One device in virtual time.
 
     Parameters
@@ -58,6 +59,10 @@ class DeviceHost(Host):
         Where its totals go.
     checkpoints
         Whether local checkpoints are taken: only a fault can ask for one.
+    sets_aside
+        Whether every 16th frame that arrives is never learned, for a loss to be taken on.
+    predictor
+        Who predicts on it, if not its learner.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a device
@@ -73,19 +78,17 @@ class DeviceHost(Host):
         plight: Plight,
         account: DeviceTally,
         checkpoints: bool,
+        sets_aside: bool = False,
+        predictor: Predictor | None = None,
     ) -> None:
-        super().__init__(place)
-        self.device = device
+        super().__init__(place, device=device, plight=plight, account=account)
         self.door = door
         self.learner = learner
-        self.account = account
+        self.predictor: Predictor = learner if predictor is None else predictor
+        """Who predicts on it, if not its learner."""
         self._settings = settings
         self._meter = meter
-        self._plight = plight
-        self._dead = False
-        self._twins: dict[str, TwinHost] = {}
-        self.server: Host | None = None
-        """Set by the driver: who hears its tokens."""
+        self._sets_aside = sets_aside
         self.checkpoints = checkpoints
         self.feed = feed
         self._newborn = learner.dump()
@@ -132,109 +135,17 @@ class DeviceHost(Host):
         """Stop at once: jobs, queues and timers are gone."""
         self._order = Order.FAULT
         self._catch_up(now, fault=True)
-        self.door.forget()
         for dropped in self.device.crash(now):
             self._drop(dropped, now, lost=True)
         self.account.crashes += 1
         super().crash(now, state=state)
+        self.door.crash()
 
     @override
     def restart(self, now: int) -> None:
         """Come back with the next boot."""
         self.device.restart(now)
         super().restart(now)
-
-    @override
-    def strike(self, strike: Strike, now: int) -> State | None:
-        """Let a fault begin: of pace, camera, what is said, memory or battery."""
-        self._catch_up(now, fault=True)
-        super().strike(strike, now)
-        fault = strike.fault
-        if isinstance(fault, OutOfMemoryFault):
-            return "checkpoint" if self.account.memory_peak_bytes > fault.limit else None
-        if isinstance(fault, BatteryFault):
-            self.charge(fault.capacity, strike.name, now)
-        self._plight.strike(strike)
-        self._set_clock(strike, now, begins=True)
-        if strike.name in self._twins:
-            self._twins[strike.name].begin(self, now)
-        if isinstance(fault, HalfOpenFault):
-            self.forget(fault.side, now)
-        self._pace()
-        self._settle(now)
-        return None
-
-    @override
-    def relieve(self, strike: Strike, now: int) -> None:
-        """Let it end."""
-        self._catch_up(now, fault=True)
-        self._plight.relieve(strike.name)
-        if strike.name in self._twins:
-            self._twins[strike.name].retire()
-        self._set_clock(strike, now, begins=False)
-        super().relieve(strike, now)
-        self._pace()
-        self._settle(now)
-
-    def add_twin(self, fault: str, twin: TwinHost) -> None:
-        """Add a twin, which comes up with a fault."""
-        self._twins[fault] = twin
-
-    @property
-    def twins(self) -> list[TwinHost]:
-        """Return all twins, up or not."""
-        return list(self._twins.values())
-
-    @property
-    def image(self) -> Saved | None:
-        """Return the last local checkpoint, from which a twin is made."""
-        return self._saved
-
-    def charge(self, capacity_j: Fraction, name: str, now: int) -> None:
-        """Put a battery in, and look at it again when it may be empty."""
-        self._plight.charge(capacity_j, now, **self._used_ns(now))
-        self.watch(name, now)
-
-    @override
-    def drained(self, now: int) -> bool:
-        """Whether the battery is empty; then it is for good."""
-        self._dead = self._dead or self._left_fj(now) == 0
-        return self._dead
-
-    @override
-    def watch(self, name: str, now: int) -> None:
-        """Look at the battery of a name again when it may be empty."""
-        left_fj = self._left_fj(now)
-        lasts_ns = None if left_fj is None else self._plight.lasts_ns(left_fj)
-        if lasts_ns is not None:
-            self._post((now + lasts_ns, Order.FAULT, self.number, "battery", name))
-
-    def set_pace(self, source: str, pace_ppm: int) -> None:
-        """Stretch what is computed from now on, in millionths, for heat or other load."""
-        self._plight.set_pace(source, pace_ppm)
-        self._pace()
-
-    def forget(self, side: str, now: int) -> None:
-        """Let one end of the connection to the server forget it."""
-        end, other = (self, 0) if side == "device" else (self.server, self.number)
-        if end is not None and end.up:
-            end.hear(Forgotten(other=other), now)
-
-    def _set_clock(self, strike: Strike, now: int, *, begins: bool) -> None:
-        fault = strike.fault
-        if isinstance(fault, ClockFault) and isinstance(self.machine, Clocked):
-            for timer in self.machine.turn(fault, now, begins=begins):
-                self._set_timer(timer, now)
-
-    def _pace(self) -> None:
-        self.device.paused = self.up and bool(self._pauses)
-        self.device.pace_ppm = self._plight.pace_ppm
-
-    def _used_ns(self, now: int) -> dict[str, int]:
-        return {"on_ns": self.device.on_ns(now), "busy_ns": self.device.busy_ns(now)}
-
-    def _left_fj(self, now: int) -> int | None:
-        return self._plight.left_fj(now, **self._used_ns(now))
 
     @override
     def _own_record(self, record: Record, now: int) -> None:
@@ -261,6 +172,7 @@ class DeviceHost(Host):
         if self.device.idle and self.feed.flows:
             self.door.anticipate(*self.feed.peek())
 
+    @override
     def _catch_up(self, now: int, *, fault: bool = False) -> None:
         """Count the rows of a running pass that have ended without a record of their own."""
         done = self.device.catch_up(now, fault=fault)
@@ -284,8 +196,18 @@ class DeviceHost(Host):
         self._journal.log(
             now, Order.FRAME, self.number, kind="frame-arrived", subject=frame.index, detail=detail
         )
-        for dropped in self.device.frame(frame, now):
+        for dropped in self._refused(frame) or self.device.frame(frame, now):
             self._drop(dropped, now, lost=False)
+
+    def _refused(self, frame: Frame) -> tuple[Dropped, ...]:
+        """Return a frame that is set aside, or that nobody wants, as one that is dropped."""
+        if not self.up:
+            return ()
+        if self._sets_aside and self.account.frames_arrived % HELD_EVERY == 0:
+            self.door.held.append(frame)
+            return (Dropped(frame, "held"),)
+        wanted = self.door.calls.wants(self.device.frames_held())
+        return () if wanted else (Dropped(frame, "idle"),)
 
     def _drop(self, dropped: Dropped, now: int, *, lost: bool) -> None:
         assert isinstance(dropped.frame, Frame)
@@ -306,10 +228,17 @@ class DeviceHost(Host):
     def _finish(self, done: Done, now: int) -> None:
         """Count a job, and tell the machine when it was a frame or the last row of a call."""
         self._count(done)
-        if done.job.kind == "frame":
+        if done.job.kind != "frame":
+            if done.whole:
+                self._answer(done, now)
+            return
+        answer = self.door.calls.end(done.value)
+        if isinstance(done.value, Learned):
             self._learned(done, now)
-        elif done.whole:
-            self._answer(done, now)
+        else:
+            self._used(done, now)
+        if answer is not None:
+            self._tell_done(answer.op, answer.call, answer.value, now=now)
 
     def _count(self, done: Done) -> None:
         """Count jobs that have ended, and what they took."""
@@ -354,21 +283,48 @@ class DeviceHost(Host):
         )
         self._tell(FrameLearned(n=1, loss=learned.loss, correct=learned.correct), now)
 
+    def _used(self, done: Done, now: int) -> None:
+        """Count and log a frame whose gradient was taken, or that was taken itself."""
+        frame = done.job.subject
+        assert isinstance(frame, Frame)
+        taken = isinstance(done.value, RawFrame)
+        tally, account = self._journal.tally, self.account
+        if taken:
+            account.frames_taken += 1
+        else:
+            account.frames_learned += 1
+            tally.counts.frames_learned += 1
+            tally.update_latencies_ns.append(now - done.job.since_ns)
+            account.decision_ns += now - self.feed.start_ns(frame)
+        self._journal.log(
+            now,
+            Order.LEARNED,
+            self.number,
+            kind="frame-taken" if taken else "frame-sloped",
+            subject=frame.index,
+            detail=(digest_of(tuple(done.value)),),
+        )
+
     def _answer(self, done: Done, now: int) -> None:
-        value = None
-        if done.job.rows:
+        job, value = done.job, None
+        if job.rows:
             assert isinstance(done.value, tuple)
             value = np.stack(done.value).astype(np.float32, copy=False)
-            value = self._plight.spoil(value, call=done.job.call, boot=self.boot)
+            value = self._plight.spoil(value, call=job.call, boot=self.boot)
+        elif job.kind in TELLING:
+            value = done.value
+        self._tell_done(job.kind, job.call, value, now=now)
+
+    def _tell_done(self, op: str, call: int, value: Value, *, now: int) -> None:
         self._journal.log(
             now,
             Order.LEARNED,
             self.number,
             kind="learner-done",
-            subject=done.job.kind,
+            subject=op,
             detail=(digest_of(value),),
         )
-        self._tell(LearnerDone(call=done.job.call, value=value), now)
+        self._tell(LearnerDone(call=call, value=value), now)
 
     @override
     def _send(self, effect: Send, now: int) -> None:
@@ -376,6 +332,9 @@ class DeviceHost(Host):
 
     @override
     def _call(self, effect: LearnerCall, now: int) -> None:
+        if isinstance(effect.args, OfFrames):
+            self.door.calls.open(effect.call, effect.op, effect.args)
+            return
         rows = effect.args.count if isinstance(effect.args, ProxyPass) else 0
         self.device.request(
             Job(kind=effect.op, subject=effect.args, since_ns=now, call=effect.call, rows=rows)
@@ -388,9 +347,11 @@ class DeviceHost(Host):
             machine=self.machine.dump(),
             learner=self.learner.dump(),
             priors=self._knowledge.held(self.number),
+            held=tuple(self.door.held),
         )
 
     @override
     def _restore(self, saved: Saved | None, now: int) -> None:
         self.learner.load(self._newborn if saved is None else saved.learner)
+        self.door.held.extend(() if saved is None else saved.held)
         self._knowledge.put_back(self.number, {} if saved is None else saved.priors, now)

@@ -21,6 +21,7 @@ from simedge.protocol.machine import (
     Checkpoint,
     Event,
     LearnerCall,
+    LinkStatus,
     Machine,
     Note,
     Plain,
@@ -33,6 +34,7 @@ from simedge.protocol.machine import (
     Started,
     TimerFired,
 )
+from simedge.sensors.frames import Frame
 from simedge.world.datagrams import Datagram
 from simedge.world.fault_settings import PauseFault, State
 from simedge.world.faults import Strike
@@ -49,6 +51,10 @@ def digest_of(value: object) -> bytes:
     """Return the SHA-256 of a learner's value: floats enter the log in no other form."""
     if value is None:
         return _NO_VALUE
+    if isinstance(value, tuple):
+        return sha256(b"".join(digest_of(part) for part in value)).digest()
+    if isinstance(value, bytes):
+        return sha256(value).digest()
     return sha256(np.ascontiguousarray(value).tobytes()).digest()
 
 
@@ -59,6 +65,8 @@ class Saved:
     machine: Plain
     learner: dict[str, Any] = field(default_factory=dict)
     priors: dict[int, int] = field(default_factory=dict)
+    held: tuple[Frame, ...] = ()
+    """Frames set aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +116,10 @@ class Host:
         self._order = Order.STARTED
         self._pauses: set[str] = set()
         self._inbox: list[Record | Datagram] = []
+        self.cycles = 0.0
+        """How far the machine says that it has come."""
+        self.steps = 0
+        """Local checkpoints that it asked for: a server does with each of its versions."""
         self._ways: dict[type, Callable[..., None]] = {
             Send: self._send,
             SetTimer: self._set_timer,
@@ -130,6 +142,8 @@ class Host:
             if not self.up:
                 return  # a fault came first; it will be restarted, or never
             self._tell(Started(boot=self.boot), now)
+        elif kind == "link-status":
+            self._hear_of_link(payload, now)
         else:
             self._own_record(record, now)
         self._settle(now)
@@ -151,6 +165,13 @@ class Host:
         self._order = Order.OUTCOME
         self._tell(SendOutcome(tag=tag, ok=ok), now)
         self._settle(now)
+
+    def _hear_of_link(self, payload: object, now: int) -> None:
+        """Tell the machine that the way to another is up or down, if it runs."""
+        assert isinstance(payload, tuple)
+        other, up = payload
+        if self.up:
+            self._tell(LinkStatus(other=other, up=up), now)
 
     def hear(self, event: Event, now: int) -> None:
         """Tell the machine something that a fault did to it."""
@@ -288,20 +309,23 @@ class Host:
 
     def _sample(self, effect: Sample, now: int) -> None:
         self._journal.sample(now, self.number, metric=effect.metric, value=effect.value)
+        if effect.metric == "cycles":
+            self.cycles = effect.value
         self._knowledge.sampled(self.number, effect, now)
 
     def _checkpoint(self, effect: Checkpoint, now: int) -> None:
         del effect
+        self.steps += 1
         if self.checkpoints:
             self._saved = self._dump(now)
 
     def _note(self, effect: Note, now: int) -> None:
-        subject: int | str = effect.subject
-        counts = self._journal.tally.counts
-        if effect.kind in {"merged", "refused"} and self._reading is not None:
-            subject = uid_text(self._reading.uid)
+        subject: int | str = int(effect.subject)
+        read, counts = self._reading, self._journal.tally.counts
+        if effect.kind in {"merged", "refused"} and read is not None:
+            subject = uid_text(read.uid)
         if effect.kind == "merged":
-            counts.tokens_accepted += 1
+            counts.tokens_accepted += read is not None and read.uid.cls == "token"
         elif effect.kind == "applied":
             counts.priors_applied += 1
         self._journal.log(

@@ -1,7 +1,8 @@
 """What is known where, and how old it is: seen from outside, by the driver that sees everything.
 
 The age of a prior that a device holds is the time since the newest observation in it was captured:
-the proxy pass behind the newest row that the server read for it.
+the proxy pass behind the newest row that the server read for it. That of a model is the time since
+the newest frame was learned that another brought into it.
 """
 
 from typing import Final
@@ -13,6 +14,8 @@ from simedge.protocol.machine import Sample
 __all__ = ["Knowledge"]
 
 _BLOCKS: Final = 2**16
+_MODEL: Final = -1
+"""In place of a block: the model that a device holds."""
 
 
 class Knowledge:
@@ -44,6 +47,8 @@ class Knowledge:
                 self._captured[number, labels["block"], labels["version"]] = now - _ns(sample)
             case "prior_age_s":
                 self._accepted(number, dict(sample.labels), now)
+            case "model_age_s" if number:
+                self._merged(number, now - _ns(sample), now)
             case _:
                 pass
 
@@ -54,6 +59,13 @@ class Knowledge:
         if made_ns is not None:
             self._held.setdefault(device, {})[address] = made_ns
             self._ages.hold((device, address), made_ns=made_ns, now=now)
+
+    def _merged(self, device: int, made_ns: int, now: int) -> None:
+        """Take note that a model was merged: the age is that of the newest observation in it."""
+        held = self._held.setdefault(device, {})
+        newest = max(made_ns, held.get(_MODEL, made_ns))
+        held[_MODEL] = newest
+        self._ages.hold((device, _MODEL), made_ns=newest, now=now)
 
     def held(self, device: int) -> dict[int, int]:
         """Return the blocks a device holds priors of, and when the newest of each was captured."""

@@ -6,15 +6,21 @@ all are computed in one go, on two cores; what comes to nothing (the device cras
 comes first) is thrown away. The results are the same: only the wall clock notices.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final, cast
 
-from simedge.learning.ports import DeviceLearner, Pull
-from simedge.protocol.machine import KlStep, ProxyPass, SetLambda
+from simedge.drivers.frame_calls import FrameCalls, OpenCall
+from simedge.drivers.questions import taking, work_of
+from simedge.learning.ports import DeviceLearner, ParameterLearner
+from simedge.protocol.asks import Asked, ProxyPass, TakeFrame, Train
 from simedge.sensors.frames import Frame, Sensor
 from simedge.world.jobs import Job, Work
 
-__all__ = ["Horizon", "LearnerDoor", "ProxyItems", "Shown"]
+__all__ = ["HELD_MAX", "Horizon", "LearnerDoor", "ProxyItems", "Shown"]
+
+HELD_MAX: Final = 16
+"""Frames set aside that a loss is taken on."""
 
 Shown = tuple[Any, int]
 """Frames in the learner's own form, and which of them."""
@@ -30,6 +36,8 @@ class LearnerDoor:
     horizon
         Computes frames ahead; None if volleys are stepped: then the rows of a pass are not computed
         in one go either.
+    on_call
+        Whether frames that no call wants are not learned.
     """
 
     def __init__(
@@ -39,7 +47,13 @@ class LearnerDoor:
         *,
         items: "ProxyItems",
         horizon: "Horizon | None",
+        on_call: bool = False,
     ) -> None:
+        self.calls = FrameCalls(on_call=on_call)
+        """What frames are wanted for."""
+        self.held: deque[Frame] = deque(maxlen=HELD_MAX)
+        """Frames set aside."""
+        self._held_for: OpenCall | None = None
         self._learner = learner
         self._sensor = sensor
         self._items = items
@@ -51,18 +65,46 @@ class LearnerDoor:
         """Return the work of a frame or of a call that is one job."""
         asked = job.subject
         if isinstance(asked, Frame):
-            ahead, self._next = self._next, None
-            if ahead is not None and self._horizon is not None:
-                if ahead[0] is asked:
-                    return self._horizon.take(ahead[1])
-                self._horizon.drop(ahead[1])
-            return self._learner.learn(asked)
+            return self._frame(asked)
         self.forget()
-        if isinstance(asked, KlStep):
-            pulls = [Pull(*part) for part in asked.parts]
-            return self._learner.kl_steps(pulls, alpha=asked.alpha, steps=asked.steps)
-        assert isinstance(asked, SetLambda)
-        return self._learner.set_lambda(asked.values)
+        return work_of(
+            self._learner, cast("Asked", asked), sensor=self._sensor, held=tuple(self.held)
+        )
+
+    def _frame(self, frame: Frame) -> Work:
+        served = self.calls.begin()
+        if served is None or isinstance(served.args, Train):
+            self._hold(served)
+            return self._learn(frame)
+        self.forget()
+        if isinstance(served.args, TakeFrame):
+            return taking(frame)
+        return cast("ParameterLearner", self._learner).slope(frame)
+
+    def _learn(self, frame: Frame) -> Work:
+        ahead, self._next = self._next, None
+        if ahead is not None and self._horizon is not None:
+            if ahead[0] is frame:
+                return self._horizon.take(ahead[1])
+            self._horizon.drop(ahead[1])
+        return self._learner.learn(frame)
+
+    def _hold(self, served: OpenCall | None) -> None:
+        """Tell the learner under what terms it learns, when they change."""
+        if served is self._held_for:
+            return
+        self._held_for, learner = served, cast("ParameterLearner", self._learner)
+        if served is None:
+            learner.hold()
+        elif isinstance(args := served.args, Train):
+            learner.hold(anchor=args.anchor, rho=args.rho, sparsity=args.sparsity)
+
+    def crash(self) -> None:
+        """Forget all that a crash takes: open calls, what was computed ahead, terms."""
+        self.forget()
+        self.calls.clear()
+        self.held.clear()
+        self._hold(None)
 
     def rows(self, job: Job, first: int, stop: int) -> Sequence[Work]:
         """Return the work of the rows first .. stop - 1 of a proxy pass."""
@@ -77,6 +119,8 @@ class LearnerDoor:
 
     def anticipate(self, frame: Frame, shown: Shown) -> None:
         """Note the frame that an idle device will see next, as `prepare` gave it."""
+        if not self.calls.learns_next:
+            return
         if self._next is None and self._horizon is not None and self._horizon.open:
             self._next = frame, self._horizon.add(self._learner.learn(frame, shown=shown))
 

@@ -53,7 +53,7 @@ class Observed(Protocol):
         ...
 
     @property
-    def learner(self) -> Predictor:
+    def predictor(self) -> Predictor:
         """Return what predicts on it."""
         ...
 
@@ -109,10 +109,10 @@ class Observer:
         asked = [device for device in self._devices if device.up]
         if not asked:
             return
-        frames, labels = self._list(asked[0].learner, shifted=shifted)
+        frames, labels = self._list(asked[0].predictor, shifted=shifted)
 
         def ask(device: Observed) -> int:
-            return int(np.count_nonzero(device.learner.predict(frames) == labels))
+            return int(np.count_nonzero(device.predictor.predict(frames) == labels))
 
         right = dict(zip(asked, self._executor.map(ask, asked), strict=True))
         self._write(now, right, items=len(labels), before_shift=now in self._before and not shifted)
@@ -139,7 +139,7 @@ class Observer:
                 items=items,
                 correct={device.name: correct for device, correct in right.items()},
                 bits=bits,
-                frames_learned=tally.counts.frames_learned,
+                frames_learned=tally.counts.frames_learned + tally.frames_taken,
                 before_shift=before_shift,
             )
         )

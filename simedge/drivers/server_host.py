@@ -2,17 +2,30 @@
 
 from collections import deque
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from typing_extensions import override
 
 from simedge.core.records import SECOND_NS, Order
 from simedge.drivers.carrier import HEADER_BYTES
+from simedge.drivers.frame_calls import OfFrames
 from simedge.drivers.host import INBOX_MAX, Host, Place, Saved
+from simedge.drivers.questions import TELLING, work_of
 from simedge.drivers.sides import Sides
 from simedge.kernel.kernel import Record
+from simedge.learning.ports import DeviceLearner
+from simedge.protocol.asks import ProxyPass
 from simedge.protocol.crowd import Crowd
-from simedge.protocol.machine import Checkpoint, Plain, RolledBack, Send
+from simedge.protocol.machine import (
+    Checkpoint,
+    Event,
+    LearnerCall,
+    LearnerDone,
+    Plain,
+    RolledBack,
+    Send,
+)
+from simedge.sensors.frames import Sensor
 from simedge.world.datagrams import Datagram, Uid
 from simedge.world.fault_settings import SlowFault, State
 from simedge.world.faults import Strike
@@ -25,10 +38,12 @@ _CROWD: Final = "crowd"
 
 
 class ServerHost(Host):
-    """The aggregator: a machine without a learner.
+    """The aggregator: a machine, and a learner if its protocol needs one.
 
     Parameters
     ----------
+    learner, sensor
+        Answer what the machine asks, at once and free of charge; None: it asks nothing.
     sides
         Which server each device hears.
     first
@@ -41,7 +56,7 @@ class ServerHost(Host):
 
     _unpaused = frozenset({_TURN, _CROWD})
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all but the place by name
         self,
         place: Place,
         *,
@@ -49,8 +64,14 @@ class ServerHost(Host):
         first: Host | None = None,
         crowds: Mapping[str, Crowd] | None = None,
         history: int = 0,
+        learner: DeviceLearner | None = None,
+        sensor: Sensor | None = None,
     ) -> None:
         super().__init__(place)
+        self.learner = learner
+        self._sensor = sensor
+        self._newborn = {} if learner is None else learner.dump()
+        self._asked: deque[LearnerCall] = deque()
         self._first = first or self
         self._sides = sides
         self._crowds = dict(crowds or {})
@@ -96,7 +117,7 @@ class ServerHost(Host):
     @override
     def keep(self, name: str, due_ns: int) -> None:
         """Keep the present state for the standby that a fault will need."""
-        self._standby[name, due_ns] = Saved(machine=self.machine.dump())
+        self._standby[name, due_ns] = self._dump(now=due_ns)
 
     @override
     def stand_in(self, name: str, now: int) -> None:
@@ -132,9 +153,11 @@ class ServerHost(Host):
         self._sides.heal(strike.name)
         super().relieve(strike, now)
 
-    def copy(self, other: Host) -> None:
+    def copy(self, other: "ServerHost") -> None:
         """Be another server, as it is now, with its timers; count from here."""
         self.machine.load(other.machine.dump())
+        if self.learner is not None and other.learner is not None:
+            self.learner.load(other.learner.dump())
         self.machine.counters.clear()
         self.up, self.boot = other.up, other.boot
         for name, at in other.timers().items():
@@ -146,6 +169,37 @@ class ServerHost(Host):
         """Do nothing any more."""
         self.up = False
         self._timers.clear()
+
+    @override
+    def _tell(self, event: Event, now: int) -> None:
+        """Tell the machine; what it then asks of its learner is answered after all effects."""
+        super()._tell(event, now)
+        while self._asked:
+            effect = self._asked.popleft()
+            super()._tell(LearnerDone(call=effect.call, value=self._answer(effect)), now)
+
+    @override
+    def _call(self, effect: LearnerCall, now: int) -> None:
+        if self.learner is None or isinstance(effect.args, OfFrames | ProxyPass):
+            super()._call(effect, now)
+        self._asked.append(effect)
+
+    def _answer(self, effect: LearnerCall) -> Any:  # noqa: ANN401 -- what the learner returns
+        assert self.learner is not None
+        assert self._sensor is not None
+        value = work_of(self.learner, effect.args, sensor=self._sensor).commit()
+        return value if effect.op in TELLING else None
+
+    @override
+    def _dump(self, now: int) -> Saved:
+        del now
+        learner = {} if self.learner is None else self.learner.dump()
+        return Saved(machine=self.machine.dump(), learner=learner)
+
+    @override
+    def _restore(self, saved: Saved | None, now: int) -> None:
+        if self.learner is not None:
+            self.learner.load(self._newborn if saved is None else saved.learner)
 
     @override
     def _own_record(self, record: Record, now: int) -> None:

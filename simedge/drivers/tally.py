@@ -68,6 +68,8 @@ class DeviceTally:
     frames_dropped: int = 0
     frames_lost: int = 0
     """Frames that a crash took from the queue or from a running job."""
+    frames_taken: int = 0
+    """Frames that were sent on as they were, for others to learn."""
     frames_waiting: int = 0
     """Frames in the queue or in a running job at the end."""
     decision_ns: int = 0
@@ -184,3 +186,8 @@ class Tally:
     server_crashes: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     """Messages that receivers did not take, by cause."""
+
+    @property
+    def frames_taken(self) -> int:
+        """Frames that devices sent on as they were."""
+        return sum(device.frames_taken for device in self.devices)

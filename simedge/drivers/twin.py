@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from simedge.core.records import Order
+from simedge.drivers.frame_calls import OfFrames
 from simedge.drivers.host import Host, Place, Saved
 from simedge.drivers.lookahead import LearnerDoor
+from simedge.drivers.questions import TELLING
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner
 from simedge.protocol.machine import (
@@ -105,11 +107,13 @@ class TwinHost(Host):
 
     @override
     def _call(self, effect: LearnerCall, now: int) -> None:
+        if isinstance(effect.args, OfFrames):
+            return  # no frame will ever come
         rows = effect.args.count if isinstance(effect.args, ProxyPass) else 0
         job = Job(kind=effect.op, subject=effect.args, since_ns=now, call=effect.call, rows=rows)
-        value = self._pass(job) if rows else None
-        if not rows:
-            self._door.begin(job).commit()
+        value: object = self._pass(job) if rows else self._door.begin(job).commit()
+        if not rows and effect.op not in TELLING:
+            value = None
         self._post((now, Order.LEARNED, self.number, _ANSWER, (self._life, effect.call, value)))
 
     def _pass(self, job: Job) -> NDArray[np.float32]:

@@ -15,6 +15,7 @@ from simedge.drivers.host import Host
 from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
 from simedge.drivers.observer import EVALUATE, Observer
+from simedge.drivers.reach import Reach
 from simedge.drivers.server_host import ServerHost
 from simedge.drivers.sides import Sides
 from simedge.drivers.tally import Flow, LinkTally
@@ -51,6 +52,8 @@ class VirtualDriver:
         End of the run, included.
     seconds, sides
         Servers that come up while a fault splits the world, and who hears them.
+    reach
+        Tells machines of ways that are lost or back; None: theirs have no use for it.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a world
@@ -67,6 +70,7 @@ class VirtualDriver:
         duration_ns: int,
         seconds: Sequence[ServerHost] = (),
         sides: Sides | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.kernel = kernel
         self.devices = tuple(devices)
@@ -91,6 +95,9 @@ class VirtualDriver:
             **{twin.number: twin for twins in self._twins.values() for twin in twins},
         }
         self._sides = sides
+        self._reach = reach
+        if reach is not None:
+            carrier.on_route = reach.changed
         self._register()
 
     def _register(self) -> None:
@@ -118,6 +125,8 @@ class VirtualDriver:
         self._schedule_evaluation(0)
         for device in self.devices:
             device.begin()
+        if self._reach is not None:
+            self._reach.begin()
 
     def run_slice(self, count: int) -> int:
         """Dispatch at most `count` records up to the end of the run; return how many."""
@@ -141,6 +150,14 @@ class VirtualDriver:
         tally.refused = self._refused()
         tally.no_route = self.carrier.network.no_route
         self._knowledge.close(now)
+        self.journal.sample(now, 0, metric="rounds", value=self._rounds())
+
+    def _rounds(self) -> float:
+        """Return the server's steps or publications; of peers the mean of their cycles."""
+        server = self.server
+        if server is not None and (server.steps or "rounds" in server.machine.counters):
+            return float(server.machine.counters.get("rounds", server.steps))
+        return sum(device.cycles for device in self.devices) / max(len(self.devices), 1)
 
     def _refused(self) -> dict[str, int]:
         causes: dict[str, int] = {}
@@ -174,11 +191,17 @@ class VirtualDriver:
         elif kind in _NETWORK_KINDS:
             self.carrier.handle(record, now)
         elif record[1] is Order.FAULT:
-            self._faults.handle(record, now, host=host)
+            self._fault(record, now, host=host)
         elif kind in _ENDS:
             self._transfer(record, now, host=host)
         else:
             host.handle(record, now)
+
+    def _fault(self, record: Record, now: int, *, host: DeviceHost | ServerHost) -> None:
+        boot = host.boot
+        self._faults.handle(record, now, host=host)
+        if self._reach is not None and host.boot != boot:
+            self._reach.remind(host.number, now)
 
     def _transfer(self, record: Record, now: int, *, host: DeviceHost | ServerHost) -> None:
         turn = self.carrier.transfer(record, now)

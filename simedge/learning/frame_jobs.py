@@ -109,16 +109,15 @@ class Presentation:
         dense = self.shop.readout.weights.size
         if self._kept_as is not None:
             return counts._replace(macs=counts.macs + dense)
-        return counts._replace(
-            macs=counts.macs + 2 * dense, weight_writes=counts.weight_writes + dense
-        )
+        macs = counts.macs + (2 + self.shop.terms.passes) * dense
+        return counts._replace(macs=macs, weight_writes=counts.weight_writes + dense)
 
     @property
     def macs(self) -> dict[str, int]:
         """Multiply-accumulates of the readout: one pass to predict, another to learn."""
         if not self._over or not self._done:
             return {"dense": 0}
-        passes = 2 if self._kept_as is None else 1
+        passes = 2 + self.shop.terms.passes if self._kept_as is None else 1
         return {"dense": passes * self.shop.readout.weights.size}
 
     def commit(self) -> Learned | NDArray[np.float32]:
@@ -133,11 +132,18 @@ class Presentation:
             return np.asarray(chances, np.float32)
         label = int(self.shown.labels[self._index])
         learned = self._learned(outcome, chances.tolist(), label)
-        shop.readout.learn((outcome.raw[row], outcome.features[row]), chances, label)
+        shop.teach((outcome.raw[row], outcome.features[row]), chances, label)
         if self.learns:
             shop.held[:], shop.held_tick[:] = outcome.held[row], outcome.held_tick[row]
             shop.clock += shop.plan.camera.ticks
         return learned
+
+    @property
+    def seen(self) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Return levels, features and softmax; known when all volleys have run."""
+        outcome, row = self._outcome, self._row
+        assert outcome is not None
+        return outcome.raw[row], outcome.features[row], outcome.chances[row]
 
     def _learned(self, outcome: Outcome, chances: list[float], label: int) -> Learned:
         row = self._row

@@ -1,6 +1,6 @@
 """What the jobs of a learner share, and its dense jobs: steps to a prior, new λ."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts
 from simedge.learning.readout import Readout
 from simedge.learning.stage import Blueprint, Room, rule_law
+from simedge.learning.terms import Terms
+from simedge.neurons.kinds import Reals
 
-__all__ = ["KlSteps", "SetLambda", "Workshop"]
+__all__ = ["Act", "KlSteps", "SetLambda", "Workshop"]
 
 _NONE = np.empty(0, np.int64)
 
@@ -30,6 +32,8 @@ class Workshop:
         self.set_law(plan.shares)
         self.clock = 0
         """Device ticks of all presentations learned: the clock of the thresholds."""
+        self.terms = Terms(readout.classes)
+        """What machines have added to learning, and what it remembers for them."""
         self.own_room: Room | None = None
         """For presentations that run volley by volley."""
         self._open: object = None
@@ -51,6 +55,21 @@ class Workshop:
             raise LearnerError("this job is over")
         self._open = None
 
+    def teach(self, seen: tuple[Reals, Reals], own: Reals, label: int) -> None:
+        """Let the readout learn a frame: `seen` is (levels, features), `own` the softmax.
+
+        Label, prior and anchor pull from where the weights are before it.
+        """
+        readout, terms = self.readout, self.terms
+        terms.note(label, own)
+        held, prior = terms.held, terms.prior
+        before = readout.weights.copy() if held.anchor is not None else None
+        if prior is not None and prior.mask[label]:
+            law = prior.target[label : label + 1], readout.kl_rate * prior.alpha, prior.steps
+            readout.step(readout.weights, self.stage.binning, seen[0][None].copy(), prior=law)
+        readout.learn(seen, own, label)
+        held.apply(readout.weights, before, readout.rate)
+
     def dump(self) -> dict[str, Any]:
         """Return weights, thresholds, λ and kept features; copies."""
         arrays = {name: array.copy() for name, array in self._arrays().items()}
@@ -60,6 +79,7 @@ class Workshop:
             "shares": self.shares,
             "learned": self.readout.learned,
             "kept": self.readout.kept.dump(),
+            "terms": self.terms.dump(),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
@@ -74,6 +94,7 @@ class Workshop:
         self.clock, self._open = state["clock"], None
         self.readout.learned = state["learned"]
         self.readout.kept.load(state["kept"])
+        self.terms.load(state["terms"])
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {
@@ -177,3 +198,20 @@ class SetLambda(_Dense):
         """Let the new λ act on later volleys."""
         self._shop.end(self)
         self._shop.set_law(self._shares)
+
+
+class Act(_Dense):
+    """Something that happens when it is committed."""
+
+    __slots__ = ("_act",)
+
+    def __init__(
+        self, shop: Workshop, act: Callable[[], object], *, macs: int = 0, writes: int = 0
+    ) -> None:
+        self._act = act
+        super().__init__(shop, macs=macs, writes=writes)
+
+    def commit(self) -> object:
+        """Do it now; return the value."""
+        self._shop.end(self)
+        return self._act()

@@ -12,6 +12,7 @@ from simedge.learning.circuits.learner import CircuitLearner, rooms_of
 from simedge.learning.errors import LearnerError
 from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
+from simedge.learning.parameters import Parameters
 from simedge.learning.passes import PassRow, rows_of_pass
 from simedge.learning.play import Outcome, play
 from simedge.learning.pool import Pool
@@ -109,7 +110,7 @@ def _pool_of(plan: Blueprint, classes: int, *, pools: dict[object, Any] | None, 
     return pool
 
 
-class Learner:
+class Learner(Parameters):
     """One device's learner. Every job is a `Work`; nothing changes until it is committed."""
 
     def __init__(self, shop: Workshop, *, rule: str) -> None:

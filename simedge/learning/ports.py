@@ -14,6 +14,7 @@ __all__ = [
     "FrameLike",
     "Learned",
     "LearnerFactory",
+    "ParameterLearner",
     "Pull",
     "PullWork",
     "Work",
@@ -210,6 +211,73 @@ class DeviceLearner(Protocol):
 
     def digest(self) -> bytes:
         """Return the SHA-256 of all that it knows."""
+        ...
+
+
+class ParameterLearner(DeviceLearner, Protocol):
+    """A learner whose parameters can travel, and whose gradient can be taken.
+
+    Parameters are one vector of float32 in a fixed order: the readout of a spiking learner, the
+    whole model of a deep one.
+    """
+
+    @property
+    def params(self) -> int:
+        """How many parameters travel: d."""
+        ...
+
+    def get_params(self) -> Work:
+        """Read the parameters; value: float32 (d,), a copy."""
+        ...
+
+    def set_params(self, values: ArrayLike) -> Work:
+        """Take over parameters, (d,); value None."""
+        ...
+
+    def hold(
+        self, *, anchor: ArrayLike | None = None, rho: float = 0.0, sparsity: float = 0.0
+    ) -> None:
+        """Say what holds for every `learn` from now on, until this is called again.
+
+        Parameters
+        ----------
+        anchor, rho
+            The loss gains rho/2 times the squared distance to these parameters, (d,).
+        sparsity
+            Share of the parameters, the smallest in size, that are zero after each `learn`.
+        """
+        ...
+
+    def slope(self, frame: FrameLike) -> Work:
+        """Take the gradient of one frame's loss; value: (loss, float32 (d,)); changes nothing."""
+        ...
+
+    def loss_on(self, frames: Sequence[FrameLike]) -> Work:
+        """Take the mean loss on frames in nats; value: float; changes nothing."""
+        ...
+
+    def class_table(self, first: int, count: int) -> Work:
+        """Read, and forget, the mean softmax of the frames learned since, by their label.
+
+        Value: float32 (count, classes) for the labels first .. first + count - 1; the row of a
+        label that was not seen is zero.
+        """
+        ...
+
+    def set_class_prior(
+        self, target: ArrayLike, mask: ArrayLike, *, alpha: float, steps: int = 1
+    ) -> Work:
+        """From now on pull each frame that is learned towards the row of its label; value None.
+
+        `target` is (classes, classes); rows outside `mask`, (classes,), pull nothing.
+        """
+        ...
+
+    def train_on(self, frames: Sequence[FrameLike], labels: Sequence[int]) -> Work:
+        """Predict frames of others, then take one step on their mean gradient.
+
+        Value: the classes predicted before the step, a tuple.
+        """
         ...
 
 

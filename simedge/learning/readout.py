@@ -97,14 +97,26 @@ class Readout:
     def __post_init__(self) -> None:
         self.kept = Kept(self.mean.size)
 
-    def learn(self, seen: tuple[Reals, Reals], own: Reals, label: int) -> None:
+    def learn(
+        self, seen: tuple[Reals, Reals], own: Reals, label: int, *, share: float = 1.0
+    ) -> None:
         """Move by the delta rule, O += η·(y* - P)⊗r, and let the mean follow.
 
-        `seen` is (levels, features); `own` is P.
+        `seen` is (levels, features); `own` is P and becomes the change; `share` of η is taken.
         """
-        share = 1.0 / min(self.learned + 1, self.horizon) if self.horizon else 0.0
         raw, features = seen
-        self.learned += follow(self.weights, self.mean, raw, features, own, label, self.rate, share)
+        rate, part = share * self.rate, self._part
+        self.learned += follow(self.weights, self.mean, raw, features, own, label, rate, part)
+
+    def follow(self, raw: Reals) -> None:
+        """Let the mean follow what was seen, as learning does."""
+        if raw.any():
+            self.mean += np.float32(self._part) * (raw - self.mean)
+            self.learned += 1
+
+    @property
+    def _part(self) -> float:
+        return 1.0 / min(self.learned + 1, self.horizon) if self.horizon else 0.0
 
     def step(
         self,

@@ -1,24 +1,35 @@
 """From settings to machines: the one place that knows every protocol."""
 
+from collections.abc import Sequence
+
 from simedge.core.streams import Stream
 from simedge.protocol.elal_device import ElalDevice
 from simedge.protocol.elal_server import ElalServer
+from simedge.protocol.fd_server import FdServer
+from simedge.protocol.hub import House, Hub
 from simedge.protocol.isolated import IsolatedDevice, IsolatedServer
 from simedge.protocol.machine import Machine
+from simedge.protocol.party import Seat
+from simedge.protocol.peer_settings import FdSettings
+from simedge.protocol.peers import open_peer
 from simedge.protocol.policy import open_policy
-from simedge.protocol.settings import ElalSettings, IsolatedSettings
+from simedge.protocol.server_settings import ServerSettings
+from simedge.protocol.serving import open_scheme, open_work
+from simedge.protocol.settings import ElalSettings, IsolatedSettings, ProtocolSettings
 from simedge.protocol.shape import Ground
+from simedge.protocol.station import Station, Tools
 
 __all__ = ["open_device", "open_server"]
 
 
 def open_device(
-    settings: ElalSettings | IsolatedSettings,
+    settings: ProtocolSettings,
     ground: Ground,
     *,
     dev: int,
     layers: int,
     stream: Stream,
+    neighbours: Sequence[int] = (),
 ) -> Machine:
     """Return the machine of a device.
 
@@ -33,7 +44,9 @@ def open_device(
     layers
         Number of hidden plastic layers of its learner.
     stream
-        Draws of its policy.
+        Draws of its policy, or of what else it leaves to chance.
+    neighbours
+        Numbers of the devices that it may send to, ascending; for protocols without a server.
 
     Raises
     ------
@@ -43,13 +56,41 @@ def open_device(
     policy = open_policy(settings.policy, layers, classes=ground.classes, stream=stream)
     if isinstance(settings, ElalSettings):
         return ElalDevice(settings, ground, dev=dev, policy=policy)
-    return IsolatedDevice(settings, policy)
+    if isinstance(settings, IsolatedSettings):
+        return IsolatedDevice(settings, policy)
+    if isinstance(settings, ServerSettings):
+        tools = Tools(ground, dev=dev)
+        return Station(
+            tools, open_work(settings, tools), policy=policy, hail_ns=settings.hail_period
+        )
+    seat = Seat(dev=dev, ground=ground, neighbours=tuple(neighbours), policy=policy, stream=stream)
+    return open_peer(settings, seat)
 
 
 def open_server(
-    settings: ElalSettings | IsolatedSettings, ground: Ground, *, devices: int
+    settings: ProtocolSettings, ground: Ground, *, devices: int, stream: Stream | None = None
 ) -> Machine:
-    """Return the machine of the server, for device numbers 1 to `devices`."""
+    """Return the machine of the server, for device numbers 1 to `devices`.
+
+    Parameters
+    ----------
+    settings, ground
+        As for the devices.
+    devices
+        Greatest number of a device.
+    stream
+        Draws of what it leaves to chance, for protocols that do.
+
+    Raises
+    ------
+    ProtocolError
+        If the settings do not fit the ground.
+    """
     if isinstance(settings, ElalSettings):
         return ElalServer(settings, ground, devices=devices)
+    if isinstance(settings, FdSettings):
+        return FdServer(settings, ground, devices=devices)
+    if isinstance(settings, ServerSettings):
+        house = House(ground, devices=devices)
+        return Hub(house, open_scheme(settings, house, stream))
     return IsolatedServer()

@@ -1,10 +1,18 @@
 """Settings of protocols, as they stand in a scenario under ``protocol``."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from simedge.core.quantities import Duration, Settings
+from simedge.protocol.peer_settings import PeerSettings
+from simedge.protocol.policy_settings import (
+    FixedSettings,
+    PolicySettings,
+    ReinforceSettings,
+    Training,
+)
+from simedge.protocol.server_settings import ServerSettings
 from simedge.protocol.shape import Coding, Ground, Shape
 
 __all__ = [
@@ -15,6 +23,7 @@ __all__ = [
     "PolicySettings",
     "ProtocolSettings",
     "ReinforceSettings",
+    "Training",
 ]
 
 _SECOND_NS = 1_000_000_000
@@ -23,37 +32,6 @@ _Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 _NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 _Count = Annotated[int, Field(ge=1)]
 _Period = Annotated[Duration, Field(gt=0)]
-
-
-class FixedSettings(Settings):
-    """Hebbian shares that never change."""
-
-    kind: Literal["fixed"] = "fixed"
-    lambda_: _Unit | tuple[_Unit, ...] = Field(default=0.5, alias="lambda")
-    """One share for all hidden plastic layers, or one for each."""
-
-
-class ReinforceSettings(Settings):
-    """Hebbian shares chosen by a linear Gaussian policy that learns by REINFORCE."""
-
-    kind: Literal["reinforce"] = "reinforce"
-    beta: _NotNegative = 0.5
-    """Weight of the reverse KL divergence in the reward."""
-    gamma: _NotNegative = 0.01
-    """Weight of the communication cost in the reward."""
-    c_ref: _Positive = 19_200.0
-    """Bits a period that count as a communication cost of 1."""
-    sigma: _Positive = 0.5
-    """Standard deviation of the exploration."""
-    lr: _NotNegative = 0.05
-    """Step of the policy's gradient."""
-    discount: _Unit = 0.9
-    """Weight of a reward one decision later."""
-    episode: Annotated[int, Field(ge=1, le=4096)] = 16
-    """Decisions between two updates."""
-
-
-PolicySettings = Annotated[FixedSettings | ReinforceSettings, Field(discriminator="kind")]
 
 
 class CodingSettings(Settings):
@@ -91,6 +69,7 @@ _POLICY_NAMES = {
 class ElalSettings(Settings):
     """Edge-localised asynchronous learning: devices send tokens, the server answers with priors."""
 
+    training: ClassVar[Training] = "always"
     kind: Literal["elal"] = "elal"
     interval: _Count = 64
     """T: frames between two tokens of a device."""
@@ -173,6 +152,7 @@ class ElalSettings(Settings):
 class IsolatedSettings(Settings):
     """No messages at all: the floor that every protocol must beat."""
 
+    training: ClassVar[Training] = "always"
     kind: Literal["isolated"] = "isolated"
     interval: _Count = 64
     """Frames between two decisions of the policy, and between two local checkpoints."""
@@ -180,7 +160,9 @@ class IsolatedSettings(Settings):
     """Who chooses the Hebbian shares."""
 
 
-ProtocolSettings = Annotated[ElalSettings | IsolatedSettings, Field(discriminator="kind")]
+ProtocolSettings = Annotated[
+    ElalSettings | IsolatedSettings | ServerSettings | PeerSettings, Field(discriminator="kind")
+]
 
 
 def _short_names(data: dict[str, object]) -> dict[str, object]:

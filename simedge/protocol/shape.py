@@ -14,6 +14,8 @@ __all__ = [
     "ENVELOPE_BYTES_MIN",
     "FLOAT_BITS",
     "LEVEL_MAX",
+    "MESSAGE_BYTES_AROUND_MAX",
+    "RELIABLE_BYTES_MAX",
     "Coding",
     "Ground",
     "Shape",
@@ -22,10 +24,12 @@ __all__ = [
 ]
 
 DATAGRAM_BYTES_MAX = 1_200
-_RELIABLE_BYTES_MAX = 64 * 2**20
+RELIABLE_BYTES_MAX = 64 * 2**20
 ENVELOPE_BYTES_MIN = 17
 ENVELOPE_BYTES_MAX = 51
-"""Most bytes around the payload of a datagram (53 with a payload of 64 KiB and above)."""
+"""Most bytes around the payload of a datagram."""
+MESSAGE_BYTES_AROUND_MAX = 53
+"""Most bytes around the payload of any message: two more with a payload of 64 KiB and above."""
 FLOAT_BITS = 15
 """The number of bits that stands for float32 rows, for oracle tests."""
 LEVEL_MAX = 6
@@ -130,7 +134,7 @@ class Shape:
     @property
     def message_limit(self) -> int:
         """Most bytes of a message; float rows are for oracle tests and exempt."""
-        return _RELIABLE_BYTES_MAX if self.coding.is_float else DATAGRAM_BYTES_MAX
+        return RELIABLE_BYTES_MAX if self.coding.is_float else DATAGRAM_BYTES_MAX
 
     def payload_bytes(self, rows: int) -> int:
         """Bytes of so many rows."""
@@ -191,6 +195,16 @@ class Ground:
         Whether all machines have the same clock. If not, ages start at arrival.
     tolerance_ns
         How far a time in a message may then lie ahead of the receiver's clock.
+    devices
+        K, number of devices.
+    params
+        d, number of parameters of the models that are exchanged.
+    frame_ns
+        Nominal time between two frames.
+    frame_bytes
+        Size of a frame as the sensor gives it.
+    duration_ns
+        How long the run is.
     """
 
     classes: int
@@ -200,12 +214,20 @@ class Ground:
     tau_ns: int
     shared_clock: bool = True
     tolerance_ns: int = _CLOCK_TOLERANCE_NS
+    devices: int = 0
+    params: int = 0
+    frame_ns: int = 0
+    frame_bytes: int = 0
+    duration_ns: int = 0
 
     def __post_init__(self) -> None:
         if len(self.pset) != 32:
             raise ProtocolError(f"pset must be 32 bytes, got {len(self.pset)}")
         if self.tau_ns <= 0:
             raise ProtocolError(f"tau_ns must be positive, got {self.tau_ns}")
+        for name in ("devices", "params", "frame_ns", "frame_bytes", "duration_ns"):
+            if getattr(self, name) < 0:
+                raise ProtocolError(f"{name} must not be negative, got {getattr(self, name)}")
 
     @property
     def ahead_ns_max(self) -> int:

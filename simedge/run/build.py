@@ -1,6 +1,6 @@
 """From a scenario to a world that is ready to run: plain objects, joined here and nowhere else."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
@@ -11,16 +11,17 @@ from simedge.drivers.carrier import Carrier
 from simedge.drivers.clock import Clocked
 from simedge.drivers.device_host import DeviceHost
 from simedge.drivers.faults import Faults
-from simedge.drivers.feed import Feed, Leaning
+from simedge.drivers.feed import Feed
 from simedge.drivers.host import Place
 from simedge.drivers.journal import Journal
 from simedge.drivers.knowledge import Knowledge
 from simedge.drivers.lookahead import Horizon, LearnerDoor, ProxyItems
 from simedge.drivers.observer import Observer
 from simedge.drivers.plight import Plight
+from simedge.drivers.reach import Reach
 from simedge.drivers.server_host import ServerHost
 from simedge.drivers.sides import Sides
-from simedge.drivers.tally import DeviceTally, Tally
+from simedge.drivers.tally import Tally
 from simedge.drivers.ties import shuffled
 from simedge.drivers.twin import TwinHost
 from simedge.drivers.virtual import KERNEL, VirtualDriver
@@ -32,20 +33,19 @@ from simedge.protocol.machine import Machine
 from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
-from simedge.run.fit import memory_terms
+from simedge.run.fit import params_of
+from simedge.run.gear import account_of, leanings_of, tally_of
+from simedge.run.needs import needs_of, predicts_at_server
 from simedge.run.settings import ScenarioSettings
-from simedge.sensors.frames import Lean
 from simedge.sensors.registry import open_sensor
 from simedge.world.compute import board
 from simedge.world.device import Device
 from simedge.world.energy import Meter
-from simedge.world.fault_settings import LabelShiftFault, TwinFault
+from simedge.world.fault_settings import TwinFault
 from simedge.world.faults import plan_faults, targets
-from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.plan import plan_world
 from simedge.world.rates import OpenTrace
 from simedge.world.server_fault_settings import OverloadFault, RollbackFault, SplitBrainFault
-from simedge.world.settings import DeviceSettings
 from simedge.world.topology import SERVER, Member
 from simedge.world.traces.door import TraceDoor
 
@@ -99,6 +99,9 @@ class _Builder:
         self.scenario = scenario
         size = sum(device.count for device in scenario.devices)
         size *= 1 + sum(fault.kind == "twin" for fault in scenario.faults)
+        self.needs = needs_of(scenario.protocol)
+        splits = sum(isinstance(fault, SplitBrainFault) for fault in scenario.faults)
+        size += (1 + splits) * self.needs.server_learner
         self.executor = executor
         self.streams = Streams(scenario.seed)
         self.sensor = open_sensor(scenario.sensors, scenario.seed)
@@ -113,13 +116,12 @@ class _Builder:
             open_trace=open_trace,
         )
         names = [self.world.names[number] for number in range(len(self.world.names))] + [KERNEL]
-        splits = sum(isinstance(fault, SplitBrainFault) for fault in scenario.faults)
         names += [f"{SERVER}-{i + 2}" for i in range(splits)]
         twins = [fault for fault in scenario.faults if isinstance(fault, TwinFault)]
         members = self.world.members
         self.twins = [(f.name, each) for f in twins for each in targets(f, members, self.streams)]
         names += [f"{member.name}~{fault}" for fault, member in self.twins]
-        self.tally = self._tally()
+        self.tally = tally_of(scenario, self.sensor)
         self.journal = Journal(sink, names, self.tally)
         ties = shuffled(scenario.faults, streams=self.streams, duration_ns=scenario.duration)
         self.kernel = Kernel(ties)
@@ -132,8 +134,9 @@ class _Builder:
             post=self.kernel.post,
             journal=self.journal,
         )
+        self.first = self._learner(self.world.members[1].name)
         self.ground = self._ground()
-        self.leanings = self._leanings()
+        self.leanings = leanings_of(scenario, members, self.streams)
         self.items: ProxyItems | None = None
         self.horizon: Horizon | None = None
 
@@ -142,7 +145,7 @@ class _Builder:
         faults = self._faults()
         server = self._server()
         seconds = self._seconds(server)
-        devices = [self._device(member, faults) for member in members[1:]]
+        devices = [self._device(member, faults, server=server) for member in members[1:]]
         self._add_twins(devices)
         self.tally.devices = [device.account for device in devices]
         self.tally.rule = devices[0].learner.rule
@@ -158,6 +161,7 @@ class _Builder:
             duration_ns=scenario.duration,
             seconds=seconds,
             sides=self.sides,
+            reach=self._reach(),
         )
         return driver, self.tally
 
@@ -179,10 +183,27 @@ class _Builder:
             sides=self.sides,
             crowds=crowds,
             history=max([f.versions for f in faults if isinstance(f, RollbackFault)], default=0),
+            learner=self._server_learner(),
+            sensor=self.sensor,
         )
 
+    def _server_learner(self) -> DeviceLearner | None:
+        return self._learner(SERVER) if self.needs.server_learner else None
+
     def _server_machine(self) -> Machine:
-        return open_server(self.scenario.protocol, self.ground, devices=self.served)
+        stream = self.streams.stream("policy", SERVER, "choices")
+        return open_server(self.scenario.protocol, self.ground, devices=self.served, stream=stream)
+
+    def _reach(self) -> Reach | None:
+        """Return what tells machines whom they can reach, if they want to know."""
+        if not self.needs.news:
+            return None
+        links = self.world.network.links
+        pairs = [(link.src, link.dst) for link in links if link.src and link.dst]
+        if not self.needs.peers:
+            numbers = range(1, len(self.world.members))
+            pairs = [pair for number in numbers for pair in ((0, number), (number, 0))]
+        return Reach(self.world.network.routes, pairs, post=self.kernel.post)
 
     def _add_twins(self, devices: Sequence[DeviceHost]) -> None:
         """Put the twins that faults bring beside their devices."""
@@ -198,6 +219,7 @@ class _Builder:
                 dev=member.number,
                 layers=learner.hidden_layers,
                 stream=self.streams.stream("fault", fault, f"policy-{member.name}"),
+                neighbours=self._neighbours(member.number),
             )
             twin = TwinHost(
                 self._place(number, machine),
@@ -217,7 +239,13 @@ class _Builder:
                 self.journal.numbers[self.journal.names[number]] = 0
                 self.carrier.nodes[number] = 0
                 place = self._place(number, self._server_machine())
-                second = ServerHost(place, sides=self.sides, first=first)
+                second = ServerHost(
+                    place,
+                    sides=self.sides,
+                    first=first,
+                    learner=self._server_learner(),
+                    sensor=self.sensor,
+                )
                 second.retire()
                 named = frozenset(fault.groups[1])
                 taken = [m.number for m in self.world.members if {m.name, m.group} & named]
@@ -256,20 +284,6 @@ class _Builder:
             executor=self.executor,
         )
 
-    def _tally(self) -> Tally:
-        scenario, sensor = self.scenario, self.sensor
-        shifts = [at for at in sensor.shifts_ns if 0 < at <= scenario.duration]
-        return Tally(
-            scenario=scenario.name,
-            seed=scenario.seed,
-            protocol=scenario.protocol.kind,
-            rule=None,
-            classes=sensor.classes,
-            target=None if scenario.target is None else float(scenario.target),
-            shift_ns=min(shifts, default=None),
-            origin=sensor.origin,
-        )
-
     def _ground(self) -> Ground:
         """Return what the machines agree on; the token period is the same for all devices."""
         scenario = self.scenario
@@ -282,17 +296,22 @@ class _Builder:
             tau_ns=int(period),
             shared_clock=getattr(scenario.protocol, "age_clock", "capture") == "capture",
             tolerance_ns=_ANY_NS,
+            devices=len(self.world.members) - 1,
+            params=params_of(self.first, scenario),
+            frame_ns=int(SECOND_NS / scenario.sensors.rate),
+            duration_ns=scenario.duration,
         )
 
-    def _device(self, member: Member, faults: Faults) -> DeviceHost:
+    def _device(self, member: Member, faults: Faults, *, server: ServerHost) -> DeviceHost:
         scenario, settings = self.scenario, self.world.devices[member.number]
-        learner = self._learner(member.name)
+        learner = self.first if member.number == 1 else self._learner(member.name)
         machine = open_device(
             scenario.protocol,
             self.ground,
             dev=member.number,
             layers=learner.hidden_layers,
             stream=self.streams.stream("policy", member.name, "noise"),
+            neighbours=self._neighbours(member.number),
         )
         if member.number in faults.wrong_clocks:
             machine = Clocked(machine)
@@ -302,7 +321,13 @@ class _Builder:
             self.items = ProxyItems(learner, self.sensor)
         if self.horizon is None and not stepped:
             self.horizon = Horizon(self._together(learner))
-        door = LearnerDoor(learner, self.sensor, items=self.items, horizon=self.horizon)
+        door = LearnerDoor(
+            learner,
+            self.sensor,
+            items=self.items,
+            horizon=self.horizon,
+            on_call=scenario.protocol.training == "on-call",
+        )
         device = Device(
             speeds,
             door,
@@ -312,6 +337,7 @@ class _Builder:
             stepped=stepped,
         )
         links = self.world.network.links_of(member.number)
+        pixels = self.sensor.width * self.sensor.height
         meter = Meter(settings, speeds, number=member.number, links=links)
         return DeviceHost(
             self._place(member.number, machine),
@@ -322,9 +348,16 @@ class _Builder:
             settings=settings,
             meter=meter,
             plight=Plight(member.name, self.streams, meter=meter),
-            account=self._account(member.name, settings, learner),
+            account=account_of(member.name, settings, learner, scenario=scenario, pixels=pixels),
             checkpoints=faults.need_checkpoints,
+            sets_aside=self.needs.sets_aside,
+            predictor=server.learner if predicts_at_server(scenario.protocol) else None,
         )
+
+    def _neighbours(self, number: int) -> tuple[int, ...]:
+        """Return the devices that one has a link to."""
+        links = self.world.network.links_of(number)
+        return tuple(sorted(link.dst for link in links if link.src == number and link.dst))
 
     def _feed(self, member: Member, learner: DeviceLearner) -> Feed:
         return Feed(
@@ -334,17 +367,6 @@ class _Builder:
             executor=self.executor,
             leanings=self.leanings.get(member.number, ()),
         )
-
-    def _leanings(self) -> dict[int, list[Leaning]]:
-        """Return which classes the cameras of some devices are shown more often, and when."""
-        found: dict[int, list[Leaning]] = {}
-        for fault in self.scenario.faults:
-            if isinstance(fault, LabelShiftFault):
-                lean = Lean(fault.class_, fault.factor)
-                spans = [(*span, lean) for span in fault.windows(self.scenario.duration)]
-                for member in targets(fault, self.world.members, self.streams):
-                    found.setdefault(member.number, []).extend(spans)
-        return found
 
     def _together(self, learner: DeviceLearner) -> Callable[[Sequence[Any]], None] | None:
         """Return how learners like this one run together, if they can."""
@@ -359,14 +381,4 @@ class _Builder:
             streams=self.streams,
             device=device,
             span_ns=self.sensor.span_ns,
-        )
-
-    def _account(self, name: str, settings: DeviceSettings, learner: DeviceLearner) -> DeviceTally:
-        pixels = self.sensor.width * self.sensor.height
-        terms: Mapping[str, int] = memory_terms(settings, learner, self.scenario, pixels=pixels)
-        peak = check_memory(terms, settings.memory, device=name)
-        return DeviceTally(
-            name=name,
-            memory_peak_bytes=peak,
-            memory_limit_bytes=limit_bytes(settings.memory),
         )

@@ -1,16 +1,21 @@
 """Whether what a device must hold fits into its memory, term by term."""
 
+from typing import cast
+
 from simedge.core.errors import SimedgeError
 from simedge.core.streams import Streams
+from simedge.drivers.lookahead import HELD_MAX
 from simedge.learning.learner import open_learner
-from simedge.learning.ports import DeviceLearner
+from simedge.learning.ports import DeviceLearner, ParameterLearner
+from simedge.protocol.errors import ProtocolError
 from simedge.protocol.settings import ElalSettings
+from simedge.run.needs import needs_of
 from simedge.run.settings import ScenarioSettings
 from simedge.run.sight import Sight
 from simedge.world.memory import check_memory
 from simedge.world.settings import DeviceSettings
 
-__all__ = ["check_fit", "memory_terms"]
+__all__ = ["check_fit", "memory_terms", "params_of"]
 
 _VALUE_BYTES = 4
 _EVENT_BYTES = 13
@@ -25,7 +30,7 @@ def memory_terms(
     pixels: int,
 ) -> dict[str, int]:
     """Return the bytes that a device must hold, by term; its sensor has so many pixels."""
-    proxy, classes = scenario.sensors.proxy, learner.classes
+    proxy, classes, needs = scenario.sensors.proxy, learner.classes, needs_of(scenario.protocol)
     talks = isinstance(scenario.protocol, ElalSettings)
     rows = proxy.blocks * proxy.rows if talks else 0
     return {
@@ -33,8 +38,32 @@ def memory_terms(
         **learner.memory(kept_rows=rows),
         "priors": _VALUE_BYTES * rows * classes,
         "tokens": _VALUE_BYTES * (proxy.rows * classes if talks else 0),
-        "queue": settings.queue * _EVENT_BYTES * 8 * pixels,
+        **_models(learner, scenario),
+        "queue": (settings.queue + HELD_MAX * needs.sets_aside) * _EVENT_BYTES * 8 * pixels,
     }
+
+
+def params_of(learner: DeviceLearner, scenario: ScenarioSettings) -> int:
+    """Return how many parameters travel in a run, 0 if none do.
+
+    Raises
+    ------
+    ProtocolError
+        If the learner cannot do what the protocol asks of it.
+    """
+    needs, kind = needs_of(scenario.protocol), scenario.protocol.kind
+    able = hasattr(learner, "get_params") and hasattr(learner, "class_table")
+    if (needs.parameters or needs.classes) and not able:
+        raise ProtocolError(f"{kind} asks for more than a learner of rule {learner.rule!r} can do")
+    return cast("ParameterLearner", learner).params if needs.parameters else 0
+
+
+def _models(learner: DeviceLearner, scenario: ScenarioSettings) -> dict[str, int]:
+    """Return the bytes of what a device sends and has received, where it is models or tables."""
+    if needs_of(scenario.protocol).classes:
+        return {"tables": 2 * _VALUE_BYTES * learner.classes**2}
+    params = params_of(learner, scenario)
+    return {"models": 2 * _VALUE_BYTES * params} if params else {}
 
 
 def check_fit(scenario: ScenarioSettings, sight: Sight) -> list[tuple[int, str]]:

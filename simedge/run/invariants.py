@@ -70,8 +70,9 @@ def _datagrams(link: LinkTally) -> Breach | None:
 
 
 def _frames(device: DeviceTally) -> Breach | None:
-    """Every frame that arrived was learned, dropped, lost in a crash, or still waits."""
-    ended = device.frames_learned + device.frames_dropped + device.frames_lost
+    """Every frame that arrived was learned, sent on, dropped, lost in a crash, or still waits."""
+    used = device.frames_learned + device.frames_taken
+    ended = used + device.frames_dropped + device.frames_lost
     if device.frames_arrived == ended + device.frames_waiting:
         return None
     finding = f"{device.frames_arrived} frames arrived, {ended} ended, {device.frames_waiting} wait"

@@ -19,6 +19,7 @@ from simedge.neurons.homeostasis import Homeostasis
 from simedge.protocol.errors import ProtocolError
 from simedge.protocol.settings import ElalSettings, FixedSettings, IsolatedSettings
 from simedge.run.findings import Finding
+from simedge.run.needs import needs_of
 from simedge.run.problems import Path, did_you_mean
 from simedge.run.settings import ScenarioSettings
 from simedge.run.sight import Sight, sight_of
@@ -31,7 +32,7 @@ from simedge.world.fault_sense import (
     restless_faults,
 )
 from simedge.world.topology_sense import topology_problems
-from simedge.world.topology_settings import FileSettings, UplinkedSettings
+from simedge.world.topology_settings import FileSettings, StarSettings, UplinkedSettings
 
 _EVALUATIONS_MAX = 100_000
 
@@ -56,6 +57,8 @@ def sense(scenario: ScenarioSettings) -> list[Finding]:
         *_shares(scenario),
         *_sources(scenario),
         *_circuits(scenario, sight),
+        *_parameters(scenario),
+        *_peers(scenario),
         *_memory(scenario, sight),
         *_raster(scenario),
     ]
@@ -203,6 +206,27 @@ def _raster(scenario: ScenarioSettings) -> Iterator[Finding]:
         yield (*path, "at"), "sense", "the run is over by then"
 
 
+def _parameters(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that what learners learn can be exchanged, if it is to be."""
+    needs, learner = needs_of(scenario.protocol), scenario.learner
+    if not needs.parameters and not needs.classes:
+        return
+    kind = scenario.protocol.kind
+    if isinstance(learner, CircuitSettings):
+        text = f"{kind} needs a gradient of the readout, which the three-factor rule does without"
+        yield ("protocol", "kind"), "sense", text
+    elif needs.parameters and not getattr(learner, "shared_start", True):
+        text = f"{kind} exchanges readouts: all devices must begin with the same hidden weights"
+        yield ("learner", "shared_start"), "sense", text
+
+
+def _peers(scenario: ScenarioSettings) -> Iterator[Finding]:
+    """See that peers have links to each other."""
+    if needs_of(scenario.protocol).peers and isinstance(scenario.topology, StarSettings):
+        text = f"{scenario.protocol.kind} needs links between devices, a star has none"
+        yield ("topology", "kind"), "sense", text
+
+
 def _memory(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
     """See that what a device must hold fits; only if that is in doubt the learner is built."""
     most = _most_bytes(scenario, sight)
@@ -241,7 +265,7 @@ def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     bins = learner.readout.bins if isinstance(learner, SpikingSettings) else 0
     inputs = channels * pixels
     features = bins * neurons + learner.readout.input_bins * 2 * pixels
-    numbers = weights + 8 * (neurons + inputs) + features * (rows + classes + 1)
+    numbers = weights + 8 * (neurons + inputs) + features * (rows + 3 * classes + 1)
     numbers += 2 * rows * classes
     return 8 * numbers + queue
 
@@ -262,6 +286,8 @@ def _reach(scenario: ScenarioSettings) -> Iterator[Finding]:
     topology = scenario.topology
     found = list(topology_problems(topology, scenario.devices))
     yield from ((("topology", *path), "sense", text) for path, text in found)
+    if needs_of(scenario.protocol).peers:
+        return
     some = isinstance(topology, UplinkedSettings) and topology.uplinks != "all"
     if not found and (some or (isinstance(topology, FileSettings) and topology.edges)):
         yield from _cut_off(scenario)

@@ -39,8 +39,8 @@ class UplinkedSettings(_RoutedSettings):
 
     kind: str
     """Which."""
-    uplinks: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
-    """Devices with a link to the server: all, or a number chosen by draws."""
+    uplinks: Literal["all"] | Annotated[int, Field(ge=0)] = "all"
+    """Devices with a link to the server: all, or a number chosen by draws; peers need none."""
 
 
 class StarSettings(_RoutedSettings):
