@@ -1,8 +1,8 @@
 """The learner of one device: circuit, rule and readout behind one port of jobs."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -17,6 +17,7 @@ from simedge.learning.play import Outcome, play
 from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
 from simedge.learning.readout import Readout
+from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
 from simedge.learning.settings import CircuitSettings, LinearSettings, SpikingSettings
 from simedge.learning.stage import (
     Blueprint,
@@ -26,13 +27,17 @@ from simedge.learning.stage import (
     open_stage,
     rule_law,
 )
+from simedge.learning.surrogate import SurrogateLearner, open_surrogate
 from simedge.learning.volleys import Prepared, prepare
+
+if TYPE_CHECKING:
+    from simedge.learning.deep.learner import DeepLearner
 
 __all__ = ["Counts", "Learned", "Learner", "PassRow", "Prepared", "Work", "open_learner"]
 
 
 def open_learner(  # noqa: PLR0913 - one builder, all by name
-    settings: SpikingSettings | CircuitSettings | LinearSettings,
+    settings: SpikingSettings | CircuitSettings | LinearSettings | DeepSettings | SurrogateSettings,
     *,
     classes: int,
     width: int,
@@ -42,7 +47,7 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     span_ns: int = 100_000_000,
     pools: dict[object, Any] | None = None,
     size: int = 1,
-) -> "Learner | CircuitLearner":
+) -> "Learner | CircuitLearner | DeepLearner | SurrogateLearner":
     """Build the learner of one device.
 
     Parameters
@@ -61,10 +66,23 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     """
     if classes < 2:
         raise LearnerError(f"a learner needs at least 2 classes, got {classes}")
+    held = {} if pools is None else pools
+    if isinstance(settings, SurrogateSettings):
+        return open_surrogate(settings, classes=classes, streams=streams, device=device, pools=held)
+    if isinstance(settings, DeepSettings):
+        return _deep_room()(
+            settings,
+            classes=classes,
+            width=width,
+            height=height,
+            streams=streams,
+            device=device,
+            span_ns=span_ns,
+            pools=held,
+        )
     if isinstance(settings, CircuitSettings):
         camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
         key = settings, classes, camera, None if settings.shared_start else device
-        held = {} if pools is None else pools
         if key not in held:
             held[key] = rooms_of(
                 settings, classes=classes, camera=camera, streams=streams, device=device
@@ -88,6 +106,17 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     )
     rule = settings.rule.kind if isinstance(settings, SpikingSettings) else "delta"
     return Learner(Workshop(plan, pool, readout, place=place), rule=rule)
+
+
+def _deep_room() -> "Callable[..., DeepLearner]":
+    """Return what opens deep learners; torch is imported now, and an extra."""
+    try:
+        from simedge.learning.deep.learner import open_deep  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise LearnerError("deep learners need torch: pip install 'simedge[deep]'") from error
+    return open_deep
 
 
 def _pool_of(plan: Blueprint, classes: int, *, pools: dict[object, Any] | None, size: int) -> Pool:
