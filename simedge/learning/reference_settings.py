@@ -36,9 +36,9 @@ class BackPropSettings(Settings):
     """Step, times the mean gradient of a batch."""
     batch: Annotated[int, Field(ge=1, le=256)] = 16
     """Frames between two steps; each adds its gradient when it is seen."""
-    momentum: Annotated[UnitShare, Field(lt=1)] = 0.9
+    momentum: Annotated[UnitShare, Field(lt=1)] = 0.5
     """Share of the last step that is taken again."""
-    clip: Positive | None = 1.0
+    clip: Positive | None = None
     """Greatest length of a batch's gradient; null for none."""
 
 
@@ -49,6 +49,8 @@ class DeepSettings(Settings):
     layers: tuple[FilterSettings, ...] = Field(
         default=(FilterSettings(),), min_length=1, max_length=8
     )
+    normalise: bool = True
+    """The classifier's inputs get mean 0 and variance 1, frame by frame."""
     hidden: Annotated[int, Field(ge=0, le=4096)] = 0
     """Units between the last convolution and the classes; 0 for none."""
     bins: Annotated[int, Field(ge=1, le=64)] = 3

@@ -1,6 +1,8 @@
 """A light convolutional feature extractor and a shallow classifier, as functions of one vector.
 
-    h₀ = frame,  h_l = max(0, W_l * h_{l-1} + b_l),  z = O·h + c,  P = softmax(z)
+    h₀ = frame,  h_l = max(0, W_l * h_{l-1} + b_l),  z = O·n(h_L) + c,  P = softmax(z)
+
+where n brings a frame's features to mean 0 and variance 1 (Ba et al. 2016), without parameters.
 
 All parameters are one vector of float32: weights, then bias, of each layer from the frame up. The
 gradient is that of torch's own back-propagation.
@@ -77,6 +79,7 @@ class Network:
         self.classes = classes
         self.picture = (channels, height, width)
         self.layers = _layers(settings, self.picture, classes)
+        self.normal = settings.normalise
         self.params = sum(layer.params for layer in self.layers)
         self.features = self.layers[-1].weight[1]
 
@@ -100,6 +103,15 @@ class Network:
                 parts.append(values[at:stop].reshape(shape))
                 at = stop
         return parts
+
+    def scores(
+        self, values: NDArray[np.float32], pictures: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return the scores of frames, (frames, classes), as the plain formula gives them."""
+        parts = self.parts(torch.from_numpy(values))
+        with torch.no_grad():
+            top = self._features(torch.from_numpy(pictures), parts)
+            return _dense(top, parts[-2:]).numpy()
 
     def seen(
         self, values: NDArray[np.float32], pictures: NDArray[np.float32]
@@ -194,7 +206,8 @@ class Network:
     @property
     def activations(self) -> int:
         """Numbers that back-propagation keeps of one frame: what each layer puts out."""
-        return sum(layer.weight[0] * layer.positions for layer in self.layers)
+        put_out = sum(layer.weight[0] * layer.positions for layer in self.layers)
+        return put_out + self.normal * self.features
 
     def _features(self, pictures: Tensor, parts: list[Tensor]) -> Tensor:
         """Return what the readout sees of pictures, (frames, features)."""
@@ -207,7 +220,8 @@ class Network:
                 stride, padding = layer.filter.stride, layer.filter.padding
                 level = functional.conv2d(level, weight, bias, stride=stride, padding=padding)
             level = functional.relu(level)
-        return level.flatten(1)
+        top = level.flatten(1)
+        return functional.layer_norm(top, top.shape[1:]) if self.normal else top
 
 
 def _dense(level: Tensor, parts: list[Tensor]) -> Tensor:
