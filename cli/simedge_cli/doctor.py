@@ -6,7 +6,7 @@ from pathlib import Path
 __all__ = ["doctor"]
 
 _EXTRAS = {
-    "torch": ("torch", "deep reference learners"),
+    "torch": ("deep", "deep reference learners"),
     "altair": ("report", "reports as a page with charts"),
     "vl_convert": ("report", "reports as a page with charts"),
     "nir": ("nir", "circuits to and from NIR files"),

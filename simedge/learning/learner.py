@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +18,14 @@ from simedge.learning.play import Outcome, play
 from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
 from simedge.learning.readout import Readout
-from simedge.learning.settings import CircuitSettings, LinearSettings, SpikingSettings
+from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
+from simedge.learning.settings import (
+    CircuitSettings,
+    DeepSettings,
+    LinearSettings,
+    SpikingSettings,
+    SurrogateSettings,
+)
 from simedge.learning.stage import (
     Blueprint,
     blueprint_of,
@@ -27,13 +34,17 @@ from simedge.learning.stage import (
     open_stage,
     rule_law,
 )
+from simedge.learning.surrogate import SurrogateLearner, open_surrogate
 from simedge.learning.volleys import Prepared, prepare
+
+if TYPE_CHECKING:
+    from simedge.learning.deep.learner import DeepLearner
 
 __all__ = ["Counts", "Learned", "Learner", "PassRow", "Prepared", "Work", "open_learner"]
 
 
 def open_learner(  # noqa: PLR0913 - one builder, all by name
-    settings: SpikingSettings | CircuitSettings | LinearSettings,
+    settings: SpikingSettings | CircuitSettings | LinearSettings | DeepSettings | SurrogateSettings,
     *,
     classes: int,
     width: int,
@@ -44,7 +55,7 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     pools: dict[object, Any] | None = None,
     size: int = 1,
     starts_ns: Callable[[int], int] | None = None,
-) -> "Learner | CircuitLearner":
+) -> "Learner | CircuitLearner | DeepLearner | SurrogateLearner":
     """Build the learner of one device.
 
     Parameters
@@ -65,10 +76,23 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     """
     if classes < 2:
         raise LearnerError(f"a learner needs at least 2 classes, got {classes}")
+    held = {} if pools is None else pools
+    if isinstance(settings, SurrogateSettings):
+        return open_surrogate(settings, classes=classes, streams=streams, device=device, pools=held)
+    if isinstance(settings, DeepSettings):
+        return _deep_room()(
+            settings,
+            classes=classes,
+            width=width,
+            height=height,
+            streams=streams,
+            device=device,
+            span_ns=span_ns,
+            pools=held,
+        )
     if isinstance(settings, CircuitSettings):
         camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
         key = settings, classes, camera, None if settings.shared_start else device
-        held = {} if pools is None else pools
         if key not in held:
             held[key] = rooms_of(
                 settings,
@@ -97,6 +121,17 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     )
     rule = settings.rule.kind if isinstance(settings, SpikingSettings) else "delta"
     return Learner(Workshop(plan, pool, readout, place=place), rule=rule)
+
+
+def _deep_room() -> "Callable[..., DeepLearner]":
+    """Return what opens deep learners; torch is imported now, and an extra."""
+    try:
+        from simedge.learning.deep.learner import open_deep  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        raise LearnerError("deep learners need torch: pip install 'simedge[deep]'") from error
+    return open_deep
 
 
 def _pool_of(plan: Blueprint, classes: int, *, pools: dict[object, Any] | None, size: int) -> Pool:

@@ -1,12 +1,13 @@
 """The `learner:` part of a scenario. No numpy here: settings are read before anything runs."""
 
-from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from simedge.core.quantities import Duration, Settings, Share
+from simedge.learning.ranges import Count, NotNegative, Number, Positive, UnitShare
+from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
 
 __all__ = [
     "BoundsSettings",
@@ -28,17 +29,6 @@ __all__ = [
     "ThreeFactorSettings",
     "WeightSettings",
 ]
-
-
-def _plain(value: object) -> object:
-    return float(value) if isinstance(value, Decimal) else value
-
-
-Number = Annotated[float, BeforeValidator(_plain)]
-Positive = Annotated[float, BeforeValidator(_plain), Field(gt=0)]
-NotNegative = Annotated[float, BeforeValidator(_plain), Field(ge=0)]
-UnitShare = Annotated[float, BeforeValidator(_plain), Field(ge=0, le=1)]
-Count = Annotated[int, Field(ge=1, le=4096)]
 
 
 class HomeostasisSettings(Settings):
@@ -341,5 +331,7 @@ _Spiking = Annotated[
     Annotated[SpikingSettings, Tag("spiking")] | Annotated[CircuitSettings, Tag("three-factor")],
     Discriminator(_family),
 ]
-LearnerSettings = Annotated[_Spiking | LinearSettings, Field(discriminator="kind")]
+LearnerSettings = Annotated[
+    _Spiking | LinearSettings | DeepSettings | SurrogateSettings, Field(discriminator="kind")
+]
 """How a device learns."""

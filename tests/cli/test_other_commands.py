@@ -81,7 +81,7 @@ def test_doctor_names_versions_scenarios_and_missing_extras(monkeypatch) -> None
     assert done.exit_code == 0
     assert simedge.__version__ in done.stdout
     assert "k20_lossy" in done.stdout
-    assert "missing: pip install 'simedge[torch]'" in done.stdout
+    assert "missing: pip install 'simedge[deep]'" in done.stdout
 
 
 def test_the_version_is_printed() -> None:
