@@ -15,6 +15,7 @@ class Cells:
     u: np.ndarray = None
     theta: np.ndarray = None
     post: np.ndarray = None
+    before: np.ndarray = None  # u, not yet reset
     trains: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -26,7 +27,7 @@ class Cells:
     def step(self, drive, n):
         """Return who fires, and how far from its threshold the nearest neuron was."""
         self.u = self.about.gamma * self.u + drive + (self.about.bias if n else 0.0)
-        fires = self.u > self.theta
+        self.before, fires = self.u, self.u > self.theta
         margin = np.min(np.abs(self.u - self.theta))
         self.u = np.where(fires, self.u - self.theta if self.about.soft else 0.0, self.u)
         self.trains.append(fires)
