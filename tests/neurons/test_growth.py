@@ -15,6 +15,7 @@ from simedge.neurons.recurrent.parts import GatedRule, Population, Projection
 from simedge.neurons.recurrent.wiring import one_to_one
 
 seeds = st.integers(0, 2**31)
+PROFILE = settings.default.max_examples
 
 
 def growing(seed):
@@ -72,7 +73,7 @@ def taught(circuit, case, seed):
     return [circuit.weights(k).copy() for k in range(len(case.projections))]
 
 
-@settings(max_examples=40)
+@settings(max_examples=min(40, PROFILE))
 @given(seeds)
 def test_eligibilities_are_the_clocked_ones_fused_or_stepped(seed):
     case = growing(seed)
@@ -93,7 +94,7 @@ def test_eligibilities_are_the_clocked_ones_fused_or_stepped(seed):
         assert one.tobytes() == other.tobytes()
 
 
-@settings(max_examples=20)
+@settings(max_examples=min(20, PROFILE))
 @given(seeds)
 def test_a_modulator_moves_the_rows_that_are_eligible_by_their_eligibilities(seed):
     case = growing(seed)
@@ -119,7 +120,7 @@ def test_a_modulator_moves_the_rows_that_are_eligible_by_their_eligibilities(see
         assert not any(circuit.eligibilities(k, TICKS).any() for k in mine)
 
 
-@settings(max_examples=15)
+@settings(max_examples=min(15, PROFILE))
 @given(seeds)
 def test_a_frame_begins_from_nothing(seed):
     case = growing(seed)
