@@ -19,13 +19,7 @@ from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
 from simedge.learning.readout import Readout
 from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
-from simedge.learning.settings import (
-    CircuitSettings,
-    DeepSettings,
-    LinearSettings,
-    SpikingSettings,
-    SurrogateSettings,
-)
+from simedge.learning.settings import CircuitSettings, LinearSettings, SpikingSettings
 from simedge.learning.stage import (
     Blueprint,
     blueprint_of,

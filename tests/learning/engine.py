@@ -8,15 +8,10 @@ from simedge.neurons.recurrent.circuit import RecurrentCircuit
 from simedge.neurons.recurrent.parts import GatedRule, Population, Projection, ReadRule
 from simedge.neurons.recurrent.wiring import synapses_of
 
-__all__ = ["Engine", "can"]
+__all__ = ["Engine"]
 
 _NEVER = 1 - 1e-15
 """Decay that is none, to the precision of the tests."""
-
-
-def can(net):
-    """Tell whether the circuit has the network's variant of the rule."""
-    return net.gate == "post" and not net.noncausal
 
 
 class Engine:
@@ -77,10 +72,10 @@ class Engine:
         lasting = sum(decay**k for k in range(1, net.hold + 1)) if net.hold else 1.0
         for place, modulator in enumerate(modulators):
             name = f"h{place}"
-            active = self.all.active(name)
-            strength = net.hidden_rate * lasting * modulator[active]
+            eligible = self.all.eligible(name)
+            strength = net.hidden_rate * lasting * modulator[eligible]
             self.all.gate(name, self.now, strength, balanced=net.balanced)
-            self._mac += len(net.basis) * active.size
+            self._mac += len(net.basis) * eligible.size
             share = 10.0 / max(1, self.all.counts(name).sum())
             amounts = net.readout_rate * errors[changed] * share
             self.all.read(2 * len(net.layers) + place, changed, amounts)
@@ -132,6 +127,8 @@ def circuit_of(net, *, readout=True):
         pre_factor=net.trace_decay,
         row_factor=min(net.eligibility_decay, _NEVER),
         bound=net.most,
+        gate="arrival" if net.gate == "pre_psi" else "spike",
+        noncausal=net.noncausal,
     )
     populations, joins = {}, []
     for place, layer in enumerate(net.layers):

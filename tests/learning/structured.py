@@ -241,7 +241,6 @@ class _Projection:
 
     def forget(self):
         self.eligibility = np.zeros(self.weights.shape)
-        self.live = np.zeros(self.weights.shape, bool)
 
     def restart(self):
         self.trace = np.zeros(self.weights.shape[1])
@@ -257,10 +256,10 @@ class _Projection:
         return arrived
 
     def grow(self, part, where):
-        """Let the eligibilities of the synapses at `where` grow."""
+        """Let the eligibilities of the synapses at `where` grow; return whose."""
         where = where & self.mask
         self.eligibility = np.where(where, self.eligibility + part, self.eligibility)
-        self.live |= where
+        return where.any(1)
 
 
 class _Circuit:
@@ -278,6 +277,7 @@ class _Circuit:
 
     def forget(self):
         self.counts = np.zeros(len(self.thresholds))
+        self.live = np.zeros(len(self.thresholds), bool)  # whose row has grown in this window
         for projection in self.both:
             projection.forget()
 
@@ -321,17 +321,19 @@ class _Circuit:
             here = nobody | (lines > 0)
             if net.gate == "post":
                 projection.grow(projection.trace, fired[:, None] | np.zeros_like(here))
+                self.live |= fired
                 ledger["trc"] += int(projection.mask[fired].sum())
             else:
-                projection.grow(np.outer(surrogate, lines), here)
+                self.live |= projection.grow(np.outer(surrogate, lines), here)
                 ledger["trc"] += int(projection.mask[:, lines > 0].sum())
             if net.noncausal:
-                projection.grow(net.noncausal * np.outer(self.post_trace, lines), here)
+                late = net.noncausal * np.outer(self.post_trace, lines)
+                self.live |= projection.grow(late, here)
+                ledger["trc"] += int(projection.mask[:, lines > 0].sum())
 
     def learn(self, modulator, errors, ledger):
-        """Apply a teaching signal: hidden synapses that are live, and two rows of the readout."""
+        """Apply a teaching signal: hidden rows that are live, and two rows of the readout."""
         net, decay = self.net, self.net.eligibility_decay
-        live_rows = np.zeros(len(modulator), bool)
         # At onset e is decayed to now; a held modulator finds it decayed by one tick more, ...
         lasting = sum(decay**k for k in range(1, net.hold + 1)) if net.hold else 1.0
         for projection in self.both:
@@ -340,13 +342,13 @@ class _Circuit:
                 memory = balance(memory, projection.mask)
             change = net.hidden_rate * lasting * modulator[:, None] * memory
             bounded = np.clip(projection.weights + change, -net.most, net.most)
-            projection.weights = np.where(projection.live, bounded, projection.weights)
-            live_rows |= projection.live.any(1)
-            ledger["mac"] += int(projection.live.sum())
-            ledger["wr"] += int(projection.live.sum())
+            live = self.live[:, None] & projection.mask
+            projection.weights = np.where(live, bounded, projection.weights)
+            ledger["mac"] += int(live.sum())
+            ledger["wr"] += int(live.sum())
         activity = 10.0 * self.counts / max(1.0, self.counts.sum())
         change = net.readout_rate * np.outer(errors, activity) * self.layer.readout_mask
         self.readout = self.readout + change
         rows = int(self.layer.readout_mask[errors != 0].sum())
-        ledger["mac"] += len(net.basis) * int(live_rows.sum()) + rows
+        ledger["mac"] += len(net.basis) * int(self.live.sum()) + rows
         ledger["wr"] += rows

@@ -6,8 +6,8 @@ the clocked twin by `test_a_window_played_in_parts_is_the_window_the_twin_plays_
 
 import numpy as np
 import pytest
-from engine import Engine, can
-from hypothesis import assume, given, settings
+from engine import Engine
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from structured import Layer, Network, Twin, modulator_basis
 
@@ -26,12 +26,6 @@ def lonely(weights, **constants):
     layer = Layer(forward=forward, recurrent=[[0]], readout=[[0], [0]], feedback=[[np.sqrt(0.5)]])
     basis = np.array([[1, -1]]) / np.sqrt(2)
     return Network(layers=[layer], basis=basis, leak=0.9, **constants)
-
-
-def asked_of(opened, net):
-    """Skip networks whose rule an implementation does not have."""
-    assume(opened is Twin or can(net))
-    return opened(net)
 
 
 def drawn(seed, **constants):
@@ -179,8 +173,9 @@ def test_a_held_modulator_sums_what_is_left_of_the_eligibility(opened, hold, fac
     assert circuit.weights(0)[0] == close([[0.6 + 0.1 * 0.8 * factor]])
 
 
-def test_before_the_threshold_an_arrival_counts_by_its_distance():
-    circuit = Twin(lonely([0.7], gate="pre_psi", eligibility_decay=1.0))
+@every_implementation
+def test_before_the_threshold_an_arrival_counts_by_its_distance(opened):
+    circuit = opened(lonely([0.7], gate="pre_psi", eligibility_decay=1.0))
     circuit.play(1, {0: [0]})
     assert circuit.eligibilities(0)[0] == close([[0.21]])
 
@@ -190,7 +185,7 @@ def test_before_the_threshold_an_arrival_counts_by_its_distance():
 @given(seed=seeds, noncausal=st.sampled_from([0.0, 0.2, -0.1]))
 def test_an_eligibility_is_a_sum_over_pairs_of_spikes(opened, seed, noncausal):
     net, played = drawn(seed, noncausal=noncausal), volleys(seed)
-    circuit = asked_of(opened, net)
+    circuit = opened(net)
     circuit.play(TICKS, played)
     emitted = {(0, -1): [], (1, -1): []}  # (layer, neuron or channel)
     for layer, tick, neuron in circuit.trains:
@@ -229,7 +224,7 @@ def test_a_window_played_in_parts_is_the_window_the_twin_plays_at_once(
     opened, seed, cut, stream, variant
 ):
     net = drawn(seed, stream=stream, **variant)
-    parts, twin = asked_of(opened, net), Twin(net)
+    parts, twin = opened(net), Twin(net)
     for window in range(3):
         shift = window * TICKS if stream else 0
         played = {tick + shift: spikes for tick, spikes in volleys(seed + window).items()}
@@ -249,7 +244,7 @@ def test_a_window_played_in_parts_is_the_window_the_twin_plays_at_once(
 def test_the_order_within_a_volley_changes_no_bit(opened, seed, variant):
     states = []
     for order in (1, -1):
-        circuit = asked_of(opened, drawn(seed, **variant))
+        circuit = opened(drawn(seed, **variant))
         circuit.play(TICKS, {n: spikes[::order] for n, spikes in volleys(seed, 0.6).items()})
         circuit.teach(1)
         states.append((state(circuit).tobytes(), circuit.trains, circuit.ledger))

@@ -15,6 +15,7 @@ class Cells:
     u: np.ndarray = None
     theta: np.ndarray = None
     post: np.ndarray = None
+    before: np.ndarray = None  # u, not yet reset
     trains: list = field(default_factory=list)
 
     def __post_init__(self):
@@ -24,13 +25,13 @@ class Cells:
         self.theta = np.full(size, law.initial if self.adapts else law)
 
     def step(self, drive, n):
-        """Return who fires, and how far from its threshold the nearest neuron was."""
+        """Let neurons fire; return how far each was from its threshold."""
         self.u = self.about.gamma * self.u + drive + (self.about.bias if n else 0.0)
-        fires = self.u > self.theta
-        margin = np.min(np.abs(self.u - self.theta))
+        self.before, fires = self.u, self.u > self.theta
+        margins = np.abs(self.u - self.theta)
         self.u = np.where(fires, self.u - self.theta if self.about.soft else 0.0, self.u)
         self.trains.append(fires)
-        return margin
+        return margins
 
     def adapt(self):
         if self.adapts:
@@ -67,7 +68,7 @@ class Clocked:
                 for p, w, _ in self.joins:
                     if p.target == name:
                         drive += w @ self.arrivals(p, n)
-                self.margin = min(self.margin, cells.step(drive, n))
+                self.margin = min(self.margin, cells.step(drive, n).min())
                 self.learn(name, cells, n)
                 cells.adapt()
 
@@ -97,10 +98,14 @@ class Clocked:
 
 def pair(rule, held, spikes, traces):
     (w, mask), (arrived, acting), (pre, post) = held, spikes, traces
-    change = rule.at_pre * np.outer(post, arrived) + rule.at_post * np.outer(acting, pre)
-    change += rule.at_both * np.outer(acting, arrived)
-    touched = mask & (arrived[None, :] | acting[:, None])
+    change = rule.at_pre * outer(post, arrived) + rule.at_post * outer(acting, pre)
+    change += rule.at_both * outer(acting, arrived)
+    touched = mask & (arrived[..., None, :] | acting[..., :, None])
     w[touched] = np.clip((w + change)[touched], rule.low, rule.high)
+
+
+def outer(rows, columns):
+    return rows[..., :, None] * columns[..., None, :]
 
 
 def dense_of(projection):

@@ -5,7 +5,7 @@ import threading
 import numpy as np
 from clocked import Clocked, raster
 from drawn_circuits import INPUTS, TICKS, drawn
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 seeds = st.integers(0, 2**31)
@@ -29,7 +29,6 @@ def state_of(circuit, case):
     )
 
 
-@settings(max_examples=400)
 @given(seeds)
 def test_lazy_is_clocked(seed):
     case = drawn(seed)
@@ -45,7 +44,6 @@ def test_lazy_is_clocked(seed):
         np.testing.assert_allclose(circuit.weights(k), twin.weights(k), atol=1e-9)
 
 
-@settings(max_examples=200)
 @given(seeds, st.booleans())
 def test_fused_and_stepped_are_one_history(seed, single):
     case = drawn(seed)

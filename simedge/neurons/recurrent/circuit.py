@@ -21,6 +21,12 @@ from numpy.typing import NDArray
 from simedge.neurons.errors import CircuitError
 from simedge.neurons.recurrent import places as at
 from simedge.neurons.recurrent.eligibility import close_window, gate, move_rows, read_rows
+from simedge.neurons.recurrent.growth import (
+    forget_grown,
+    forget_growth,
+    gate_grown,
+    play_grown,
+)
 from simedge.neurons.recurrent.layout import Layout, amounts_of, lay_out
 from simedge.neurons.recurrent.pages import (
     Raster,
@@ -31,7 +37,7 @@ from simedge.neurons.recurrent.pages import (
     usual_room,
 )
 from simedge.neurons.recurrent.parts import PairRule, Population, Projection
-from simedge.neurons.recurrent.reading import eligibilities_of
+from simedge.neurons.recurrent.reading import eligibilities_of, listed
 from simedge.neurons.recurrent.restart import restart
 from simedge.neurons.recurrent.volley import DONE, ROWS_ARE_FULL, play
 from simedge.neurons.recurrent.wiring import Synapses
@@ -67,6 +73,7 @@ class RecurrentCircuit:
     ) -> None:
         layout = Layout(inputs, populations, projections=projections, record=record)
         self._layout, self._record = layout, record
+        self._kernel = play_grown if layout.grows else play
         self._arrays = lay_out(layout, np.float32 if single else np.float64)
         self._past: list[list[Raster]] = [[] for _ in layout.names]
         self._fed = -1
@@ -116,7 +123,9 @@ class RecurrentCircuit:
         if tick <= self.now:
             raise CircuitError(f"a frame begins after tick {self.now}, got {tick}")
         restart(self._arrays, tick)
-        close_window(self._arrays)
+        self.close_window()
+        if self._layout.grows:
+            forget_growth(self._arrays, tick)
         self._fed = tick - 1
 
     @property
@@ -226,6 +235,17 @@ class RecurrentCircuit:
         count = self._arrays.ints[row[at.NOTED] + at.ACTIVE_COUNT]
         return self._arrays.ints[row[at.ACTIVE] : row[at.ACTIVE] + count].copy()
 
+    def eligible(self, name: str) -> NDArray[np.int64]:
+        """Return the neurons that have eligibilities, in the order in which they got the first.
+
+        Where spikes alone gather them, they are those of `active`.
+        """
+        row = self._counted(name)
+        if not row[at.GROWTH]:
+            return self.active(name)
+        count = self._arrays.ints[listed(row)]
+        return self._arrays.ints[row[at.GROWN_LIST] : row[at.GROWN_LIST] + count].copy()
+
     def eligibilities(self, projection: int, tick: int) -> NDArray[np.float64]:
         """Return e of every synapse at a tick, in their order; changes nothing."""
         return eligibilities_of(self._arrays, self._layout, (projection, tick))
@@ -233,15 +253,18 @@ class RecurrentCircuit:
     def gate(
         self, name: str, tick: int, modulators: NDArray[np.float64], *, balanced: bool = False
     ) -> None:
-        """Let modulators, one a neuron of `active`, turn eligibilities into weights.
+        """Let modulators, one a neuron of `eligible`, turn eligibilities into weights.
 
         w_ij ← clip(w_ij + M_i·e_ij(tick)): the learning rate is part of M. Balanced, of each
         projection's part of a row e less its mean is taken, over one plus the length of that.
         """
         place, row = self._place(name), self._counted(name)
-        if modulators.shape != (self._arrays.ints[row[at.NOTED] + at.ACTIVE_COUNT],):
-            raise CircuitError(f"{name} needs a modulator for each neuron that fired")
-        if row[at.ROW_TABLE]:
+        if modulators.shape != (self._arrays.ints[listed(row)],):
+            raise CircuitError(f"{name} needs a modulator for each neuron with eligibilities")
+        if row[at.GROWTH]:
+            where = self._layout.population_at(place)
+            gate_grown(self._arrays, where, tick, modulators, balanced)
+        elif row[at.ROW_TABLE]:
             gate(self._arrays, self._layout.population_at(place), tick, modulators, balanced)
 
     def read(
@@ -259,6 +282,8 @@ class RecurrentCircuit:
     def close_window(self) -> None:
         """Forget counts and eligibilities; potentials and traces stay."""
         close_window(self._arrays)
+        if self._layout.grows:
+            forget_grown(self._arrays)
 
     def set_rule(self, projection: int, rule: PairRule) -> None:
         """Change the amounts and bounds of a rule, from the next volley on; decays stay."""
@@ -284,10 +309,10 @@ class RecurrentCircuit:
         return self._arrays.real[first : first + 2 * size].reshape(size, 2)
 
     def _play(self, until: int, most: int) -> None:
-        status = play(self._arrays, until, most)
+        status = self._kernel(self._arrays, until, most)
         while status != DONE:
             self._make_room(status)
-            status = play(self._arrays, until, most)
+            status = self._kernel(self._arrays, until, most)
 
     def _make_room(self, status: int) -> None:
         if status == ROWS_ARE_FULL:

@@ -50,6 +50,8 @@ class Layout:
         self._used = {"real": 0, "ints": at.INTS_HEAD, "wires": 0, "weight": 0}
         self._filled: dict[str, list[tuple[int, Any]]] = {name: [] for name in self._used}
         self.ticks: list[slice] = []
+        self.grows = False
+        """Whether arrivals raise eligibilities anywhere."""
         self.channels: dict[tuple[int, int], int] = {}
         self.rows = [[0] * at.POPULATION_FIELDS for _ in self.names]
         self.joins = [[0] * at.PROJECTION_FIELDS for _ in projections]
@@ -192,8 +194,27 @@ class Layout:
             row[at.NOTED] = self._take("ints", at.NOTED_FIELDS)
         if gated:
             row[at.ROW_AT] = self._fill("ints", np.full(size, -1))
+        if gated and gated[0].grows:
+            self._place_growth(place, gated[0])
+        elif gated:
             row[at.ROW_TICK] = self._take("ints", size)
             row[at.ROW_TABLE] = self._fill("real", decay_table(gated[0].row_factor))
+
+    def _place_growth(self, place: int, rule: GatedRule) -> None:
+        """Make room for what arrivals do to eligibilities."""
+        row, size = self.rows[place], self.sizes[place]
+        self.grows = True
+        row[at.GROWTH] = self._fill("real", [rule.noncausal])
+        row[at.AT_ARRIVALS] = rule.gate == "arrival"
+        row[at.GAIN], row[at.LATE] = self._take("real", size), self._take("real", size)
+        row[at.LATE_TABLE] = self._fill("real", trace_table(rule.pre_factor))
+        row[at.LATE_SPAN] = span_of(rule.pre_factor)
+        row[at.LATE_CLOCK] = self._take("ints", at.TRACE_CLOCK_FIELDS)
+        row[at.LATE_LIVE] = self._take("ints", size)
+        row[at.GROWN_TABLE] = self._fill("real", trace_table(rule.row_factor))
+        row[at.GROWN_SPAN] = span_of(rule.row_factor)
+        row[at.GROWN_CLOCK] = self._take("ints", at.TRACE_CLOCK_FIELDS)
+        row[at.GROWN_LIST] = self._take("ints", size)
 
     def _place_projection(self, place: int, projection: Projection) -> None:
         row, synapses = self.joins[place], projection.synapses
@@ -220,6 +241,8 @@ class Layout:
         row[at.PRE_CLOCK] = self._take("ints", at.TRACE_CLOCK_FIELDS)
         row[at.PRE_LIVE] = self._take("ints", synapses.sources)
         row[at.AMOUNTS] = self._fill("real", amounts_of(rule))
+        if isinstance(rule, GatedRule) and rule.grows:
+            row[at.GROWN] = self._take("real", synapses.count)
         if isinstance(rule, PairRule):
             row[at.ARRIVED] = self._take_ticks(synapses.sources, 1, 0)
 
@@ -286,7 +309,7 @@ def check_rules(layout: Layout, place: int) -> None:
     """Refuse rules into a population that differ in what they share there."""
     pairs = layout.rules_into(place, PairRule)
     shared = {(rule.post_factor, rule.post_delay) for rule in pairs}
-    rows = {rule.row_factor for rule in layout.rules_into(place, GatedRule)}
+    rows = {rule.shared for rule in layout.rules_into(place, GatedRule)}
     if max(len(shared), len(rows)) > 1:
         raise CircuitError(
             f"rules of projections to {layout.names[place]} share what they differ in"

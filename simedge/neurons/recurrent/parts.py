@@ -1,6 +1,8 @@
-"""What a recurrent circuit is made of: populations, projections, the pair rule's numbers."""
+"""What a recurrent circuit is made of: populations, projections, the numbers of rules."""
 
+import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,10 +90,12 @@ class PairRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatedRule:
-    """Post-gated eligibility: a spike of a neuron gathers the pre traces of its inputs.
+    """Eligibilities: what becomes of them is the modulator's choice, see `RecurrentCircuit.gate`.
 
-    What becomes of it is the modulator's choice: see `RecurrentCircuit.gate`. Populations that
-    hear several projections with such a rule have one decay of eligibilities.
+    Gated by spikes, a spike of i gathers the pre traces x̄_j of its inputs. Gated by arrivals, a
+    spike that arrives from j adds 0.3·max(0, 1 - |u_i - θ_i|/θ_i) at once, before the threshold
+    is tested. Populations that hear several projections with such rules have one gate, one decay of
+    eligibilities, and one non-causal term.
     """
 
     pre_factor: float
@@ -100,12 +104,28 @@ class GatedRule:
     """λ_e, decay of eligibilities per tick, in (0, 1)."""
     bound: float = 2.0
     """Weights stay in ± this."""
+    gate: Literal["spike", "arrival"] = "spike"
+    noncausal: float = 0.0
+    """κ: an arrival from j adds κ·ȳ_i, with post traces that decay as pre traces do."""
 
     def __post_init__(self) -> None:
         span_of(self.pre_factor)
         span_of(self.row_factor)
         if self.bound <= 0:
             raise CircuitError(f"the bound of weights must be positive, got {self.bound}")
+        if self.gate not in {"spike", "arrival"} or not math.isfinite(self.noncausal):
+            raise CircuitError(f"no gate {self.gate!r} with a non-causal term of {self.noncausal}")
+
+    @property
+    def grows(self) -> bool:
+        """Whether arrivals raise eligibilities; if not, only rows of those that fired exist."""
+        return self.gate == "arrival" or self.noncausal != 0.0
+
+    @property
+    def shared(self) -> tuple[float, ...]:
+        """What rules into one population have in common."""
+        late = self.pre_factor if self.noncausal else 0.0
+        return self.row_factor, self.noncausal, late, float(self.gate == "arrival")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

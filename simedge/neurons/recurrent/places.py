@@ -109,15 +109,30 @@ count and eligibility are not yet noted; room that rows take, and have."""
     ROW_AT,
     ROW_TICK,
     ROW_TABLE,
+    GROWTH,
+    AT_ARRIVALS,
+    GAIN,
+    LATE,
+    LATE_TABLE,
+    LATE_SPAN,
+    LATE_CLOCK,
+    LATE_LIVE,
+    GROWN_TABLE,
+    GROWN_SPAN,
+    GROWN_CLOCK,
+    GROWN_LIST,
     POPULATION_FIELDS,
-) = range(32)
+) = range(44)
 """Neurons, number of the first; flags; in `real`: decay table, law, cells, bodies, thresholds; in
 `ints`: lists of touched and fired, log header; projections into it; channels out of it; channel
 of post spikes that act on synapses (or -1), its delay, table and span of post traces (`real`),
 their clock
 and list (`ints`); are its spikes kept; are they counted, spikes of each in this window, list of
 those that fired, how far spikes are noted; where eligibility rows are (-1: nowhere), their ticks,
-decay table (`real`; 0: no rows)."""
+decay table (`real`; 0: no rows). Where arrivals raise eligibilities: their non-causal amount
+(`real`; 0: they do not), is that all, or do spikes too; what an arrival adds to each neuron's
+synapses; its post traces with table, span, clock and list; of the eligibilities table, span, clock
+and list of the neurons that have some (ROW_AT is 0 for them)."""
 
 (
     SOURCE,
@@ -138,11 +153,12 @@ decay table (`real`; 0: no rows)."""
     PRE_LIVE,
     AMOUNTS,
     FAN_OUT,
+    GROWN,
     PROJECTION_FIELDS,
-) = range(19)
+) = range(20)
 """Places of the populations in `plan`, channel, rule; in `wires`: rows and ways back; in `weight`;
 pre traces and arrival stamps (`real`), their table and span, clock and list; amounts (`real`);
-mean number of targets."""
+mean number of targets; eligibilities that arrivals raise (`real`), one a synapse."""
 
 STATIC, PAIRED, GATED, READ = range(4)
 """Rules of a projection: none, pair STDP, post-gated eligibility, delta rule of a readout."""

@@ -7,7 +7,7 @@ from simedge.neurons.errors import CircuitError
 from simedge.neurons.recurrent import places as at
 from simedge.neurons.recurrent.layout import Layout
 
-__all__ = ["eligibilities_of"]
+__all__ = ["eligibilities_of", "listed"]
 
 
 def eligibilities_of(
@@ -26,6 +26,10 @@ def eligibilities_of(
         for n, other in enumerate(layout.joins[:place])
         if other[at.RULE] == at.GATED and other[at.TARGET] == join[at.TARGET]
     ]
+    if join[at.GROWN]:
+        gap, start = tick - ints[row[at.GROWN_CLOCK] + at.ORIGIN], join[at.GROWN]
+        scaled = arrays.real[start : start + layout.counts[place]]
+        return np.asarray(scaled * arrays.real[row[at.GROWN_TABLE] + 1] ** gap)
     found, synapses = np.zeros(layout.counts[place]), layout.synapses(place, arrays.wires)
     leak = arrays.real[row[at.ROW_TABLE] + 1]
     active = ints[row[at.ACTIVE] : row[at.ACTIVE] + ints[row[at.NOTED] + at.ACTIVE_COUNT]]
@@ -39,3 +43,10 @@ def eligibilities_of(
         gap = tick - ints[row[at.ROW_TICK] + neuron]
         found[synapses.in_synapse[ways]] = held * leak**gap
     return found
+
+
+def listed(row: list[int]) -> int:
+    """Return where in `ints` is how many neurons of a population have eligibilities."""
+    if row[at.GROWTH]:
+        return row[at.GROWN_CLOCK] + at.ALIVE
+    return row[at.NOTED] + at.ACTIVE_COUNT

@@ -10,6 +10,8 @@ gets the same spikes, weights and counters bit by bit.
 
 import math
 
+import numpy as np
+
 from simedge.core.native_cache import native_inside, unlocked_leaf
 from simedge.neurons.kinds import Whole
 from simedge.neurons.recurrent.bared import bared
@@ -60,9 +62,12 @@ from simedge.neurons.recurrent.spike_log import (
 )
 from simedge.neurons.recurrent.traces import trace_factor
 
-__all__ = ["DONE", "LOG_IS_FULL", "ROWS_ARE_FULL", "play"]
+__all__ = ["DONE", "LOG_IS_FULL", "ROWS_ARE_FULL", "conclude", "play", "receive"]
 
 DONE, LOG_IS_FULL, ROWS_ARE_FULL = range(3)
+
+Received = tuple[Whole, Whole, Whole, Whole]
+"""How many neurons a volley touched, are those many; arrive spikes, do post spikes act."""
 
 
 @unlocked_leaf
@@ -92,6 +97,12 @@ def play(arrays: Arrays, until: Whole, most: Whole) -> Whole:
 @native_inside
 def serve(c: Arrays, pop: Whole, now: Whole) -> None:
     """Let a population take part in a volley."""
+    conclude(c, pop, now, receive(c, pop, now))
+
+
+@native_inside
+def receive(c: Arrays, pop: Whole, now: Whole) -> Received:
+    """Take in what arrives at a population, and list whom it touches."""
     ints, plan = c.ints, c.plan
     post, count = plan[pop + POST], wake(c, pop, now)
     pairs_now = post >= 0 and ints[LEARNS] and ints[post + DELAY]
@@ -111,7 +122,15 @@ def serve(c: Arrays, pop: Whole, now: Whole) -> None:
                 count = take_in(c, q, now, count, pairs, True)
     if many:
         count = list_touched(c, pop, now)
-    fired = 0
+    return count, many, arrives, acts
+
+
+@native_inside
+def conclude(c: Arrays, pop: Whole, now: Whole, received: Received) -> Whole:
+    """Let those that were touched fire or not, then pairs learn; return how many fired."""
+    ints, plan = c.ints, c.plan
+    count, many, arrives, acts = received
+    post, fired = plan[pop + POST], np.int64(0)
     if count:
         fired = fire(c, pop, now, count)
         if fired:
@@ -124,6 +143,7 @@ def serve(c: Arrays, pop: Whole, now: Whole) -> None:
         foresee(c, pop, now, count)
     if post >= 0 and (arrives or acts or ints[post + DUE] == now):
         learn_pairs(c, pop, now, ints[post + DELAY] == 0)
+    return fired
 
 
 @native_inside
