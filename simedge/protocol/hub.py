@@ -195,7 +195,7 @@ class Hub:
             LearnerDone: self._on_learner_done,
             LinkStatus: self._on_link_status,
             Forgotten: self._on_forgotten,
-            RolledBack: lambda _event, _now: [],
+            RolledBack: self._on_rolled_back,
             FrameLearned: lambda _event, _now: house.refusals.late(),
         }
 
@@ -271,6 +271,11 @@ class Hub:
             return []
         house.members.forget(dev)
         return [*house.supply.drop(dev), *self._scheme.leave(dev, now, forgotten=True)]
+
+    def _on_rolled_back(self, event: RolledBack, now: int) -> list[Effect]:
+        del now
+        self._house.supply.roll_back(cast("Plain", event.state["house"])["supply"])
+        return []
 
     # ---------------------------------------------------------------------------------- messages
     def _on_received(self, event: Received, now: int) -> list[Effect]:

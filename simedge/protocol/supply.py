@@ -130,7 +130,7 @@ class Supply:
         debt.tag = 0
         if ok:
             debt.failed = 0
-            if debt.wanted > debt.sent:
+            if debt.wanted not in {_NEVER, debt.sent}:
                 return self.flush(dev, now)
             del self._debts[dev]
             return []
@@ -160,6 +160,12 @@ class Supply:
     def restart(self) -> None:
         """Forget what was on its way, and to whom: a crash took it. Tags and the model stay."""
         self._debts.clear()
+
+    def roll_back(self, state: object) -> None:
+        """Put the model of an old ``dump`` in place of this one; debts and tags stay."""
+        debts, tag = self._debts, self._tag
+        self.load(state)
+        self._debts, self._tag = debts, tag
 
     def dump(self) -> Plain:
         """Return the state as plain data."""
