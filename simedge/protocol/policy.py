@@ -1,6 +1,6 @@
 """Who chooses the Hebbian shares: nobody (fixed), or a policy that learns by REINFORCE.
 
-The policy is linear and Gaussian, squashed into (0, 1)::
+The policy is linear and Gaussian, squashed into (0, 1), or draws from ``beta`` distributions::
 
     u = Phi s + sigma eps,  eps ~ N(0, I)        lambda = logistic(u)
     grad_Phi ln pi = ((u - Phi s) / sigma) s^T / sigma
@@ -21,9 +21,15 @@ import numpy as np
 
 from simedge.core.streams import Stream, normals
 from simedge.protocol.arrays import array_of, plain_of
+from simedge.protocol.beta import BetaShares
 from simedge.protocol.errors import ProtocolError
 from simedge.protocol.machine import Effect, Floats, Note, Plain, Sample
-from simedge.protocol.settings import FixedSettings, ReinforceSettings
+from simedge.protocol.policy_settings import (
+    BetaSettings,
+    FixedSettings,
+    ReinforceSettings,
+    RewardedSettings,
+)
 
 __all__ = ["Decision", "Fixed", "Outlook", "Policy", "Reinforce", "open_policy"]
 
@@ -110,13 +116,21 @@ class Reinforce:
     """
 
     def __init__(
-        self, settings: ReinforceSettings, layers: int, *, classes: int, stream: Stream
+        self,
+        settings: RewardedSettings,
+        layers: int,
+        *,
+        classes: int,
+        stream: Stream,
     ) -> None:
         self._settings = settings
         self._layers = layers
         self._scale = math.log(classes)
         self._stream = stream
-        self._phi = np.zeros((layers, _STATES))
+        self._sigma = settings.sigma if isinstance(settings, ReinforceSettings) else 0.0
+        self._shares = BetaShares(layers, stream) if isinstance(settings, BetaSettings) else None
+        rows = layers if self._shares is None else self._shares.rows
+        self._phi = np.zeros((rows, _STATES))
         self._baseline = np.zeros(settings.episode)
         self._episodes = 0
         self._number = 0
@@ -138,7 +152,7 @@ class Reinforce:
         if len(self._rewards) == self._settings.episode:
             self._learn()
         self._number += 1
-        values = self.act(self.state(outlook), self._noise(self._number))
+        values = self._choose(self.state(outlook))
         digest = hashlib.sha256(np.array(values, "<f8").tobytes()).digest()
         effects.append(Note(kind="action", subject=self._number, detail=(digest,)))
         effects += [
@@ -149,7 +163,7 @@ class Reinforce:
 
     def act(self, state: Floats, noise: Floats) -> tuple[float, ...]:
         """Return the shares for a state and standard normal noise; their score is remembered."""
-        sigma = self._settings.sigma
+        sigma = self._sigma
         logits = (self._phi * state).sum(axis=1) + sigma * noise
         # (u - Phi s) / sigma is the noise itself.
         self._scores.append(np.outer(noise / sigma, state))
@@ -190,6 +204,13 @@ class Reinforce:
         self._rewards = list(cast("list[float]", state["rewards"]))
 
     # ----------------------------------------------------------------------------------- below
+    def _choose(self, state: Floats) -> tuple[float, ...]:
+        if self._shares is None:
+            return self.act(state, self._noise(self._number))
+        values, score = self._shares.choose(self._phi, state, self._number)
+        self._scores.append(score)
+        return values
+
     def _noise(self, number: int) -> Floats:
         blocks = -(-self._layers // _WORDS_A_BLOCK)
         return normals(self._stream.block(blocks, number))[: self._layers]
@@ -213,7 +234,11 @@ class Reinforce:
 
 
 def open_policy(
-    settings: FixedSettings | ReinforceSettings, layers: int, *, classes: int, stream: Stream
+    settings: FixedSettings | RewardedSettings,
+    layers: int,
+    *,
+    classes: int,
+    stream: Stream,
 ) -> Policy:
     """Return the policy of some settings; without hidden plastic layers there is none to make.
 
@@ -222,7 +247,7 @@ def open_policy(
     ProtocolError
         If fixed shares are given for another number of layers.
     """
-    if isinstance(settings, ReinforceSettings):
+    if isinstance(settings, RewardedSettings):
         if layers:
             return Reinforce(settings, layers, classes=classes, stream=stream)
         return Fixed(())

@@ -6,7 +6,14 @@ from pydantic import Field
 
 from simedge.core.quantities import Settings
 
-__all__ = ["FixedSettings", "PolicySettings", "ReinforceSettings", "Training"]
+__all__ = [
+    "BetaSettings",
+    "FixedSettings",
+    "PolicySettings",
+    "ReinforceSettings",
+    "RewardedSettings",
+    "Training",
+]
 
 _Unit = Annotated[float, Field(ge=0.0, le=1.0)]
 _Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
@@ -44,4 +51,25 @@ class ReinforceSettings(Settings):
     """Decisions between two updates."""
 
 
-PolicySettings = Annotated[FixedSettings | ReinforceSettings, Field(discriminator="kind")]
+class BetaSettings(Settings):
+    """Hebbian shares drawn from beta distributions, by a policy that learns by REINFORCE."""
+
+    kind: Literal["beta"] = "beta"
+    beta: _NotNegative = 0.5
+    """Weight of the reverse KL divergence in the reward."""
+    gamma: _NotNegative = 0.01
+    """Weight of the communication cost in the reward."""
+    c_ref: _Positive = 19_200.0
+    """Bits a period that count as a communication cost of 1."""
+    lr: _NotNegative = 0.05
+    """Step of the policy's gradient."""
+    discount: _Unit = 0.9
+    """Weight of a reward one decision later."""
+    episode: Annotated[int, Field(ge=1, le=4096)] = 16
+    """Decisions between two updates."""
+
+
+RewardedSettings = ReinforceSettings | BetaSettings
+"""Settings of a policy that learns."""
+
+PolicySettings = Annotated[FixedSettings | RewardedSettings, Field(discriminator="kind")]

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 from simedge.core.quantities import Duration, Settings
 from simedge.protocol.peer_settings import PeerSettings
 from simedge.protocol.policy_settings import (
+    BetaSettings,
     FixedSettings,
     PolicySettings,
     ReinforceSettings,
@@ -16,6 +17,7 @@ from simedge.protocol.server_settings import ServerSettings
 from simedge.protocol.shape import Coding, Ground, Shape
 
 __all__ = [
+    "BetaSettings",
     "CodingSettings",
     "ElalSettings",
     "FixedSettings",

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simedge.core.streams import Streams
@@ -47,6 +47,7 @@ def said(code, payload, *, enc=FLOAT32):
 
 
 # ----------------------------------------------------------------------------------- means
+@settings(max_examples=40)
 @given(st.lists(st.tuples(COUNTS, COUNTS, FLOAT), min_size=1, max_size=8), st.floats(0, 2))
 def test_merges_stay_within_their_inputs_and_weights_are_a_stochastic_row(others, sigma):
     models = [pulled(n, version, value) for n, version, value in others]
@@ -102,6 +103,7 @@ def test_a_window_averages_own_progress_with_what_came():
 
 
 # ------------------------------------------------------------------------------ sparse models
+@settings(max_examples=40)
 @given(st.lists(FLOAT, min_size=1, max_size=40), st.floats(0, 1, exclude_max=True))
 def test_the_largest_weights_travel_and_the_others_are_zero(numbers, sparsity):
     values = np.array(numbers, np.float32)
@@ -142,6 +144,7 @@ def test_credit_says_who_may_send():
         Randomised(a=9, cap=8)
 
 
+@settings(max_examples=40)
 @given(
     st.sampled_from([EveryPeriod(), Simple(cap=3), Randomised(a=2, cap=5), Randomised(a=4, cap=4)]),
     st.lists(st.sampled_from(["period", "news", "old"]), max_size=60),
@@ -193,6 +196,7 @@ def test_no_device_hears_itself():
     assert not means_of_others(tables[:1], tables[:1].any(axis=2)).any()
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 6), st.integers(0, 2**32), st.integers(0, 5))
 def test_means_of_others_do_not_depend_on_ones_own_rows_by_a_single_bit(devices, seed, who):
     who %= devices

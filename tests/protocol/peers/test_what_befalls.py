@@ -124,3 +124,15 @@ def test_a_draco_peer_that_hears_of_a_unification_again_does_not_pass_it_on(open
     assert note.detail == ("echo",)
     peers.answer(1)
     assert peers.models[1].tolist() == [1] * 5
+
+
+def test_a_state_with_a_timer_or_question_of_another_protocol_is_a_bug(open_peers):
+    peers = open_peers("gossip")
+    state = peers.machines[1].dump()
+    peers.machines[1].load(state | {"timers": [["pull", 5]]})
+    with pytest.raises(NotImplementedError, match="pull"):
+        peers.machines[1].handle(TimerFired(id="pull"), 5)
+    server = open_peers("fd").machines[0]
+    server.load(server.dump() | {"questions": [1, [[1, "own"]]]})
+    with pytest.raises(NotImplementedError, match="own"):
+        server.handle(LearnerDone(call=1, value=None), 5)
