@@ -2,10 +2,12 @@
 
 import csv
 import json
+import sys
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -352,3 +354,15 @@ def test_levels_of_one_factor_are_means_over_the_others() -> None:
         table.levels("x", "c")
     with pytest.raises(StudyError, match="no level 'z'"):
         table.paired("x", "p, u", "z")
+
+
+def test_statistics_are_given_levels_by_seed(monkeypatch) -> None:
+    told = SimpleNamespace(
+        repeated_measures=lambda levels: levels,
+        paired_difference=lambda first, second, *, names: (first, second, names),
+    )
+    monkeypatch.setitem(sys.modules, "simedge.study.statistics", told)
+    rows = [row(1, 1.0, a="p"), row(2, 3.0, a="p"), row(1, 5.0, a="q"), row(2, 6.0, a="q")]
+    table = Table(rows, factors={"a": ["p", "q"]}, metrics=["x"])
+    assert table.anova("x") == {"p": {1: 1.0, 2: 3.0}, "q": {1: 5.0, 2: 6.0}}
+    assert table.paired("x", "p", "q") == (*table.anova("x").values(), ("p", "q"))
