@@ -65,7 +65,7 @@ class Presentation(_Dense):
         body.end(self)
         chances, label = body.chances(shown, index), int(shown.labels[index])
         body.take(shown.pictures[index], label, chances)
-        told = hashlib.sha256(body.values.data)
+        told = hashlib.sha256(body.named)
         told.update(chances.data)
         said = chances.tolist()
         return Learned(
