@@ -5,6 +5,7 @@ their mean. Gradients of a batch are worked out together, when they are needed: 
 batch wait until its end, or until something else changes the parameters.
 """
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -55,6 +56,7 @@ class Body:
         self._sparsity = 0.0
         self._mask: NDArray[np.bool_] | None = None
         self._ahead: tuple[Prepared, Values, int, Values] | None = None
+        self._named: tuple[Values | None, bytes] = None, b""
         self._open: object = None
 
     def begin(self, job: object) -> None:
@@ -68,6 +70,13 @@ class Body:
         if self._open is not job:
             raise LearnerError("this job is over")
         self._open = None
+
+    @property
+    def named(self) -> bytes:
+        """SHA-256 of the parameters; they change once a batch, and are asked for at every frame."""
+        if self._named[0] is not self.values:
+            self._named = self.values, hashlib.sha256(self.values.data).digest()
+        return self._named[1]
 
     @property
     def closes(self) -> bool:

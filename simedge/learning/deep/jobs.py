@@ -65,7 +65,7 @@ class Presentation(_Dense):
         body.end(self)
         chances, label = body.chances(shown, index), int(shown.labels[index])
         body.take(shown.pictures[index], label, chances)
-        told = hashlib.sha256(body.values.data)
+        told = hashlib.sha256(body.named)
         told.update(chances.data)
         said = chances.tolist()
         return Learned(
@@ -110,7 +110,8 @@ class Act(_Dense):
 def run_together(works: Sequence[Presentation], executor: Executor) -> None:  # noqa: ARG001
     """Predict frames that wait.
 
-    What is done together are the frames of a batch of one device: devices together were no faster.
+    What is done together are the frames of a batch of one device. Devices together would save little,
+    and rounding would depend on who they are.
     """
     for work in works:
         work.compute()

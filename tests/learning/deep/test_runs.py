@@ -58,7 +58,7 @@ def test_a_plain_loop_without_simulator_is_as_accurate():
 def test_without_torch_the_extra_is_named_and_the_exit_is_3(monkeypatch):
     from typer.testing import CliRunner
 
-    from simedge_cli.main import app
+    from simedge_cli.commands import app
 
     for name in [name for name in sys.modules if name.startswith("simedge.learning.deep.")]:
         monkeypatch.delitem(sys.modules, name)
