@@ -110,8 +110,8 @@ class Act(_Dense):
 def run_together(works: Sequence[Presentation], executor: Executor) -> None:  # noqa: ARG001
     """Predict frames that wait.
 
-    What is done together are the frames of a batch of one device. Devices together would save little,
-    and rounding would depend on who they are.
+    What is done together are the frames of a batch of one device. Devices together would save
+    little, and rounding would depend on who they are.
     """
     for work in works:
         work.compute()
