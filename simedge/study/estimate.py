@@ -1,4 +1,4 @@
-"""How long a study will take: by what its runs took before, else by a second of some of them."""
+"""How long a study will take: by what its runs took before, else by how some of them begin."""
 
 import statistics
 import time
@@ -14,7 +14,7 @@ from simedge.study.table import Row
 __all__ = ["Estimate", "estimate"]
 
 _SAMPLES: Final = 3
-_SAMPLE_S: Final = 1.0
+_SAMPLE_S: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Estimate:
 def estimate(
     rows: Mapping[str, Row], left: Sequence[PlannedRun], cells: Sequence[Cell], *, places: int
 ) -> Estimate:
-    """Estimate what runs that are left will take; runs a second of some if none was ever run."""
+    """Estimate what runs that are left will take; begins some if none was ever run."""
     known = [row.wall_s for row in rows.values() if row.status == "done" and row.wall_s > 0]
     if known:
         basis = f"{len(known)} finished runs"
@@ -69,22 +69,28 @@ def _spread(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _measured(cell: Cell) -> float:
-    """Return the seconds that a run of a cell takes, by its beginning."""
-    newest: list[Progress] = []
+    """Return the seconds that a run of a cell takes, by its beginning.
+
+    What comes first (code that is loaded, frames that are drawn ahead) is counted once; the speed
+    is that of what comes after it.
+    """
+    seen: list[Progress] = []
     began_s = time.monotonic()
     loaded_s = began_s
 
     def watch(progress: Progress) -> None:
         nonlocal loaded_s
-        if not newest:
+        if not seen:
             loaded_s = time.monotonic() - progress.wall_s
-        newest[:] = [progress]
+        seen.append(progress)
 
     simulate(
         cell.scenario,
         watch=watch,
         stop=lambda: time.monotonic() - loaded_s > _SAMPLE_S,
     )
-    at = newest[0]
-    share = at.now_ns / at.duration_ns
-    return loaded_s - began_s + at.wall_s / share if share > 0 else at.wall_s
+    last = seen[-1]
+    first = next((each for each in seen if each.wall_s >= _SAMPLE_S / 3), last)
+    passed_ns, left_ns = last.now_ns - first.now_ns, last.duration_ns - last.now_ns
+    each_s = (last.wall_s - first.wall_s) / passed_ns if passed_ns > 0 else 0.0
+    return loaded_s - began_s + last.wall_s + each_s * left_ns
