@@ -8,13 +8,13 @@ from typing_extensions import override
 from simedge.core.records import Order
 from simedge.drivers.feed import Feed
 from simedge.drivers.frame_calls import OfFrames
+from simedge.drivers.holding import Holding
 from simedge.drivers.host import Place, Saved, digest_of
 from simedge.drivers.lookahead import LearnerDoor
 from simedge.drivers.observer import Predictor
 from simedge.drivers.plight import Plight
 from simedge.drivers.questions import TELLING
 from simedge.drivers.struck_host import StruckHost
-from simedge.drivers.tally import DeviceTally
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner, Learned
 from simedge.protocol.asks import RawFrame, Value
@@ -55,8 +55,8 @@ class DeviceHost(StruckHost):
         Reads its energy.
     plight
         What faults make of it.
-    account
-        Where its totals go.
+    holding
+        What it holds, and the account where its totals go.
     checkpoints
         Whether local checkpoints are taken: only a fault can ask for one.
     sets_aside
@@ -76,12 +76,13 @@ class DeviceHost(StruckHost):
         settings: DeviceSettings,
         meter: Meter,
         plight: Plight,
-        account: DeviceTally,
+        holding: Holding,
         checkpoints: bool,
         sets_aside: bool = False,
         predictor: Predictor | None = None,
     ) -> None:
-        super().__init__(place, device=device, plight=plight, account=account)
+        super().__init__(place, device=device, plight=plight, account=holding.account)
+        self._holding = holding
         self.door = door
         self.learner = learner
         self.predictor: Predictor = learner if predictor is None else predictor
@@ -198,6 +199,8 @@ class DeviceHost(StruckHost):
         )
         for dropped in self._refused(frame) or self.device.frame(frame, now):
             self._drop(dropped, now, lost=False)
+        kept = (*self.device.frames_kept(), *self.door.held)
+        self._holding.look(kept, self._knowledge.held(self.number))
 
     def _refused(self, frame: Frame) -> tuple[Dropped, ...]:
         """Return a frame that is set aside, or that nobody wants, as one that is dropped."""

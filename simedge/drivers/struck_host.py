@@ -55,7 +55,7 @@ class StruckHost(Host):
         super().strike(strike, now)
         fault = strike.fault
         if isinstance(fault, OutOfMemoryFault):
-            return "checkpoint" if self.account.memory_peak_bytes > fault.limit else None
+            return "checkpoint" if self.account.memory_bound_bytes > fault.limit else None
         if isinstance(fault, BatteryFault):
             self.charge(fault.capacity, strike.name, now)
         self._plight.strike(strike)

@@ -60,6 +60,9 @@ class DeviceTally:
     idle_fj: int = 0
     ops_fj: int = 0
     memory_peak_bytes: int = 0
+    """The most that was held at any time."""
+    memory_bound_bytes: int = 0
+    """The most that can be held, all terms at their largest."""
     memory_limit_bytes: int = 0
     busy_ns: int = 0
     on_ns: int = 0

@@ -34,7 +34,7 @@ from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
 from simedge.run.fit import params_of
-from simedge.run.gear import account_of, leanings_of, tally_of
+from simedge.run.gear import holding_of, leanings_of, tally_of
 from simedge.run.needs import needs_of, predicts_at_server
 from simedge.run.settings import ScenarioSettings
 from simedge.sensors.registry import open_sensor
@@ -348,7 +348,7 @@ class _Builder:
             settings=settings,
             meter=meter,
             plight=Plight(member.name, self.streams, meter=meter),
-            account=account_of(member.name, settings, learner, scenario=scenario, pixels=pixels),
+            holding=holding_of(member.name, settings, learner, scenario=scenario, pixels=pixels),
             checkpoints=faults.need_checkpoints,
             sets_aside=self.needs.sets_aside,
             predictor=server.learner if predicts_at_server(scenario.protocol) else None,

@@ -4,6 +4,7 @@ from typing import cast
 
 from simedge.core.errors import SimedgeError
 from simedge.core.streams import Streams
+from simedge.drivers.holding import EVENT_BYTES
 from simedge.drivers.lookahead import HELD_MAX
 from simedge.learning.learner import open_learner
 from simedge.learning.ports import DeviceLearner, ParameterLearner
@@ -18,8 +19,6 @@ from simedge.world.settings import DeviceSettings
 __all__ = ["check_fit", "memory_terms", "params_of"]
 
 _VALUE_BYTES = 4
-_EVENT_BYTES = 13
-"""x, y, polarity and time of a pixel event in a frame that waits."""
 
 
 def memory_terms(
@@ -39,7 +38,7 @@ def memory_terms(
         "priors": _VALUE_BYTES * rows * classes,
         "tokens": _VALUE_BYTES * (proxy.rows * classes if talks else 0),
         **_models(learner, scenario),
-        "queue": (settings.queue + HELD_MAX * needs.sets_aside) * _EVENT_BYTES * 8 * pixels,
+        "queue": (settings.queue + HELD_MAX * needs.sets_aside) * EVENT_BYTES * 8 * pixels,
     }
 
 

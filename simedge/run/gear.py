@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from simedge.core.streams import Streams
 from simedge.drivers.feed import Leaning
+from simedge.drivers.holding import Holding
 from simedge.drivers.tally import DeviceTally, Tally
 from simedge.learning.ports import DeviceLearner
 from simedge.run.fit import memory_terms
@@ -16,7 +17,7 @@ from simedge.world.memory import check_memory, limit_bytes
 from simedge.world.settings import DeviceSettings
 from simedge.world.topology import Member
 
-__all__ = ["account_of", "leanings_of", "tally_of"]
+__all__ = ["holding_of", "leanings_of", "tally_of"]
 
 
 def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
@@ -34,20 +35,21 @@ def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
     )
 
 
-def account_of(
+def holding_of(
     name: str,
     settings: DeviceSettings,
     learner: DeviceLearner,
     *,
     scenario: ScenarioSettings,
     pixels: int,
-) -> DeviceTally:
-    """Return the tally of a device, and refuse one that cannot hold what it must."""
+) -> Holding:
+    """Return what a device holds, with its tally; refuse one that cannot hold what it must."""
     terms = memory_terms(settings, learner, scenario, pixels=pixels)
-    peak = check_memory(terms, settings.memory, device=name)
-    return DeviceTally(
-        name=name, memory_peak_bytes=peak, memory_limit_bytes=limit_bytes(settings.memory)
+    bound = check_memory(terms, settings.memory, device=name)
+    account = DeviceTally(
+        name=name, memory_bound_bytes=bound, memory_limit_bytes=limit_bytes(settings.memory)
     )
+    return Holding(account, terms, blocks=scenario.sensors.proxy.blocks)
 
 
 def leanings_of(

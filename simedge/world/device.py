@@ -250,6 +250,11 @@ class Device:
         """Whether it is up, runs no job and has none waiting."""
         return self.up and self._running is None and not self._calls and not self._frames
 
+    def frames_kept(self) -> list[object]:
+        """Return the frames that wait or are being learned."""
+        running = [] if self._running is None else [self._running.job]
+        return [job.subject for job in (*running, *self._frames) if job.kind == "frame"]
+
     def frames_held(self) -> int:
         """Return how many frames wait or are being learned."""
         running = self._running is not None and self._running.job.kind == "frame"

@@ -78,8 +78,8 @@ class MemoryBook:
 
     __slots__ = ("_terms", "limit_bytes", "peak_bytes")
 
-    def __init__(self, memory_bytes: int) -> None:
-        self.limit_bytes = limit_bytes(memory_bytes)
+    def __init__(self, limit: int) -> None:
+        self.limit_bytes = limit
         self.peak_bytes = 0
         self._terms: dict[str, int] = {}
 

@@ -186,7 +186,7 @@ def test_state_of_learners_with_half_a_million_parameters():
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 1000)), max_size=9))
 def test_a_book_knows_what_is_held_and_the_most_that_ever_was(holds):
-    book = MemoryBook(2000)
+    book = MemoryBook(1400)
     peak = 0
     for term, size in holds:
         fits = book.hold(term, size)
