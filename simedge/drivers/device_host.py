@@ -124,6 +124,10 @@ class DeviceHost(StruckHost):
         left_fj = self._left_fj(now)
         if left_fj is not None:
             self._journal.sample(now, self.number, metric="battery_j", value=left_fj / 1e15)
+        if self.device.update_ns:
+            ordered = sorted(self.device.update_ns)
+            p95_ms = ordered[-(-19 * len(ordered) // 20) - 1] / 1e6  # by nearest rank
+            self._journal.sample(now, self.number, metric="update_p95_ms", value=p95_ms)
         if account.frames_learned:
             mean_s = account.decision_ns / account.frames_learned / 1e9
             self._journal.sample(now, self.number, metric="decision_latency_s", value=mean_s)

@@ -25,3 +25,19 @@ def test_a_prior_takes_room_only_once_it_is_held():
     alone = peaks(**talks, **{"links.default.loss": {"kind": "bernoulli", "mean": "100%"}})
     together = peaks(**talks)
     assert all(alone[name] < together[name] for name in alone)
+
+
+def test_the_slowest_of_twenty_updates_of_each_device_stands_in_the_metrics():
+    result = simedge.simulate(Scenario.load("two_devices").vary({"duration": "6 s"}))
+    found = {s.entity: s.value for s in result.metrics() if s.metric == "update_p95_ms"}
+    arrived, latencies = {}, {}
+    for record in result.records:
+        if record.kind == "frame-arrived":
+            arrived[record.target, record.subject] = record.at
+        elif record.kind == "frame-learned":
+            taken = record.at - arrived[record.target, record.subject]
+            latencies.setdefault(record.target, []).append(taken / 1e6)
+    for target, taken in latencies.items():
+        later = sum(each > found[target] for each in taken)
+        assert found[target] in taken
+        assert later <= len(taken) / 20 < later + 1
