@@ -72,7 +72,8 @@ def story_of(lines):
     joined, sent, merged = set(), set(), []
     for _, _, target, kind, subject, detail in lines:
         if kind == "joined":
-            joined.add((target, subject, detail[0]))
+            status = detail[0] if isinstance(detail, tuple) else detail  # as the log has it
+            joined.add((target, subject, status))
         elif kind == "merged":
             merged.append((target, subject))
         elif kind in {"sent", "transfer-started"} and subject.split("/")[2] in {"token", "model"}:

@@ -1,17 +1,21 @@
 """The same script through every driver: what each promises of it."""
 
 import asyncio
+import gc
+import warnings
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from script import LOSSY, PROTOCOLS, scenario_of
+from ladder import live_world
+from script import LOSSY, PROTOCOLS, scenario_of, story_of
 
 from simedge.drivers.loop import drive, drive_at_once
 from simedge.run.simulate import Run
 
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
 _UNTOLD = ("wall_s",)
+_NAMES = ("server", "cam-1", "cam-2", "box-1", "box-2")
 
 
 def history(scenario, turn):
@@ -50,3 +54,41 @@ def test_an_event_loop_on_virtual_time_has_the_history_of_the_kernel(protocol, s
 def test_a_wall_clock_has_the_history_of_the_kernel_too(protocol):
     scenario = scenario_of(protocol, **LOSSY)
     assert history(scenario, on_a_wall_clock) == history(scenario, by_slices)
+
+
+async def on_sockets(scenario, *, serverless):
+    """Return the story of a run on loopback, and what was wrong with what came in."""
+    devices = {name for name in _NAMES if name != "server"}
+    async with live_world(scenario, speed=10, peers=serverless) as world:
+        if not serverless:
+            await world.until(lambda story: {who for who, _, _ in story.joined} == devices)
+        world.clock.go()
+        await world.finish()
+        await world.until(lambda story: len(story.merged) == len(story.sent))
+        return world.story, world.counts
+
+
+@every_protocol
+def test_on_loopback_everything_is_accepted_that_is_accepted_without_loss(protocol):
+    scenario = scenario_of(protocol)
+    log, _ = history(scenario, by_slices)
+    plain = story_of(log)
+    assert len(plain.merged) == len(plain.sent) > 10
+    story, counts = asyncio.run(on_sockets(scenario, serverless=protocol == "gossip"))
+    assert story.joined == plain.joined
+    assert story.sent == plain.sent
+    assert sorted(story.merged) == sorted(plain.merged)
+    assert counts == {}
+
+
+def test_nothing_of_sockets_is_left_behind():
+    """Tasks, transports and timers: what is left would warn, and warnings are errors."""
+
+    async def main():
+        await on_sockets(scenario_of("gossip", duration="1500 ms"), serverless=True)
+        return asyncio.all_tasks() - {asyncio.current_task()}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert asyncio.run(main(), debug=True) == set()
+        gc.collect()
