@@ -39,7 +39,7 @@ class LiveWorld:
         return story_of(self.lines)
 
     async def open(self, *, peers):
-        """Open all sockets: the server is told nothing, devices where it is, peers of each other."""
+        """Open all sockets: devices are told where the server is, peers where all are."""
         at = {number: await node.open() for number, node in self.nodes.items()}
         for number, node in self.nodes.items():
             for other in (set(at) if peers else {0}) - {number}:
