@@ -59,6 +59,7 @@ class Outlet:
         self._patience = patience or Patience()
         self._outbox: asyncio.Queue[tuple[bytes, Outcome]] = asyncio.Queue(OUTBOX_MAX)
         self._pipe: _Pipe | None = None
+        self._furthest = 0
         self._task = asyncio.create_task(self._work())
 
     def send(self, message: bytes, told: Outcome) -> None:
@@ -84,21 +85,27 @@ class Outlet:
 
     async def _deliver(self, data: bytes) -> bool:
         """Return whether all bytes were handed over, over one connection."""
+        wait_s, self._furthest = self._patience.first_s, 0
         try:
             async with asyncio.timeout(self._patience.progress_s) as limit:
                 while not await self._pour(data, limit):
                     self._counts["lost_connection"] += 1
+                    await asyncio.sleep(wait_s)
+                    wait_s = min(2 * wait_s, self._patience.most_s)
         except TimeoutError:
             await self._hang_up()  # a message that was cut must not be followed by another
             return False
         return True
 
     async def _pour(self, data: bytes, limit: asyncio.Timeout) -> bool:
+        """Hand over piece by piece; only what is further than ever before counts as progress."""
         pipe = await self._connected()
         for begin in range(0, len(data), _PIECE_BYTES):
             if not await pipe.put(data[begin : begin + _PIECE_BYTES]):
                 return False
-            limit.reschedule(asyncio.get_running_loop().time() + self._patience.progress_s)
+            if begin >= self._furthest:
+                self._furthest = begin + _PIECE_BYTES
+                limit.reschedule(asyncio.get_running_loop().time() + self._patience.progress_s)
         return True
 
     async def _connected(self) -> "_Pipe":

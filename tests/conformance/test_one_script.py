@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import warnings
+import zlib
 
 import pytest
 from hypothesis import given, settings
@@ -11,6 +12,7 @@ from ladder import live_world
 from script import LOSSY, PROTOCOLS, scenario_of, story_of
 
 from simedge.drivers.loop import drive, drive_at_once
+from simedge.protocol.wire import Kind, Message, encode
 from simedge.run.simulate import Run
 
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -92,3 +94,38 @@ def test_nothing_of_sockets_is_left_behind():
         warnings.simplefilter("error")
         assert asyncio.run(main(), debug=True) == set()
         gc.collect()
+
+
+def token(**fields):
+    values = {"kind": Kind.TOKEN, "dev": 1, "boot": 1, "seq": 9, "t_us": 0, "payload": b""}
+    return encode(Message(**{**values, **fields}))
+
+
+def with_crc(body):
+    return body + zlib.crc32(body).to_bytes(4, "big")
+
+
+MALFORMED = {
+    "corrupt": token()[:-1] + b"\x00",
+    "malformed": token(payload=b"\xff" * 7),
+    "bad_version": with_crc(b"\x9b\x02" + token()[2:-4]),
+    "stranger": token(dev=5, kind=Kind.REPORT, payload=bytes(4)),
+    "future": token(t_us=2_000_001, kind=Kind.REPORT, payload=bytes(4)),
+}
+
+
+def test_malformed_datagrams_change_counters_of_the_server_alone():
+    async def main():
+        async with live_world(scenario_of("elal"), speed=10) as world:
+            server, end = world.hosts[0].machine, world.nodes[1].end
+            await world.until(lambda story: len(story.joined) >= 4)
+            before = server.dump()
+            for data in MALFORMED.values():
+                assert end.send_datagram(0, data) is None
+            await world.until(lambda _: server.counters.keys() >= MALFORMED.keys())
+            return before, server.dump()
+
+    before, after = asyncio.run(main())
+    assert after.pop("counters") == {**before.pop("counters"), **dict.fromkeys(MALFORMED, 1)}
+    for kept in ("register", "shelf", "timers", "tick"):
+        assert after[kept] == before[kept]

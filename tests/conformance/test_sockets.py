@@ -252,6 +252,23 @@ def test_a_message_that_was_cut_is_sent_again_whole():
     on_a_loop(main())
 
 
+def test_a_message_that_is_cut_whenever_it_is_sent_is_given_up():
+    async def main():
+        async def serve(reader, writer):
+            await reader.readexactly(1_000)
+            writer.transport.abort()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        patience = Patience(progress_s=0.05, first_s=0.001, most_s=0.001)
+        outlet = Outlet(Address(*server.sockets[0].getsockname()), Counter(), patience=patience)
+        assert not await told_of(outlet, message(payload=bytes(2**24)))
+        await outlet.close()
+        server.close()
+        await server.wait_closed()
+
+    on_a_loop(main())
+
+
 WRONG_STREAMS = {
     "framing": b"\x00\x00\x00\x00",
     "unread": framed(b"nonsense that is no message at all"),
