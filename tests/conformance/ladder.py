@@ -42,9 +42,8 @@ class LiveWorld:
         """Open all sockets: devices are told where the server is, peers where all are."""
         at = {number: await node.open() for number, node in self.nodes.items()}
         for number, node in self.nodes.items():
-            for other in (set(at) if peers else {0}) - {number}:
-                if number:
-                    node.book.tell(other, at[other])
+            for other in set(at) - {number} if peers else {0} - {number}:
+                node.book.tell(other, at[other])
         for number, node in self.nodes.items():
             node.start(self.hosts[number])
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from simedge.run.scenario import Scenario
 
-__all__ = ["LOSSY", "PROTOCOLS", "Story", "scenario_of", "story_of"]
+__all__ = ["LOSSY", "PROTOCOLS", "SERVED", "Story", "scenario_of", "story_of"]
 
 _TEXT = """
 simedge: 1
@@ -51,6 +51,10 @@ PROTOCOLS = {
     },
     "gossip": {"kind": "gossip", "interval": 8},
 }
+SERVED = {
+    "fedasync": {"kind": "fedasync", "frames": 8},
+    "fd": {"kind": "fd", "interval": 8, "prior_period": "500 ms"},
+}
 
 
 class Story(NamedTuple):
@@ -64,7 +68,7 @@ class Story(NamedTuple):
 
 def scenario_of(protocol, **values):
     changes = {key.replace("__", "."): value for key, value in values.items()}
-    return Scenario.parse(_TEXT).vary({"protocol": PROTOCOLS[protocol], **changes})
+    return Scenario.parse(_TEXT).vary({"protocol": {**PROTOCOLS, **SERVED}[protocol], **changes})
 
 
 def story_of(lines):

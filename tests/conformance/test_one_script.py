@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ladder import live_world
-from script import LOSSY, PROTOCOLS, scenario_of, story_of
+from script import LOSSY, PROTOCOLS, SERVED, scenario_of, story_of
 
 from simedge.drivers.loop import drive, drive_at_once
 from simedge.protocol.wire import Kind, Message, encode
@@ -81,6 +81,29 @@ def test_on_loopback_everything_is_accepted_that_is_accepted_without_loss(protoc
     assert story.sent == plain.sent
     assert sorted(story.merged) == sorted(plain.merged)
     assert counts == {}
+
+
+def heard_of_server(lines):
+    """Return who received a model or a table of the server."""
+    classes = {"model", "table"}
+    return {
+        who
+        for _, _, who, kind, name, _ in lines
+        if kind == "received" and name.startswith("server/") and name.split("/")[2] in classes
+    }
+
+
+@pytest.mark.parametrize("protocol", SERVED)
+def test_a_server_sends_models_to_devices_that_joined_or_that_it_was_told_of(protocol):
+    scenario = scenario_of(protocol, duration="10 min")  # it is left as soon as all have heard
+
+    async def main():
+        async with live_world(scenario, speed=10, peers=protocol == "fd") as world:
+            world.clock.go()
+            await world.until(lambda _: heard_of_server(world.lines) >= set(_NAMES[1:]))
+            return world.counts
+
+    assert asyncio.run(main()) == {}
 
 
 def test_nothing_of_sockets_is_left_behind():
