@@ -7,12 +7,11 @@ keeps samples. `DeviceHost` adds the device's processor, learner and camera.
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from simedge.core.records import Order
-from simedge.drivers.carrier import Carrier
 from simedge.drivers.journal import Journal, uid_text
 from simedge.drivers.knowledge import Knowledge
 from simedge.kernel.kernel import Record
@@ -39,7 +38,7 @@ from simedge.world.datagrams import Datagram
 from simedge.world.fault_settings import PauseFault, State
 from simedge.world.faults import Strike
 
-__all__ = ["INBOX_MAX", "Host", "Place", "Saved", "digest_of"]
+__all__ = ["INBOX_MAX", "Host", "Mover", "Place", "Saved", "digest_of"]
 
 INBOX_MAX: Final = 10_000
 """What a paused host keeps for later; datagrams beyond that are refused."""
@@ -69,6 +68,19 @@ class Saved:
     """Frames set aside."""
 
 
+class Mover(Protocol):
+    """What moves the messages of a host: links of the world, or sockets."""
+
+    def send(self, message: Send, source: int, now: int) -> None:
+        """Send one message of a machine."""
+
+    def lose(self, message: Send, source: int, now: int) -> None:
+        """Take note that a message has no way to its receiver."""
+
+    def set_device_up(self, number: int, now: int, *, up: bool) -> None:
+        """Take note that a device went down, or is back."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where a host stands: its number and machine, and the run around it.
@@ -85,7 +97,7 @@ class Place:
 
     number: int
     machine: Machine
-    carrier: Carrier
+    carrier: Mover
     post: Callable[[Record], None]
     journal: Journal
     knowledge: Knowledge

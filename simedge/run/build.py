@@ -52,6 +52,8 @@ from simedge.world.traces.door import TraceDoor
 __all__ = ["build"]
 
 _ANY_NS = 2**63  # who goes by arrival does not look at the clocks of others
+_REAL_CLOCKS_NS = 2 * SECOND_NS
+Rehouse = Callable[[Place], Place]
 
 
 def build(
@@ -61,6 +63,7 @@ def build(
     executor: Executor,
     learner: LearnerFactory | None = None,
     open_trace: OpenTrace | None = None,
+    rehouse: Rehouse | None = None,
 ) -> tuple[VirtualDriver, Tally]:
     """Join devices, links, learners, machines and faults into a driver at time 0.
 
@@ -74,6 +77,8 @@ def build(
         Makes the learner of each device, in place of the scenario's.
     open_trace
         Opens the recordings of links; by default a door of their own.
+    rehouse
+        Says where a host stands, if not in virtual time: on sockets, without a common clock.
 
     Raises
     ------
@@ -81,7 +86,8 @@ def build(
         If a part cannot be built; nothing has started then.
     """
     door = open_trace or TraceDoor(Streams(scenario.seed))
-    return _Builder(scenario, sink, executor, learner=learner, open_trace=door).build()
+    builder = _Builder(scenario, sink, executor, learner=learner, open_trace=door, rehouse=rehouse)
+    return builder.build()
 
 
 class _Builder:
@@ -95,8 +101,10 @@ class _Builder:
         *,
         learner: LearnerFactory | None,
         open_trace: OpenTrace,
+        rehouse: Rehouse | None,
     ) -> None:
         self.scenario = scenario
+        self.rehouse = rehouse
         size = sum(device.count for device in scenario.devices)
         size *= 1 + sum(fault.kind == "twin" for fault in scenario.faults)
         self.needs = needs_of(scenario.protocol)
@@ -264,7 +272,7 @@ class _Builder:
         return Faults(plan, self.journal, carrier=self.carrier, streams=self.streams)
 
     def _place(self, number: int, machine: Machine) -> Place:
-        return Place(
+        place = Place(
             number=number,
             machine=machine,
             carrier=self.carrier,
@@ -272,6 +280,7 @@ class _Builder:
             journal=self.journal,
             knowledge=self.knowledge,
         )
+        return place if self.rehouse is None else self.rehouse(place)
 
     def _observer(self, devices: Sequence[DeviceHost]) -> Observer:
         return Observer(
@@ -288,14 +297,15 @@ class _Builder:
         """Return what the machines agree on; the token period is the same for all devices."""
         scenario = self.scenario
         period = scenario.protocol.interval * SECOND_NS / scenario.sensors.rate
+        capture = getattr(scenario.protocol, "age_clock", "capture") == "capture"
         return Ground(
             classes=self.sensor.classes,
             blocks=scenario.sensors.proxy.blocks,
             rows=scenario.sensors.proxy.rows,
             pset=self.sensor.pset,
             tau_ns=int(period),
-            shared_clock=getattr(scenario.protocol, "age_clock", "capture") == "capture",
-            tolerance_ns=_ANY_NS,
+            shared_clock=capture and self.rehouse is None,
+            tolerance_ns=_ANY_NS if self.rehouse is None else _REAL_CLOCKS_NS,
             devices=len(self.world.members) - 1,
             params=params_of(self.first, scenario),
             frame_ns=int(SECOND_NS / scenario.sensors.rate),
