@@ -68,6 +68,7 @@ class DracoPeer(Party):
             raise ProtocolError(f"devices must be at least {seat.dev}, got {ground.devices}")
         self._settings = settings
         self._size = check_size(ground)
+        self._rate = settings.learning_rate or ground.learning_rate
         frame_ns = ground.frame_ns or max(1, ground.tau_ns // settings.interval)
         self._means = {
             "gradient": settings.gradient_every * frame_ns,
@@ -167,7 +168,7 @@ class DracoPeer(Party):
 
     def _progress(self, slope: Slope, now: int) -> list[Effect]:
         """Add a step to both accumulators."""
-        step = -self._settings.learning_rate * checked(slope.values, (self._size,))
+        step = -self._rate * checked(slope.values, (self._size,))
         self._own += step
         self._out += step
         self._pending += slope.n
