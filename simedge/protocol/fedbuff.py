@@ -59,9 +59,6 @@ class FedBuff:
 
     def admit(self, dev: int, now: int) -> list[Effect]:
         """Give a device its work again, or let it wait for its turn."""
-        if dev in self._away:
-            self._away.remove(dev)
-            self._busy.append(dev)
         if dev in self._busy:
             return self._house.supply.give(dev, now)
         if dev not in self._idle:

@@ -60,7 +60,7 @@ def _duty(settings: ServerSettings) -> Duty:
             return Duty(sends=Code.MODEL, frames=settings.work)
         case FedAsyncSettings():
             return Duty(sends=Code.MODEL, frames=settings.work, rho=settings.rho)
-        case FedBuffSettings():
+        case _:
             return Duty(sends=Code.DELTA, frames=settings.work)
 
 

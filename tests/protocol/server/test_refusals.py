@@ -209,6 +209,20 @@ def test_an_idle_device_whose_link_comes_back_waits_for_its_turn(counter):
     assert desk.machine.dump()["scheme"]["idle"].count(2) == 1
 
 
+def test_who_joined_while_its_link_was_down_has_its_turn_when_it_is_up(counter):
+    desk = counter(BUFFER, join=False)
+    desk.tell(LinkStatus(other=3, up=False))
+    assert desk.models(desk.join(3)) == []
+    assert desk.models(desk.tell(LinkStatus(other=3, up=True))) == [(3, 0)]
+
+
+def test_a_link_that_comes_back_brings_no_second_model(counter):
+    desk = counter(ASYNC)
+    for up in (False, True):
+        assert desk.models(desk.tell(LinkStatus(other=3, up=up))) == []
+    assert desk.models(desk.say(3, [1, 1])) == [(3, 1)]
+
+
 def test_an_idle_device_may_send_and_is_handed_work_once(counter):
     desk = counter({**BUFFER, "training_max": 1})
     desk.say(2, [1, 1], code=Code.DELTA)
