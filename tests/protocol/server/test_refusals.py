@@ -18,6 +18,7 @@ from simedge.protocol.machine import (
     LinkStatus,
     Note,
     Received,
+    Restarted,
     RolledBack,
     Send,
     SendOutcome,
@@ -305,3 +306,18 @@ def test_refusals_are_notes(counter):
     desk = counter(ASYNC)
     effects = desk.machine.handle(Received(data=b"?", src=3), desk.now + 1)
     assert effects == [Note(kind="refused", subject=3, detail=("corrupt",))]
+
+
+@pytest.mark.parametrize("arm", [ASYNC, BUFFER])
+def test_a_server_that_comes_back_gives_everyone_the_model(counter, arm):
+    desk = counter(arm)
+    effects = desk.tell(Restarted(boot=2, checkpoint=desk.machine.dump()))
+    assert desk.models(effects) == [(1, 0), (2, 0), (3, 0)]
+
+
+@pytest.mark.parametrize("arm", [ASYNC, BUFFER])
+def test_who_joins_again_at_work_gets_its_model_again(counter, arm):
+    desk = counter(arm)
+    assert desk.models(desk.join(2)) == [(2, 0)]
+    desk.say(2, [1, 1], code=Code.GRADIENT)
+    assert desk.counters["malformed"] == 1

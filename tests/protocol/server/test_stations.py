@@ -12,6 +12,7 @@ from simedge.protocol.machine import (
     Received,
     Send,
     SendOutcome,
+    Started,
     TimerFired,
 )
 from simedge.protocol.opening import open_device
@@ -215,3 +216,11 @@ def test_who_sends_frames_is_busy_and_has_no_timer(desk):
     station.machine.load(state)
     assert station.tell(TimerFired(id="step")) == []
     assert station.machine.counters["late_event"] == 1
+
+
+def test_who_has_no_hidden_layer_sets_no_share(desk):
+    world = desk(AVERAGE).world
+    machine = open_device(world.settings, world.ground, dev=1, layers=0, stream=None)
+    effects = machine.handle(Started(boot=1), 0)
+    assert not [e for e in effects if isinstance(e, LearnerCall)]
+    assert [e.cls for e in effects if isinstance(e, Send)] == ["join"]
