@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from simedge.run.needs import caveat_of, reported_name
 from simedge.run.result import Progress, Result
 from simedge_cli.figures import bits, percent, seconds, spread, times
 from simedge_cli.table import sections
@@ -162,6 +163,8 @@ def study_table(table: "StudyTable", *, name: str) -> Table:
         figures = cell["metrics"].values()
         done = str(max((one["n"] for one in figures), default=0))
         shown.add_row(*cell["factors"].values(), done, *map(spread, figures))
+    levels = {level for cell in table.summary(name)["cells"] for level in cell["factors"].values()}
+    shown.caption = "\n".join(filter(None, map(caveat_of, sorted(levels)))) or None
     return shown
 
 
@@ -170,7 +173,7 @@ def result_table(result: Result) -> Table:
     s = result.summary
     state = " (interrupted)" if result.interrupted else ""
     rule = f", {s['rule']}" if s["rule"] else ""
-    who = f"{s['devices']} devices, {s['protocol']}{rule}"
+    who = f"{s['devices']} devices, {reported_name(s['protocol'])}{rule}"
     table = Table(
         title=f"{s['scenario']}, seed {s['seed']}: {who}{state}",
         title_justify="left",
@@ -184,6 +187,7 @@ def result_table(result: Result) -> Table:
     for title, rows in sections(s):
         for index, (name, value) in enumerate(rows):
             table.add_row(title if index == 0 else "", name, value)
+    table.caption = caveat_of(s["protocol"])
     return table
 
 

@@ -1,7 +1,11 @@
 """Parameters of a learner as one vector, its gradient, and what else machines ask of it.
 
-What travels is the readout, (classes, features) row by row: d = classes times features. The running
-mean of the levels and all hidden weights and thresholds stay on the device.
+What travels is the readout: weights O, (classes, features) row by row, then the running mean m of
+the levels, (features,), unless features are not centred. Without m, O would be read on features
+that it never learned on. Hidden weights and thresholds stay on the device.
+
+The loss of m is ‖m - levels‖² / 4η with η the rate of the readout: a step of η along the mean
+gradient of a batch takes m half way to the mean of the batch.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,6 +26,7 @@ __all__ = ["Forwards", "Parameters", "Seen"]
 
 _NONE = np.empty(0, np.int64)
 _NOWHERE = (-1, 0)
+_HALF = np.float32(0.5)
 
 
 class Seen(NamedTuple):
@@ -136,43 +141,56 @@ class Parameters:
     @property
     def params(self) -> int:
         """How many parameters travel: d."""
-        return int(self._shop.readout.weights.size)
+        readout = self._shop.readout
+        return int(readout.weights.size + (readout.mean.size if readout.horizon else 0))
+
+    @property
+    def learning_rate(self) -> float:
+        """Step that a frame takes along its gradient."""
+        return self._shop.readout.rate
 
     def get_params(self) -> Work:
         """Read the parameters; value: float32 (d,), a copy."""
-        weights = self._shop.readout.weights
-        return Act(self._shop, lambda: weights.reshape(-1).copy(), macs=self.params)
+        readout, size = self._shop.readout, self.params
+        parts = readout.weights.reshape(-1), readout.mean
+        return Act(self._shop, lambda: np.concatenate(parts)[:size], macs=size)
 
     def set_params(self, values: ArrayLike) -> Work:
         """Take over parameters, (d,); value None."""
-        weights, new = self._shop.readout.weights, vector(values, self.params)
+        readout, new = self._shop.readout, vector(values, self.params)
 
         def put() -> None:
-            weights[:] = new.reshape(weights.shape)
+            weights, mean = np.split(new, [readout.weights.size])
+            readout.weights[:] = weights.reshape(readout.weights.shape)
+            if readout.horizon:
+                readout.centre(mean)
 
         return Act(self._shop, put, macs=self.params, writes=self.params)
 
     def hold(
         self, *, anchor: ArrayLike | None = None, rho: float = 0.0, sparsity: float = 0.0
     ) -> None:
-        """Say what holds for every `learn` from now on, until this is called again."""
+        """Say what holds for every `learn` from now on, until this is called again.
+
+        Only weights are held; the running mean is not.
+        """
         weights = self._shop.readout.weights
-        self._shop.terms.hold(weights, anchor=anchor, rho=rho, share=sparsity)
+        point = None if anchor is None else vector(anchor, self.params)[: weights.size]
+        self._shop.terms.hold(weights, anchor=point, rho=rho, share=sparsity)
 
     def slope(self, frame: FrameLike) -> Work:
-        """Take the gradient of one frame's loss; value: (loss, float32 (d,)).
+        """Take the gradient of one frame's loss; value: (loss, float32 (d,)); changes nothing.
 
-        No parameter changes; the running mean of the levels follows what was seen.
+        The loss is the cross entropy alone, the gradient also that of the running mean's loss.
         """
-        readout = self._shop.readout
 
         def finish(seen: list[Seen]) -> tuple[float, NDArray[np.float32]]:
             (one,) = seen
             error = one.chances.copy()
             loss = loss_of(float(error[one.label]))
             error[one.label] -= np.float32(1.0)
-            readout.follow(one.raw)
-            return loss, np.outer(error, one.features).reshape(-1)
+            slope = np.outer(error, one.features).reshape(-1)
+            return loss, np.concatenate([slope, self._drift(one.raw)])
 
         return Forwards(self._shop, self._gather([frame]), finish, passes=1)
 
@@ -226,6 +244,16 @@ class Parameters:
             return found
 
         return Forwards(self._shop, self._gather(frames), finish, passes=1)
+
+    def _drift(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the gradient of the running mean's loss; nothing seen is nothing to follow."""
+        readout = self._shop.readout
+        if not readout.horizon:
+            return readout.mean[:0]
+        if not raw.any() or not readout.rate:
+            return np.zeros_like(raw)
+        drift: NDArray[np.float32] = (readout.mean - raw) * np.float32(_HALF / readout.rate)
+        return drift
 
     def _gather(self, frames: Sequence[Any]) -> Prepared:
         return prepare(frames, self._shop.plan.camera)

@@ -226,6 +226,11 @@ class ParameterLearner(DeviceLearner, Protocol):
         """How many parameters travel: d."""
         ...
 
+    @property
+    def learning_rate(self) -> float:
+        """Step along the gradient that the learner itself takes."""
+        ...
+
     def get_params(self) -> Work:
         """Read the parameters; value: float32 (d,), a copy."""
         ...

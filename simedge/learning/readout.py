@@ -108,11 +108,11 @@ class Readout:
         rate, part = share * self.rate, self._part
         self.learned += follow(self.weights, self.mean, raw, features, own, label, rate, part)
 
-    def follow(self, raw: Reals) -> None:
-        """Let the mean follow what was seen, as learning does."""
-        if raw.any():
-            self.mean += np.float32(self._part) * (raw - self.mean)
-            self.learned += 1
+    def centre(self, mean: Reals) -> None:
+        """Take over a mean; one that is not ours counts as one over a 16th of the horizon."""
+        if not np.array_equal(mean, self.mean):
+            self.mean[:] = mean
+            self.learned = self.horizon // 16
 
     @property
     def _part(self) -> float:

@@ -45,6 +45,7 @@ CURVES: Final = {
 
 _NO_SPIKES = hashlib.sha256(b"").digest()
 _NONE = np.empty(0, np.int64)
+_LEARNING_RATE = 0.05
 _SURE = 0.999
 """No opinion is stronger than this."""
 
@@ -132,6 +133,11 @@ class SurrogateLearner:
     def params(self) -> int:
         """How many parameters would travel."""
         return self._law.params
+
+    @property
+    def learning_rate(self) -> float:
+        """Step that is said to be taken: gradients are zero."""
+        return _LEARNING_RATE
 
     @property
     def accuracy(self) -> float:

@@ -68,6 +68,7 @@ class DracoPeer(Party):
             raise ProtocolError(f"devices must be at least {seat.dev}, got {ground.devices}")
         self._settings = settings
         self._size = check_size(ground)
+        self._rate = settings.learning_rate or ground.learning_rate
         frame_ns = ground.frame_ns or max(1, ground.tau_ns // settings.interval)
         self._means = {
             "gradient": settings.gradient_every * frame_ns,
@@ -139,7 +140,7 @@ class DracoPeer(Party):
         return effects + self._read_model()
 
     def _want_gradient(self) -> list[Effect]:
-        if not self._questions.awaits("gradient"):
+        if not self._asking.awaits("gradient"):
             return [self._ask("gradient", "gradient", Gradient(frames=self._settings.batch))]
         if self._owed == _OWED_MAX:
             self._refusals.count("gradient_overrun")
@@ -150,9 +151,7 @@ class DracoPeer(Party):
     def _read_model(self) -> list[Effect]:
         """Ask the learner for its model, unless it is on its way already."""
         return (
-            []
-            if self._questions.awaits("model")
-            else [self._ask("model", "get_params", GetParams())]
+            [] if self._asking.awaits("model") else [self._ask("model", "get_params", GetParams())]
         )
 
     @override
@@ -167,7 +166,7 @@ class DracoPeer(Party):
 
     def _progress(self, slope: Slope, now: int) -> list[Effect]:
         """Add a step to both accumulators."""
-        step = -self._settings.learning_rate * checked(slope.values, (self._size,))
+        step = -self._rate * checked(slope.values, (self._size,))
         self._own += step
         self._out += step
         self._pending += slope.n
@@ -253,7 +252,7 @@ class DracoPeer(Party):
         self._captured_ns = self._captured(message, now)
         self._clear_sums()
         # A model that is on its way from the learner is not to be merged any more.
-        self._questions.void("model")
+        self._asking.void("model")
         self._hub = False
         parcel = Parcel(
             code=Code.MODEL,

@@ -76,7 +76,7 @@ class FdDevice(Party):
 
     @override
     def _period_over(self, now: int) -> list[Effect]:
-        if self._questions.awaits("table"):
+        if self._asking.awaits("table"):
             self._refusals.count("table_overrun")
             return []
         return [self._ask("table", "class_table", ClassTable(first=0, count=self._classes))]

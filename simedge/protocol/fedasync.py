@@ -8,7 +8,7 @@ function s (Xie, Koyejo and Gupta 2019, "Asynchronous federated optimization")::
 
 import numpy as np
 
-from simedge.protocol.asks import Op, Value
+from simedge.protocol.asks import Value
 from simedge.protocol.errors import WireError
 from simedge.protocol.hub import Arrival, House
 from simedge.protocol.machine import Effect, Plain
@@ -68,7 +68,7 @@ class FedAsync:
         """Mix a model in, unless it is too stale, and give its device the current one."""
         return [*self._mix(arrival, now), *self._house.supply.give(arrival.dev, now)]
 
-    def done(self, op: Op, value: Value, now: int) -> list[Effect]:
+    def done(self, op: str, value: Value, now: int) -> list[Effect]:
         """Take what the learner answered: it is asked nothing."""
         del op, value, now
         return self._house.refusals.late()

@@ -14,7 +14,7 @@ from typing import cast
 import numpy as np
 
 from simedge.protocol.arrays import array_of, plain_of
-from simedge.protocol.asks import Op, Value
+from simedge.protocol.asks import Value
 from simedge.protocol.errors import WireError
 from simedge.protocol.hub import Arrival, House
 from simedge.protocol.machine import Effect, Floats, Plain
@@ -59,9 +59,6 @@ class FedBuff:
 
     def admit(self, dev: int, now: int) -> list[Effect]:
         """Give a device its work again, or let it wait for its turn."""
-        if dev in self._away:
-            self._away.remove(dev)
-            self._busy.append(dev)
         if dev in self._busy:
             return self._house.supply.give(dev, now)
         if dev not in self._idle:
@@ -118,7 +115,7 @@ class FedBuff:
             effects += self._step()
         return effects + self._hand_out(now)
 
-    def done(self, op: Op, value: Value, now: int) -> list[Effect]:
+    def done(self, op: str, value: Value, now: int) -> list[Effect]:
         """Take what the learner answered: it is asked nothing."""
         del op, value, now
         return self._house.refusals.late()

@@ -118,9 +118,7 @@ class GossipPeer(Party):
     def _read_model(self) -> list[Effect]:
         """Ask the learner for its model, unless it is on its way already."""
         return (
-            []
-            if self._questions.awaits("model")
-            else [self._ask("model", "get_params", GetParams())]
+            [] if self._asking.awaits("model") else [self._ask("model", "get_params", GetParams())]
         )
 
     # -------------------------------------------------------------------------------- merging

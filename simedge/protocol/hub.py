@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, cast
 
 from simedge.protocol.asking import Asking
-from simedge.protocol.asks import GetParams, Op, Value
+from simedge.protocol.asks import GetParams, Value
 from simedge.protocol.bookkeeping import Refusals, Timers
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import (
@@ -154,7 +154,7 @@ class Scheme(Protocol):
     def take(self, arrival: Arrival, now: int) -> list[Effect]:
         """Take what came of a member, once."""
 
-    def done(self, op: Op, value: Value, now: int) -> list[Effect]:
+    def done(self, op: str, value: Value, now: int) -> list[Effect]:
         """Take what the learner answered."""
 
     def timer(self, name: str, now: int) -> list[Effect]:

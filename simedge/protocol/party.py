@@ -12,6 +12,7 @@ from typing import cast
 import numpy as np
 
 from simedge.core.streams import Stream
+from simedge.protocol.asking import Asking
 from simedge.protocol.asks import Asked, Op, Params, SetLambda, Value
 from simedge.protocol.bookkeeping import Period, Refusals, Timers
 from simedge.protocol.draws import Draws
@@ -39,7 +40,6 @@ from simedge.protocol.machine import (
 from simedge.protocol.params import Code, Once, Parcel, read_message, send_params, shape_on
 from simedge.protocol.policy import Fixed, Outlook, Policy
 from simedge.protocol.post import Post
-from simedge.protocol.questions import Questions
 from simedge.protocol.shape import Ground
 from simedge.protocol.wire import U32_MAX, Kind, Message
 
@@ -84,7 +84,7 @@ class Party(ABC):
         self._unlearned = seat.policy.dump()
         self._refusals = Refusals()
         self.counters = self._refusals.counters
-        self._questions = Questions()
+        self._asking = Asking()
         self._draws = Draws(seat.stream)
         self._clear()
         self._handlers: dict[type, Handler] = {
@@ -107,7 +107,7 @@ class Party(ABC):
     def dump(self) -> Plain:
         """Return the whole state as plain data."""
         return {
-            "questions": self._questions.dump(),
+            "asking": self._asking.dump(),
             "counters": dict(self.counters),
             "post": self._post.dump(),
             "once": self._once.dump(),
@@ -123,7 +123,7 @@ class Party(ABC):
 
     def load(self, state: Plain) -> None:
         """Take over a state that ``dump`` returned."""
-        self._questions.load(state["questions"])
+        self._asking.load(state["asking"])
         self.counters.clear()
         self.counters.update(cast("dict[str, int]", state["counters"]))
         self._remember(state)
@@ -190,7 +190,7 @@ class Party(ABC):
         return [other for other in self._seat.neighbours if other not in self._down]
 
     def _ask(self, purpose: str, op: Op, args: Asked) -> Effect:
-        return self._questions.ask(purpose, op, args)
+        return self._asking.ask(op, args, purpose=purpose)
 
     def _send(self, parcel: Parcel, others: Sequence[int]) -> list[Send]:
         """Return the sendings of one message to others."""
@@ -270,7 +270,7 @@ class Party(ABC):
             self._remember(event.checkpoint)
             boot = max(boot, self._post.sender.boot + 1)
         # Jobs, timers and what was on its way are gone, whatever else is left.
-        self._questions.clear()
+        self._asking.clear()
         self._timers.clear()
         self._outbox.clear()
         self._down.clear()
@@ -304,7 +304,7 @@ class Party(ABC):
         return [self._ask(_LAMBDA, "set_lambda", SetLambda(values=values))] if values else []
 
     def _on_learner_done(self, event: LearnerDone, now: int) -> list[Effect]:
-        purpose = self._questions.close(event.call)
+        purpose = self._asking.close(event.call)
         if purpose is None:
             return self._refusals.late()
         if purpose in {"", _LAMBDA}:

@@ -82,6 +82,10 @@ class AedflSettings(Settings):
 
     training: ClassVar[Training] = "on-call"
     reported_as: ClassVar[str] = "aedfl_style"
+    caveat: ClassVar[str] = (
+        "aedfl_style is this project's reading of the abstract of Liu et al. 2023 (AEDFL), "
+        "not the paper's algorithm."
+    )
     kind: Literal["aedfl"] = "aedfl"
     interval: _Count = 64
     """T: frames between two decisions of the policy."""
@@ -106,6 +110,10 @@ class DracoSettings(Settings):
 
     training: ClassVar[Training] = "on-call"
     reported_as: ClassVar[str] = "draco_style"
+    caveat: ClassVar[str] = (
+        "draco_style is this project's reading of the abstract of Jeong and Kountouris 2025 "
+        "(DRACO), not the paper's algorithm."
+    )
     kind: Literal["draco"] = "draco"
     interval: _Count = 64
     """T: mean number of frame intervals between two transmissions of a peer."""
@@ -113,8 +121,8 @@ class DracoSettings(Settings):
     """Mean number of frame intervals between two gradients of a peer."""
     batch: _Count = 16
     """Frames of a gradient."""
-    learning_rate: _Positive = 0.05
-    """Step along a gradient."""
+    learning_rate: _Positive | None = None
+    """Step along a gradient; default: that of the learners."""
     window: _Period | None = None
     """W: time between two merges of what was received; default 1/60 of the run."""
     unify_every: _Period | None = None

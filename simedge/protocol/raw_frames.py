@@ -9,7 +9,7 @@ from typing import Final, cast
 
 import numpy as np
 
-from simedge.protocol.asks import GetParams, Op, RawFrame, SetParams, TakeFrame, TrainOn, Value
+from simedge.protocol.asks import GetParams, RawFrame, SetParams, TakeFrame, TrainOn, Value
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.hub import Arrival, House
 from simedge.protocol.machine import Effect, Note, Plain, Sample
@@ -80,7 +80,7 @@ class FrameSender:
         ask = self._tools.asking.ask("set_params", SetParams(values=model.values))
         return [ask, *model.age(now)]
 
-    def done(self, op: Op, value: Value, now: int) -> list[Effect]:
+    def done(self, op: str, value: Value, now: int) -> list[Effect]:
         """Send the frame that was taken, and take the next."""
         if op == "set_params":
             version = self._applying.pop(0)
@@ -210,7 +210,7 @@ class FrameSteps:
         queue.append((payload[: -_CLASS.size], label, arrival.captured_ns))
         return [*self._house.merged(arrival, now), *self._step_if_due(now)]
 
-    def done(self, op: Op, value: Value, now: int) -> list[Effect]:
+    def done(self, op: str, value: Value, now: int) -> list[Effect]:
         """Serve what a step made, and see whether the next is due."""
         if op == "train_on":
             return [*self._serve(value), *self._step_if_due(now)]

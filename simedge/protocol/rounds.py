@@ -16,7 +16,7 @@ import numpy as np
 
 from simedge.core.streams import Stream
 from simedge.protocol.arrays import array_of, plain_of
-from simedge.protocol.asks import Op, Params, Value
+from simedge.protocol.asks import Params, Value
 from simedge.protocol.errors import WireError
 from simedge.protocol.hub import Arrival, House
 from simedge.protocol.machine import Effect, Floats, Plain
@@ -162,7 +162,7 @@ class Rounds:
         self._mean.add(values_of(arrival.message, self._size), arrival.n, arrival.captured_ns)
         return [*house.merged(arrival, now), *self._end_if_over(now)]
 
-    def done(self, op: Op, value: Value, now: int) -> list[Effect]:
+    def done(self, op: str, value: Value, now: int) -> list[Effect]:
         """Take what the learner answered: it is asked nothing."""
         del op, value, now
         return self._house.refusals.late()

@@ -127,18 +127,19 @@ class FedBuffSettings(Settings):
 
 
 class CentralSettings(Settings):
-    """Back-propagation at the server, in step with all devices."""
+    """Back-propagation at the server, in step with all devices (`central_bp`)."""
 
     training: ClassVar[Training] = "on-call"
-    kind: Literal["central_bp"] = "central_bp"
+    reported_as: ClassVar[str] = "central_bp"
+    kind: Literal["centralised"] = "centralised"
     interval: _Count = 64
     """T: frames that count as a period."""
     mode: Literal["raw", "gradient"] = "raw"
     """What devices send: every frame, or the gradient on some frames."""
     batch: _Count = 16
     """Frames that a gradient is the mean of."""
-    learning_rate: _Positive = 0.05
-    """Step of the server along the mean gradient."""
+    learning_rate: _Positive | None = None
+    """Step of the server along the mean gradient; default: that of the learners."""
     serve: Literal["server", "device"] = "server"
     """With frames: whether predictions go down, or the model every `serve_every` steps."""
     serve_every: _Count = 100

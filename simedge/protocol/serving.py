@@ -49,7 +49,7 @@ def open_scheme(settings: ServerSettings, house: House, stream: Stream | None) -
     devices = house.ground.devices or house.devices
     if isinstance(settings, FedAvgSettings):
         return Rounds(house, _averages(settings, house.ground, devices), stream)
-    return Rounds(house, _gradients(settings, devices), stream)
+    return Rounds(house, _gradients(settings, house.ground, devices), stream)
 
 
 def _duty(settings: ServerSettings) -> Duty:
@@ -60,7 +60,7 @@ def _duty(settings: ServerSettings) -> Duty:
             return Duty(sends=Code.MODEL, frames=settings.work)
         case FedAsyncSettings():
             return Duty(sends=Code.MODEL, frames=settings.work, rho=settings.rho)
-        case FedBuffSettings():
+        case _:
             return Duty(sends=Code.DELTA, frames=settings.work)
 
 
@@ -76,12 +76,12 @@ def _averages(settings: FedAvgSettings, ground: Ground, devices: int) -> RoundPl
     )
 
 
-def _gradients(settings: CentralSettings, devices: int) -> RoundPlan:
+def _gradients(settings: CentralSettings, ground: Ground, devices: int) -> RoundPlan:
     return RoundPlan(
         sends=Code.GRADIENT,
         chosen=devices,
         least=1,
         gather_ns=settings.gather,
         wait_ns=settings.step_deadline,
-        learning_rate=settings.learning_rate,
+        learning_rate=settings.learning_rate or ground.learning_rate,
     )

@@ -205,6 +205,8 @@ class Ground:
         Size of a frame as the sensor gives it.
     duration_ns
         How long the run is.
+    learning_rate
+        Step along a gradient that learners themselves take.
     """
 
     classes: int
@@ -219,6 +221,7 @@ class Ground:
     frame_ns: int = 0
     frame_bytes: int = 0
     duration_ns: int = 0
+    learning_rate: float = 0.05
 
     def __post_init__(self) -> None:
         if len(self.pset) != 32:

@@ -7,7 +7,7 @@ heard nothing for long: the server may have forgotten it, and an idle device say
 from typing import Final, Protocol, cast
 
 from simedge.protocol.asking import Asking
-from simedge.protocol.asks import Op, SetLambda, Value
+from simedge.protocol.asks import SetLambda, Value
 from simedge.protocol.bookkeeping import Refusals, Timers
 from simedge.protocol.errors import WireError
 from simedge.protocol.feedback import Feedback
@@ -110,7 +110,7 @@ class Work(Protocol):
     def read(self, message: Message, now: int) -> list[Effect]:
         """Take a sound message of kind 6 that is new."""
 
-    def done(self, op: Op, value: Value, now: int) -> list[Effect]:
+    def done(self, op: str, value: Value, now: int) -> list[Effect]:
         """Take what the learner answered."""
 
     def push(self, now: int) -> list[Effect]:

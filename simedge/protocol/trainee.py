@@ -18,7 +18,6 @@ from simedge.protocol.arrays import array_of, plain_of
 from simedge.protocol.asks import (
     GetParams,
     Gradient,
-    Op,
     Params,
     SetParams,
     Slope,
@@ -152,7 +151,7 @@ class Trainee:
             self._next = model
         return []
 
-    def done(self, op: Op, value: Value, now: int) -> list[Effect]:
+    def done(self, op: str, value: Value, now: int) -> list[Effect]:
         """Go on with the work."""
         return self._answers[op](value, now)
 

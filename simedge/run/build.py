@@ -51,6 +51,7 @@ from simedge.world.traces.door import TraceDoor
 
 __all__ = ["build"]
 
+_LEARNING_RATE = 0.05  # where the learner does not say
 _ANY_NS = 2**63  # who goes by arrival does not look at the clocks of others
 _REAL_CLOCKS_NS = 2 * SECOND_NS
 Rehouse = Callable[[Place], Place]
@@ -310,6 +311,7 @@ class _Builder:
             params=params_of(self.first, scenario),
             frame_ns=int(SECOND_NS / scenario.sensors.rate),
             duration_ns=scenario.duration,
+            learning_rate=getattr(self.first, "learning_rate", _LEARNING_RATE),
         )
 
     def _device(self, member: Member, faults: Faults, *, server: ServerHost) -> DeviceHost:

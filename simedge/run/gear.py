@@ -8,7 +8,6 @@ from simedge.drivers.holding import Holding
 from simedge.drivers.tally import DeviceTally, Tally
 from simedge.learning.ports import DeviceLearner
 from simedge.run.fit import memory_terms
-from simedge.run.needs import reported_name
 from simedge.run.settings import ScenarioSettings
 from simedge.sensors.frames import Lean, Sensor
 from simedge.world.fault_settings import LabelShiftFault
@@ -26,7 +25,7 @@ def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
     return Tally(
         scenario=scenario.name,
         seed=scenario.seed,
-        protocol=reported_name(scenario.protocol),
+        protocol=scenario.protocol.kind,
         rule=None,
         classes=sensor.classes,
         target=None if scenario.target is None else float(scenario.target),

@@ -1,12 +1,13 @@
 """What a protocol needs of the world beyond messages: parameters, a learner at the server, news."""
 
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from simedge.protocol.settings import ProtocolSettings
 
-__all__ = ["Needs", "needs_of", "predicts_at_server", "reported_name"]
+__all__ = ["Needs", "caveat_of", "needs_of", "predicts_at_server", "reported_name"]
 
 
 class Needs(NamedTuple):
@@ -51,6 +52,21 @@ def predicts_at_server(protocol: ProtocolSettings) -> bool:
     return raw and getattr(protocol, "serve", None) == "server"
 
 
-def reported_name(protocol: ProtocolSettings) -> str:
-    """Return the name of a protocol in results."""
-    return str(getattr(protocol, "reported_as", protocol.kind))
+def reported_name(kind: str) -> str:
+    """Return the name that results give a kind of protocol; of one not known, the kind.
+
+    >>> reported_name("centralised"), reported_name("elal")
+    ('central_bp', 'elal')
+    """
+    return str(getattr(_kinds().get(kind), "reported_as", kind))
+
+
+def caveat_of(kind: str) -> str | None:
+    """Return what is to be said wherever results of a kind of protocol stand, if anything."""
+    return getattr(_kinds().get(kind), "caveat", None)
+
+
+@cache
+def _kinds() -> Mapping[str, type]:
+    union, _ = get_args(ProtocolSettings)
+    return {each.model_fields["kind"].default: each for each in get_args(union)}

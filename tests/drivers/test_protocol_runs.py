@@ -18,9 +18,9 @@ PROTOCOLS = {
     "fedavg": {"kind": "fedavg", "frames": 4, "deadline": "500 ms"},
     "fedasync": {"kind": "fedasync", "frames": 4},
     "fedbuff": {"kind": "fedbuff", "frames": 4, "buffer": 2},
-    "central frames": {"kind": "central_bp"},
-    "central model": {"kind": "central_bp", "serve": "device", "serve_every": 4},
-    "central gradient": {"kind": "central_bp", "mode": "gradient", "batch": 4},
+    "central frames": {"kind": "centralised"},
+    "central model": {"kind": "centralised", "serve": "device", "serve_every": 4},
+    "central gradient": {"kind": "centralised", "mode": "gradient", "batch": 4},
     "gossip": {"kind": "gossip", "interval": 4},
     "aedfl": {"kind": "aedfl", "frames": 4, "interval": 4},
     "draco": {"kind": "draco", "interval": 4, "gradient_every": 2, "batch": 1},
@@ -76,7 +76,7 @@ def test_every_protocol_talks_and_says_how_old_what_it_holds_is(protocol):
     rounds = [s.value for s in result.samples if s.metric == "rounds"]
     assert len(rounds) == 1
     assert rounds[0] > 0
-    served = protocol["kind"] == "central_bp" and "mode" not in protocol
+    served = protocol["kind"] == "centralised" and "mode" not in protocol
     if not served or "serve" in protocol:
         assert summary["information_age_s"]["mean"] > 0
     assert summary["accuracy"]["final"] > 0.15

@@ -43,8 +43,46 @@ def test_a_slope_is_the_way_that_learning_takes_and_changes_no_parameter(kind, s
     learned = twin.learn(frame_of(seed)).commit()
     rate = kind.readout.rate
     assert loss == pytest.approx(learned.loss, rel=1e-6)
-    assert np.allclose(params_of(twin), before - rate * slope, atol=1e-6)
+    weights = slice(CLASSES * learner.features)
+    assert np.allclose(params_of(twin)[weights], (before - rate * slope)[weights], atol=1e-6)
     assert counts.macs > 0
+
+
+@calm_learner
+@given(seeds=st.lists(st.integers(0, 40), min_size=1, max_size=4, unique=True))
+@settings(max_examples=10)
+def test_the_slope_of_the_centring_leads_half_way_to_what_was_seen(kind, seeds):
+    learner, rest = grown(kind), CLASSES * opened(kind).features
+    before, rate = params_of(learner)[rest:], kind.readout.rate
+    slopes = [learner.slope(frame_of(seed)).commit()[1][rest:] for seed in seeds]
+    fresh = opened(kind)
+    for seed in seeds:
+        fresh.learn(frame_of(seed)).commit()  # a mean from nothing is that of what was seen
+    wanted = (before + params_of(fresh)[rest:]) / 2
+    assert np.allclose(before - rate * np.mean(slopes, axis=0), wanted, atol=1e-5)
+
+
+@calm_learner
+def test_who_takes_over_parameters_says_what_their_owner_says(kind):
+    taught, fresh = grown(kind), opened(kind)
+    fresh.set_params(params_of(taught)).commit()
+    assert np.array_equal(forward(fresh, 9), forward(taught, 9))
+    rest, alone = CLASSES * fresh.features, opened(kind)
+    kept = params_of(fresh)[rest:]
+    for learner in (fresh, alone):
+        learner.learn(frame_of(9)).commit()
+    seen = params_of(alone)[rest:]
+    assert np.allclose(params_of(fresh)[rest:], kept + (seen - kept) / 17, atol=1e-5)
+
+
+def test_without_centring_the_weights_are_all_that_travels():
+    learner = opened(PLAIN)
+    assert learner.params == CLASSES * learner.features
+    assert learner.slope(frame_of(3)).commit()[1].shape == (learner.params,)
+    learner.set_params(np.ones(learner.params)).commit()
+    assert (params_of(learner) == 1).all()
+    still = opened(LinearSettings(readout=LinearReadoutSettings(rate=0)))
+    assert not still.slope(frame_of(3)).commit()[1][CLASSES * still.features :].any()
 
 
 @every_learner
@@ -99,7 +137,9 @@ def test_an_anchor_pulls_by_rho_times_the_distance(rho, seed):
     learner.hold(anchor=anchor, rho=rho)
     for each in (learner, free):
         each.learn(frame_of(seed)).commit()
-    wanted = params_of(free) - FROZEN.readout.rate * rho * (before - anchor)
+    size = CLASSES * learner.features  # the running mean is not held
+    wanted = params_of(free)
+    wanted[:size] -= FROZEN.readout.rate * rho * (before - anchor)[:size]
     assert np.allclose(params_of(learner), wanted, atol=1e-5)
     learner.hold()
     assert learner.learn(frame_of(0)).macs == free.learn(frame_of(0)).macs
@@ -109,8 +149,8 @@ def test_an_anchor_pulls_by_rho_times_the_distance(rho, seed):
 @settings(max_examples=10)
 def test_the_smallest_parameters_stay_zero_while_that_holds(share):
     learner = grown(FROZEN)
-    before = params_of(learner)
-    count = int(share * learner.params)
+    before = params_of(learner)[: CLASSES * learner.features]
+    count = int(share * before.size)
     gone = np.argsort(np.abs(before), kind="stable")[:count]
     learner.hold(sparsity=share)
     for seed in range(3):

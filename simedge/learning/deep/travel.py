@@ -27,6 +27,11 @@ class Travels:
         """How many parameters travel: d, the whole model."""
         return self._body.values.size
 
+    @property
+    def learning_rate(self) -> float:
+        """Step along a gradient, before momentum."""
+        return self._body.plan.rule.rate
+
     def get_params(self) -> Act:
         """Read the parameters; value: float32 (d,), a copy."""
         return Act(self._body, lambda: np.array(self._body.values), macs=_FREE)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from simedge.run.needs import caveat_of, reported_name
 from simedge.study.report.firing import firing, weights
 from simedge.study.report.links import links_of
 from simedge.study.report.models import modelled, not_modelled
@@ -47,9 +48,8 @@ def title(runs: Sequence[Run]) -> str:
     s = runs[0].summary
     rule = f", {s['rule']}" if s["rule"] else ""
     state = "" if runs[0].status == "done" else f" ({runs[0].status})"
-    return (
-        f"{s['scenario']}, seed {s['seed']}: {s['devices']} devices, {s['protocol']}{rule}{state}"
-    )
+    protocol = reported_name(s["protocol"])
+    return f"{s['scenario']}, seed {s['seed']}: {s['devices']} devices, {protocol}{rule}{state}"
 
 
 def content(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
@@ -63,7 +63,7 @@ def content(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
 
 def _one(run: Run) -> list[Section]:
     note = "" if run.history is not None else "No event log was kept: some charts need one."
-    about = " ".join(filter(None, (run.scenario.about, note)))
+    about = " ".join(filter(None, (run.scenario.about, *_caveats([run]), note)))
     broken = tuple(str(text) for text in run.summary["invariants"]["broken"][:_BROKEN_SHOWN])
     links = link_table(links_of(run), most=ROWS_SHOWN)
     first = Section(name="headline", title="Figures", words=about, table=headline(run))
@@ -97,13 +97,24 @@ def _several(runs: Sequence[Run]) -> list[Section]:
     differing = settings_that_differ(runs[:_COLUMNS_SHOWN], most=ROWS_SHOWN // 2)
     few = "" if len(runs) <= _COLUMNS_SHOWN else f"Of the first {_COLUMNS_SHOWN} runs."
     return [
-        Section(name="headline", title="Figures", table=comparison(runs, most=_RUNS_SHOWN)),
+        Section(
+            name="headline",
+            title="Figures",
+            words=" ".join(_caveats(runs)),
+            table=comparison(runs, most=_RUNS_SHOWN),
+        ),
         Section(name="charts", title="Curves"),
         Section(name="setting", title="Settings that differ", words=few, table=differing),
         Section(name="modelled", title="What is modelled", listed=_common(runs, modelled)),
         Section(name="left-out", title="What is not", listed=_common(runs, not_modelled)),
         Section(name="provenance", title="Where they came from", verbatim=origins),
     ]
+
+
+def _caveats(runs: Sequence[Run]) -> list[str]:
+    """Return what is to be said of the protocols of some runs, each once."""
+    told = (caveat_of(run.summary["protocol"]) for run in runs)
+    return list(dict.fromkeys(text for text in told if text))
 
 
 def _common(runs: Sequence[Run], say: Callable[[Run], list[str]]) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from simedge.run.needs import reported_name
 from simedge.study.report.links import LinkFacts
 from simedge.study.report.runs import Run
 
@@ -194,7 +195,7 @@ def comparison(runs: Sequence[Run], *, most: int) -> Table:
     rows = tuple(
         (
             run.name,
-            str(run.summary["protocol"]),
+            reported_name(run.summary["protocol"]),
             str(run.summary["rule"] or NONE),
             str(run.summary["seed"]),
             *(figure(_at(run.summary, one.path), one.unit) for one in HEADLINES),

@@ -133,6 +133,6 @@ def test_a_state_with_a_timer_or_question_of_another_protocol_is_a_bug(open_peer
     with pytest.raises(NotImplementedError, match="pull"):
         peers.machines[1].handle(TimerFired(id="pull"), 5)
     server = open_peers("fd").machines[0]
-    server.load(server.dump() | {"questions": [1, [[1, "own"]]]})
+    server.load(server.dump() | {"asking": [1, [[1, "own"]]]})
     with pytest.raises(NotImplementedError, match="own"):
         server.handle(LearnerDone(call=1, value=None), 5)

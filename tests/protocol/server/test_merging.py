@@ -11,7 +11,7 @@ from simedge.protocol.server_settings import FedAsyncSettings
 
 S = 10**9
 ALL = {"kind": "fedavg", "fraction": 1.0, "wait": "wait_all"}
-DESCENT = {"kind": "central_bp", "mode": "gradient", "learning_rate": 0.1}
+DESCENT = {"kind": "centralised", "mode": "gradient", "learning_rate": 0.1}
 VALUE = st.floats(-1e6, 1e6, width=32)
 VECTOR = st.lists(VALUE, min_size=2, max_size=2)
 
@@ -151,7 +151,7 @@ def test_work_goes_to_idle_devices_in_turn(counter):
 
 # ------------------------------------------------------------------------------------- raw frames
 def test_a_step_takes_one_frame_of_each_and_serves_them(counter):
-    desk = counter({"kind": "central_bp"}, devices=2)
+    desk = counter({"kind": "centralised"}, devices=2)
     frame = {"code": Code.FRAME, "enc": OPAQUE}
     assert not [e for e in desk.say(1, b"a\0\1", **frame) if isinstance(e, LearnerCall)]
     (ask,) = [e for e in desk.say(2, b"b\0\2", **frame) if isinstance(e, LearnerCall)]

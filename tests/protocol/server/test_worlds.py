@@ -13,10 +13,10 @@ ARMS = {
     "fedavg-all": {"kind": "fedavg", "frames": 4, "fraction": 1.0, "wait": "wait_all"},
     "fedasync": {"kind": "fedasync", "frames": 4},
     "fedbuff": {"kind": "fedbuff", "frames": 4, "buffer": 3, "training_max": 2},
-    "gradient": {"kind": "central_bp", "mode": "gradient", "step_deadline": "3 s"},
-    "gradient-all": {"kind": "central_bp", "mode": "gradient"},
-    "raw": {"kind": "central_bp", "uploads_max": 1},
-    "raw-model": {"kind": "central_bp", "serve": "device", "serve_every": 3, "uploads_max": 1},
+    "gradient": {"kind": "centralised", "mode": "gradient", "step_deadline": "3 s"},
+    "gradient-all": {"kind": "centralised", "mode": "gradient"},
+    "raw": {"kind": "centralised", "uploads_max": 1},
+    "raw-model": {"kind": "centralised", "serve": "device", "serve_every": 3, "uploads_max": 1},
 }
 WHAT = ("crash", "wipe", "back up", "forget", "down", "up", "replay", "replay", "noise")
 FAULTS = st.lists(
@@ -80,7 +80,7 @@ def test_work_goes_on_after_whatever_happened(pump, arm, faults, seed, loss):
 def test_averaging_one_step_each_is_descent_on_the_union(pump):
     """One batch a round, nobody missing: both arms walk the same way."""
     rounds = {"kind": "fedavg", "frames": 8, "fraction": 1.0, "wait": "wait_all"}
-    descent = {"kind": "central_bp", "mode": "gradient", "batch": 8, "learning_rate": 0.1}
+    descent = {"kind": "centralised", "mode": "gradient", "batch": 8, "learning_rate": 0.1}
     models = []
     for arm in (rounds, descent):
         world = pump(arm)
