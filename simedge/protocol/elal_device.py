@@ -63,7 +63,7 @@ class ElalDevice:
         self.counters = kit.refusals.counters
         self._rows = ProxyRows(kit)
         self._tokens = Tokens(kit)
-        self._hearing = Hearing(kit)
+        self._hearing = Hearing(kit, self._tokens)
         self._policy = policy
         self._unlearned = policy.dump()
         self._forget()
@@ -138,6 +138,7 @@ class ElalDevice:
             self._remember_own(event.checkpoint)
             boot = max(boot, kit.post.sender.boot + 1)
         kit.restart()
+        self._tokens.restart()
         return self._on_started(Started(boot=boot), now)
 
     def _on_link_status(self, event: LinkStatus, now: int) -> list[Effect]:
@@ -149,7 +150,8 @@ class ElalDevice:
     def _on_timer(self, event: TimerFired, now: int) -> list[Effect]:
         if not self._kit.timers.fire(event.id, now):
             return self._kit.refusals.late()
-        return self._timer_handlers[event.id](now)
+        handler = self._timer_handlers.get(event.id)
+        return self._tokens.retry(event.id, now) if handler is None else handler(now)
 
     def _join(self, now: int) -> list[Effect]:
         ground = self._kit.ground

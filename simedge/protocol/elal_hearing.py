@@ -3,6 +3,7 @@
 from typing import Final, cast
 
 from simedge.protocol.elal_kit import SERVER, Kit
+from simedge.protocol.elal_tokens import Tokens
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import Effect, Handler, Received, Sample
 from simedge.protocol.register import stamp_of
@@ -18,12 +19,13 @@ class Hearing:
 
     Parameters
     ----------
-    kit
+    kit, tokens
         Shared with the device's other parts.
     """
 
-    def __init__(self, kit: Kit) -> None:
+    def __init__(self, kit: Kit, tokens: Tokens) -> None:
         self._kit = kit
+        self._tokens = tokens
         self.forget()
         self._readers: dict[int, Handler] = {
             Kind.PRIOR: self._read_prior,
@@ -113,7 +115,7 @@ class Hearing:
         if report.boot != kit.post.sender.boot:
             return kit.refusals.refuse("stale_boot", SERVER)
         rtt_ns = kit.feedback.heard(report, now)
-        effects = [self._await_report(now)]
+        effects = [self._await_report(now), *self._tokens.answered(message.g)]
         if rtt_ns is not None:
             effects.append(Sample(metric="rtt_s", value=rtt_ns / 1e9))
         return [*effects, Sample(metric="fail", value=kit.feedback.fail)]

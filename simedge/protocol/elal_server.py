@@ -277,10 +277,11 @@ class ElalServer:
             codes=message.rows,
         )
         merged = self._register.merge(token, message.blk)
+        answer = [self._say(dev, member, now, answers=message.seq)] if self._settings.arq else []
         if merged.conflict:
             self._refusals.count("conflict")
         if not merged.changed:
-            return self._refusals.refuse("duplicate" if known else "stale", dev)
+            return [*self._refusals.refuse("duplicate" if known else "stale", dev), *answer]
         block = self._shape.span(message.blk)[0]
         self._shelf.changed[block] = True
         behind = max(0, int(self._shelf.versions[block]) - message.g)
@@ -290,6 +291,7 @@ class ElalServer:
             Note(kind="merged", subject=dev, detail=(message.g,)),
             Sample(metric="token_latency_s", value=age_s, labels=labels),
             Sample(metric="staleness_versions", value=behind, labels=labels),
+            *answer,
         ]
 
     def _read_have(self, message: Message, now: int) -> list[Effect]:
@@ -373,14 +375,17 @@ class ElalServer:
 
     def _report(self, now: int) -> list[Effect]:
         effects: list[Effect] = [self._timers.set("report", now + self._settings.report_period)]
-        for dev, member in self._members.ascending():
-            window = member.window
-            report = Report(
-                boot=window.boot,
-                max_seq=window.highest,
-                received=window.received,
-                hold_us=(now - window.arrived_ns) // 1_000,
-            )
-            message = self._post.write(Kind.REPORT, now, payload=report.pack())
-            effects.append(self._post.send(message, dst=dev, cls="report"))
+        effects += [self._say(dev, member, now) for dev, member in self._members.ascending()]
         return effects
+
+    def _say(self, dev: int, member: Member, now: int, *, answers: int = 0) -> Effect:
+        """Report to a device; `answers` is the number of the token that this is the answer to."""
+        window = member.window
+        report = Report(
+            boot=window.boot,
+            max_seq=window.highest,
+            received=window.received,
+            hold_us=(now - window.arrived_ns) // 1_000,
+        )
+        message = self._post.write(Kind.REPORT, now, payload=report.pack(), g=answers)
+        return self._post.send(message, dst=dev, cls="report")

@@ -79,8 +79,8 @@ class ElalSettings(Settings):
     """Default: dense at 8 bits up to 16 classes, else the top 8 and a tail."""
     part_level: Annotated[int, Field(ge=0, le=6)] = 0
     """Blocks travel in 2^part_level parts, for links with small frames."""
-    arq: Literal[0] = 0
-    """Resends of a token; tokens are not resent."""
+    arq: Annotated[int, Field(ge=0, le=255)] = 0
+    """Most resends of a token; above 0 the server answers each token at once."""
     prior_period: _Period = 2 * _SECOND_NS
     """Time between two publications."""
     prior_budget: _Count = 1

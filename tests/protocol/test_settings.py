@@ -47,7 +47,7 @@ def test_long_and_short_names_mean_the_same():
         ({"beta": 1, "policy": ReinforceSettings()}, "beta belongs to the policy"),
         ({"gamma": 1, "policy": {"kind": "fixed"}}, "gamma"),
         ({"x_mode": "class"}, "x_mode"),
-        ({"arq": 3}, "arq"),
+        ({"arq": -1}, "arq"),
         ({"interval": 0}, "interval"),
         ({"prior_period": "0 s"}, "prior_period"),
         ({"floor": 1.5}, "floor"),
