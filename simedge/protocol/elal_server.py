@@ -4,10 +4,10 @@ It keeps the newest rows of every device in a register, publishes priors read fr
 devices what arrived, and sends again what a device's have vector lacks. It waits for nobody.
 """
 
-import hashlib
 from typing import cast
 
 from simedge.protocol.bookkeeping import Refusals, Timers
+from simedge.protocol.elal_publishing import Publisher
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import (
     Checkpoint,
@@ -30,11 +30,10 @@ from simedge.protocol.machine import (
 )
 from simedge.protocol.members import Member, Members
 from simedge.protocol.post import Post
-from simedge.protocol.publication import Kept, Shelf
-from simedge.protocol.quantiser import Codes, pack_rows, quantise
-from simedge.protocol.register import Register, Token, Weights, stamp_of
+from simedge.protocol.publication import Shelf
+from simedge.protocol.register import Register, Token, stamp_of
 from simedge.protocol.settings import ElalSettings
-from simedge.protocol.shape import LEVEL_MAX, Ground, address_of
+from simedge.protocol.shape import LEVEL_MAX, Ground
 from simedge.protocol.wire import (
     Join,
     Kind,
@@ -43,24 +42,9 @@ from simedge.protocol.wire import (
     Report,
     Status,
     decode,
-    encode,
 )
 
-__all__ = ["ElalServer", "weights_of"]
-
-
-def weights_of(settings: ElalSettings, ground: Ground) -> Weights:
-    """Return how the server weighs rows under some settings."""
-    return Weights(
-        age=settings.age_weight,
-        half_life_ns=settings.half_life_ns(ground),
-        age_max_ns=settings.age_max_ns(ground),
-        confidence=settings.confidence,
-        samples=settings.samples,
-        sharpen=settings.sharpen,
-        quorum=settings.quorum,
-        floor=settings.floor,
-    )
+__all__ = ["ElalServer"]
 
 
 class ElalServer:
@@ -81,7 +65,7 @@ class ElalServer:
         self._ground = ground
         self._devices = devices
         self._shape = settings.shape(classes=ground.classes, blocks=ground.blocks, rows=ground.rows)
-        self._weights = weights_of(settings, ground)
+        self._publisher = Publisher(settings, ground)
         self._refusals = Refusals()
         self.counters = self._refusals.counters
         self._forget()
@@ -125,7 +109,6 @@ class ElalServer:
             "register": self._register.dump(),
             "members": self._members.dump(),
             "shelf": self._shelf.dump(),
-            "tick": self._tick,
         }
 
     def load(self, state: Plain) -> None:
@@ -141,7 +124,6 @@ class ElalServer:
         self._register = Register(self._shape, self._devices)
         self._members = Members()
         self._shelf = Shelf(self._shape.blocks)
-        self._tick = 0
 
     def _remember(self, state: Plain) -> None:
         self._post.load(state["post"])
@@ -149,7 +131,6 @@ class ElalServer:
         self._register.load(state["register"])
         self._members.load(state["members"])
         self._shelf.load(state["shelf"])
-        self._tick = cast("int", state["tick"])
 
     # ------------------------------------------------------------------------ start and restart
     def _on_started(self, event: Started, now: int) -> list[Effect]:
@@ -315,63 +296,16 @@ class ElalServer:
         assert member is not None
         return member
 
-    # -------------------------------------------------------------------------------- publishing
+    # ----------------------------------------------------------------------------- in due course
     def _publish(self, now: int) -> list[Effect]:
-        """Publish changed blocks, each encoded once, to every joined device."""
-        effects: list[Effect] = [
+        """Publish changed blocks to every joined device."""
+        return [
             Checkpoint(),
             self._timers.set("publish", now + self._settings.prior_period),
+            *self._publisher.publish(
+                self._register, self._shelf, now, post=self._post, members=self._members
+            ),
         ]
-        tick = self._tick
-        self._tick += 1
-        blocks = self._shelf.choose(self._settings.prior_budget)
-        if not len(blocks):
-            return effects
-        reading = self._register.read(
-            blocks, now, weights=self._weights, versions=self._shelf.versions[blocks] - 1
-        )
-        flat = quantise(reading.rows.reshape(-1, self._shape.classes), self._shape)
-        codes = flat.reshape(len(blocks), self._shape.rows, -1)
-        for index, block in enumerate(blocks.tolist()):
-            effects += self._publish_block(
-                block, codes[index], now, tick=tick, devices=int(reading.devices[index])
-            )
-            newest_ns = int(reading.newest_ns[index])
-            if newest_ns >= 0:
-                labels = (("block", block), ("version", int(self._shelf.versions[block])))
-                age_s = (now - newest_ns) / 1e9
-                effects.append(Sample(metric="published_age_s", value=age_s, labels=labels))
-        return effects
-
-    def _publish_block(
-        self, block: int, codes: Codes, now: int, *, tick: int, devices: int
-    ) -> list[Effect]:
-        """Write one block, whole or the part of this tick, once for each part level in use."""
-        effects: list[Effect] = []
-        for level, members in self._members.by_level().items():
-            part = tick % (1 << level)
-            address = address_of(block, level=level, part=part)
-            _, first, count = self._shape.span(address)
-            seq = self._post.sender.number(Kind.PRIOR)
-            message = Message(
-                kind=Kind.PRIOR,
-                dev=0,
-                boot=self._post.sender.boot,
-                seq=seq,
-                blk=address,
-                g=int(self._shelf.versions[block]),
-                t_us=now // 1_000,
-                n=devices,
-                enc=self._shape.coding.enc,
-                payload=pack_rows(codes[first : first + count], self._shape),
-            )
-            data = encode(message)
-            kept = Kept(version=message.g, boot=message.boot, seq=seq, data=data)
-            self._shelf.keep(block, kept, level=level, part=part)
-            digest = hashlib.sha256(data).digest()
-            effects.append(Note(kind="published", subject=address, detail=(message.g, digest)))
-            effects += [kept.send(dev) for dev in members]
-        return effects
 
     def _report(self, now: int) -> list[Effect]:
         effects: list[Effect] = [self._timers.set("report", now + self._settings.report_period)]

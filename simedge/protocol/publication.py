@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from simedge.protocol.arrays import array_of, plain_of
 from simedge.protocol.machine import Plain, Send
+from simedge.protocol.shape import part_of
 from simedge.protocol.wire import have_code
 
 __all__ = ["Kept", "Shelf"]
@@ -62,9 +63,9 @@ class Shelf:
         self.versions[chosen] += 1
         return chosen
 
-    def keep(self, block: int, kept: Kept, *, level: int, part: int) -> None:
-        """Keep a message in place of the one before."""
-        self._kept[block, level, part] = kept
+    def keep(self, address: int, kept: Kept) -> None:
+        """Keep the message of an address in place of the one before."""
+        self._kept[part_of(address)] = kept
 
     def differing(self, have: bytes, *, level: int, limit: int) -> list[Kept]:
         """Return the kept messages of the first blocks that a have vector lacks.
