@@ -2,7 +2,8 @@
 
 It learns whether or not anyone answers. Every token period it passes one block of the proxy set,
 sends what it thinks of it as a token, steps towards the prior it holds for that block, and lets
-its policy choose new Hebbian shares. Nothing it does waits for the network.
+its policy choose new Hebbian shares. Nothing it does waits for the network. By class, a token says
+what it thought of its own frames of each label, and each frame is pulled to the prior of its label.
 """
 
 from typing import cast
@@ -10,10 +11,10 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.protocol.bookkeeping import OpenCall, Period
+from simedge.protocol.bookkeeping import ROW_OPS, OpenCall, Period
 from simedge.protocol.elal_hearing import Hearing
 from simedge.protocol.elal_kit import SERVER, Kit
-from simedge.protocol.elal_rows import ProxyRows
+from simedge.protocol.elal_rows import open_rows
 from simedge.protocol.elal_tokens import Tokens
 from simedge.protocol.kl import kl_terms
 from simedge.protocol.machine import (
@@ -38,7 +39,7 @@ from simedge.protocol.policy import Outlook, Policy
 from simedge.protocol.quantiser import quantise
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
-from simedge.protocol.wire import Join
+from simedge.protocol.wire import X_MODES, Join
 
 __all__ = ["ElalDevice"]
 
@@ -61,9 +62,9 @@ class ElalDevice:
     def __init__(self, settings: ElalSettings, ground: Ground, *, dev: int, policy: Policy) -> None:
         self._kit = kit = Kit(settings, ground, dev=dev)
         self.counters = kit.refusals.counters
-        self._rows = ProxyRows(kit)
+        self._rows = open_rows(kit)
         self._tokens = Tokens(kit)
-        self._hearing = Hearing(kit, self._tokens)
+        self._hearing = Hearing(kit, self._tokens, self._rows)
         self._policy = policy
         self._unlearned = policy.dump()
         self._forget()
@@ -128,7 +129,8 @@ class ElalDevice:
     # ------------------------------------------------------------------------ start and restart
     def _on_started(self, event: Started, now: int) -> list[Effect]:
         self._kit.post.sender.reboot(event.boot)
-        return [*self._kit.calls.set_lambda(self._policy.begin()), *self._join(now)]
+        shares = self._kit.calls.set_lambda(self._policy.begin())
+        return [*shares, *self._rows.watch(now), *self._join(now)]
 
     def _on_restarted(self, event: Restarted, now: int) -> list[Effect]:
         kit, boot = self._kit, event.boot
@@ -137,6 +139,7 @@ class ElalDevice:
             kit.remember(event.checkpoint)
             self._remember_own(event.checkpoint)
             boot = max(boot, kit.post.sender.boot + 1)
+            self._rows.restart()
         kit.restart()
         self._tokens.restart()
         return self._on_started(Started(boot=boot), now)
@@ -160,6 +163,7 @@ class ElalDevice:
             classes=ground.classes,
             rows=ground.rows,
             blocks=ground.blocks,
+            x_mode=X_MODES[self._kit.settings.x_mode],
             part_level=self._kit.settings.part_level,
         )
         return self._kit.joining.begin(join.pack(), now)
@@ -171,9 +175,10 @@ class ElalDevice:
     def _on_frame_learned(self, event: FrameLearned, now: int) -> list[Effect]:
         kit = self._kit
         self._tokens.learned(event.n)
+        effects = self._rows.watch(now)
         if not self._period.add(event, kit.refusals):
-            return []
-        effects: list[Effect] = [Checkpoint()]
+            return effects
+        effects.append(Checkpoint())
         if not kit.joining.joined:
             return effects
         if kit.calls.passing():
@@ -188,9 +193,9 @@ class ElalDevice:
         call = self._kit.calls.close(event.call)
         if call is None:
             return self._kit.refusals.late()
-        if call.op == "proxy_pass":
+        if call.op in ROW_OPS:
             return self._use_rows(call, self._rows.take(call, event.value), now)
-        if call.op == "kl_step":
+        if call.op != "set_lambda":
             detail = (call.steps,)
             return [Note(kind="applied", subject=each, detail=detail) for each in call.addresses]
         return []
@@ -203,13 +208,15 @@ class ElalDevice:
         if kit.ready:
             effects += self._tokens.send(call, codes, now)
         held = kit.priors.held(address, now - kit.age_ns_max)
+        known = value.any(axis=1) if held is None else held.mask & value.any(axis=1)
+        has_prior = held is not None and bool(known.any())
         reverse = 0.0
-        if held is not None:
-            forward, reverse = kl_terms(held.rows[held.mask], value[held.mask])
+        if held is not None and has_prior:
+            forward, reverse = kl_terms(held.rows[known], value[known])
             effects.append(Sample(metric="kl_forward", value=forward))
             effects.append(Sample(metric="kl_reverse", value=reverse))
         effects += self._rows.pull(address, now)
-        return effects + self._decide(reverse, has_prior=held is not None)
+        return effects + self._decide(reverse, has_prior=has_prior)
 
     def _decide(self, kl_reverse: float, *, has_prior: bool) -> list[Effect]:
         kit = self._kit

@@ -3,6 +3,7 @@
 from typing import Final, cast
 
 from simedge.protocol.elal_kit import SERVER, Kit
+from simedge.protocol.elal_rows import Rows
 from simedge.protocol.elal_tokens import Tokens
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import Effect, Handler, Received, Sample
@@ -19,13 +20,14 @@ class Hearing:
 
     Parameters
     ----------
-    kit, tokens
+    kit, tokens, rows
         Shared with the device's other parts.
     """
 
-    def __init__(self, kit: Kit, tokens: Tokens) -> None:
+    def __init__(self, kit: Kit, tokens: Tokens, rows: Rows) -> None:
         self._kit = kit
         self._tokens = tokens
+        self._rows = rows
         self.forget()
         self._readers: dict[int, Handler] = {
             Kind.PRIOR: self._read_prior,
@@ -107,7 +109,7 @@ class Hearing:
             return kit.refusals.refuse("stale_prior", SERVER)
         labels = (("block", message.blk), ("boot", message.boot), ("version", message.g))
         age_s = (now - published_ns) / 1e9
-        return [Sample(metric="prior_age_s", value=age_s, labels=labels)]
+        return [Sample(metric="prior_age_s", value=age_s, labels=labels), *self._rows.watch(now)]
 
     def _read_report(self, message: Message, now: int) -> list[Effect]:
         kit = self._kit

@@ -1,6 +1,11 @@
-"""How the server of edge-localised asynchronous learning publishes priors."""
+"""How the server of edge-localised asynchronous learning publishes priors.
+
+Rows about the proxy set are read and encoded once for all. Rows about labels are read for each
+device without its own: nobody is told what it said itself.
+"""
 
 import hashlib
+from typing import NamedTuple
 
 from simedge.protocol.machine import Effect, Note, Sample
 from simedge.protocol.members import Members
@@ -12,7 +17,7 @@ from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground, address_of
 from simedge.protocol.wire import Kind, Message, encode
 
-__all__ = ["Publisher", "part_in_turn", "weights_of"]
+__all__ = ["Outlet", "Publisher", "part_in_turn", "weights_of"]
 
 
 def weights_of(settings: ElalSettings, ground: Ground) -> Weights:
@@ -29,8 +34,17 @@ def weights_of(settings: ElalSettings, ground: Ground) -> Weights:
     )
 
 
+class Outlet(NamedTuple):
+    """What the server reads from, writes with and sends to."""
+
+    register: Register
+    shelf: Shelf
+    post: Post
+    members: Members
+
+
 class Publisher:
-    """Reads changed blocks, encodes each once, and sends it to all; it keeps no state.
+    """Reads changed blocks, encodes them and sends them; it keeps no state.
 
     Parameters
     ----------
@@ -40,16 +54,18 @@ class Publisher:
 
     def __init__(self, settings: ElalSettings, ground: Ground) -> None:
         self._budget = settings.prior_budget
+        self._by_class = settings.x_mode == "class"
         self._shape = settings.shape(classes=ground.classes, blocks=ground.blocks, rows=ground.rows)
         self._weights = weights_of(settings, ground)
 
-    def publish(
-        self, register: Register, shelf: Shelf, now: int, *, post: Post, members: Members
-    ) -> list[Effect]:
+    def publish(self, outlet: Outlet, now: int) -> list[Effect]:
         """Publish the blocks whose turn it is."""
+        register, shelf, post, members = outlet
         blocks = shelf.choose(self._budget)
         if not len(blocks):
             return []
+        if self._by_class:
+            return [e for block in blocks.tolist() for e in self._tell_each(block, now, outlet)]
         reading = register.read(
             blocks, now, weights=self._weights, versions=shelf.versions[blocks] - 1
         )
@@ -60,19 +76,53 @@ class Publisher:
             version, devices = int(shelf.versions[block]), int(reading.devices[index])
             for level, receivers in members.by_level().items():
                 address = part_in_turn(block, level=level, version=version)
-                kept, note = self._write(
+                kept = self._write(
                     address, codes[index], now, post=post, version=version, devices=devices
                 )
                 shelf.keep(address, kept)
+                note = _published(address, version, hashlib.sha256(kept.data).digest())
                 effects += [note, *(kept.send(dev) for dev in receivers)]
             newest_ns = int(reading.newest_ns[index])
             if newest_ns >= 0:
                 effects.append(_age(block, version, age_ns=now - newest_ns))
         return effects
 
+    def reader(self, dev: int) -> int:
+        """Return for whom what a device gets is written: itself, or 0 for all."""
+        return dev if self._by_class else 0
+
+    def _tell_each(self, block: int, now: int, outlet: Outlet) -> list[Effect]:
+        """Publish a block to each device without its own rows, if others have said anything."""
+        register, shelf, post, members = outlet
+        version = int(shelf.versions[block])
+        reading = register.read_others(block, now, weights=self._weights, version=version - 1)
+        flat = quantise(reading.rows.reshape(-1, self._shape.classes), self._shape)
+        codes = flat.reshape(register.devices, self._shape.rows, -1)
+        effects: list[Effect] = []
+        for level, receivers in members.by_level().items():
+            address = part_in_turn(block, level=level, version=version)
+            sends: list[Effect] = []
+            digest = hashlib.sha256()
+            for dev in receivers:
+                devices = int(reading.devices[dev - 1])
+                if devices == 0 and not shelf.keeps(address, reader=dev):
+                    continue
+                kept = self._write(
+                    address, codes[dev - 1], now, post=post, version=version, devices=devices
+                )
+                shelf.keep(address, kept, reader=dev)
+                digest.update(kept.data)
+                sends.append(kept.send(dev))
+                newest_ns = int(reading.newest_ns[dev - 1])
+                if newest_ns >= 0:
+                    sends.append(_age(block, version, age_ns=now - newest_ns, reader=dev))
+            if sends:
+                effects += [_published(address, version, digest.digest()), *sends]
+        return effects
+
     def _write(
         self, address: int, codes: Codes, now: int, *, post: Post, version: int, devices: int
-    ) -> tuple[Kept, Note]:
+    ) -> Kept:
         """Write the rows of an address, of those of its block."""
         _, first, count = self._shape.span(address)
         seq = post.sender.number(Kind.PRIOR)
@@ -89,9 +139,7 @@ class Publisher:
             payload=pack_rows(codes[first : first + count], self._shape),
         )
         data = encode(message)
-        digest = hashlib.sha256(data).digest()
-        note = Note(kind="published", subject=address, detail=(version, digest))
-        return Kept(version=version, boot=message.boot, seq=seq, data=data), note
+        return Kept(version=version, boot=message.boot, seq=seq, data=data)
 
 
 def part_in_turn(block: int, *, level: int, version: int) -> int:
@@ -102,6 +150,10 @@ def part_in_turn(block: int, *, level: int, version: int) -> int:
     return address_of(block, level=level, part=(version - 1) % (1 << level))
 
 
-def _age(block: int, version: int, *, age_ns: int) -> Sample:
-    labels = (("block", block), ("version", version))
+def _published(address: int, version: int, digest: bytes) -> Note:
+    return Note(kind="published", subject=address, detail=(version, digest))
+
+
+def _age(block: int, version: int, *, age_ns: int, reader: int = 0) -> Sample:
+    labels = (("block", block), ("version", version), ("reader", reader))[: 2 + bool(reader)]
     return Sample(metric="published_age_s", value=age_ns / 1e9, labels=labels)

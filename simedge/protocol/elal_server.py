@@ -7,7 +7,7 @@ devices what arrived, and sends again what a device's have vector lacks. It wait
 from typing import cast
 
 from simedge.protocol.bookkeeping import Refusals, Timers
-from simedge.protocol.elal_publishing import Publisher
+from simedge.protocol.elal_publishing import Outlet, Publisher
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import (
     Checkpoint,
@@ -35,6 +35,7 @@ from simedge.protocol.register import Register, Token, stamp_of
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import LEVEL_MAX, Ground
 from simedge.protocol.wire import (
+    X_MODES,
     Join,
     Kind,
     Message,
@@ -236,7 +237,7 @@ class ElalServer:
             ground.classes,
             ground.rows,
             ground.blocks,
-            0,
+            X_MODES[self._settings.x_mode],
         )
         if not same or level > LEVEL_MAX or ground.rows % (1 << level):
             return Status.MISMATCH
@@ -284,7 +285,10 @@ class ElalServer:
             return self._refusals.refuse(cause, message.dev)
         member.have_stamp = stamp
         kept = self._shelf.differing(
-            message.payload, level=member.part_level, limit=self._settings.repair_max
+            message.payload,
+            level=member.part_level,
+            limit=self._settings.repair_max,
+            reader=self._publisher.reader(message.dev),
         )
         if kept:
             self._refusals.count("repairs", len(kept))
@@ -299,12 +303,11 @@ class ElalServer:
     # ----------------------------------------------------------------------------- in due course
     def _publish(self, now: int) -> list[Effect]:
         """Publish changed blocks to every joined device."""
+        outlet = Outlet(self._register, self._shelf, self._post, self._members)
         return [
             Checkpoint(),
             self._timers.set("publish", now + self._settings.prior_period),
-            *self._publisher.publish(
-                self._register, self._shelf, now, post=self._post, members=self._members
-            ),
+            *self._publisher.publish(outlet, now),
         ]
 
     def _report(self, now: int) -> list[Effect]:

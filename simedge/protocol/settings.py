@@ -115,8 +115,8 @@ class ElalSettings(Settings):
     """Least rows of devices that make a prior row."""
     floor: _Unit = 0.001
     """Share of the uniform distribution in a prior."""
-    x_mode: Literal["proxy"] = "proxy"
-    """What a row is about: an item of the proxy set."""
+    x_mode: Literal["proxy", "class"] = "proxy"
+    """What a row is about: an item of the proxy set, or the frames of one label."""
     delivery: Literal["preinstalled"] = "preinstalled"
     """How the proxy set came to the devices."""
     policy: PolicySettings = ReinforceSettings()
@@ -135,12 +135,24 @@ class ElalSettings(Settings):
         ProtocolError
             If it cannot be coded, cut into parts or sent.
         """
-        coding = Coding.default(classes)
-        if self.coding is not None:
-            coding = Coding(bits=self.coding.bits, top=self.coding.top)
-        shape = Shape(classes=classes, blocks=blocks, rows=rows, coding=coding)
+        shape = Shape(classes=classes, blocks=blocks, rows=rows, coding=self._coding(classes))
         shape.check_level(self.part_level)
         return shape
+
+    def _coding(self, classes: int) -> Coding:
+        if self.coding is None:
+            return Coding.default(classes)
+        return Coding(bits=self.coding.bits, top=self.coding.top)
+
+    def extent(self, *, classes: int, blocks: int, rows: int) -> tuple[int, int]:
+        """Return the blocks of a run and the rows of each, given those of its proxy set.
+
+        By class there is a row for each, in as few blocks as datagrams allow; rows beyond are void.
+        """
+        if self.x_mode == "proxy":
+            return blocks, rows
+        rows = min(classes, self._coding(classes).rows_max(classes))
+        return -(-classes // rows), rows
 
     def half_life_ns(self, ground: Ground) -> int:
         """Return H: as set, or the time in which every block comes round four times."""

@@ -73,6 +73,14 @@ class Coding:
         """Whether rows are sent as float32."""
         return self.bits == FLOAT_BITS
 
+    def rows_max(self, classes: int) -> int:
+        """Return the most rows of a block, up to 64: a multiple of 8 if a datagram holds 8."""
+        shape = Shape(classes=classes, blocks=1, rows=1, coding=self)
+        most = 64 if self.is_float else (DATAGRAM_BYTES_MAX - ENVELOPE_BYTES_MAX) * 8
+        if not self.is_float:
+            most = min(64, most // shape.row_bits)
+        return most // 8 * 8 or max(1, most)
+
     @staticmethod
     def default(classes: int) -> "Coding":
         """Return the coding for a number of classes: dense up to 16, else the top 8 and a tail."""

@@ -33,6 +33,7 @@ from simedge.protocol.machine import Machine
 from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
+from simedge.run.extent import extent_of
 from simedge.run.fit import params_of
 from simedge.run.gear import account_of, leanings_of, tally_of
 from simedge.run.needs import needs_of, predicts_at_server
@@ -288,10 +289,11 @@ class _Builder:
         """Return what the machines agree on; the token period is the same for all devices."""
         scenario = self.scenario
         period = scenario.protocol.interval * SECOND_NS / scenario.sensors.rate
+        blocks, rows = extent_of(scenario, self.sensor.classes)
         return Ground(
             classes=self.sensor.classes,
-            blocks=scenario.sensors.proxy.blocks,
-            rows=scenario.sensors.proxy.rows,
+            blocks=blocks,
+            rows=rows,
             pset=self.sensor.pset,
             tau_ns=int(period),
             shared_clock=getattr(scenario.protocol, "age_clock", "capture") == "capture",

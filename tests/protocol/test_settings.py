@@ -46,7 +46,7 @@ def test_long_and_short_names_mean_the_same():
         ({"beta": 1, "policy": {"kind": "reinforce", "beta": 1}}, "beta is given twice"),
         ({"beta": 1, "policy": ReinforceSettings()}, "beta belongs to the policy"),
         ({"gamma": 1, "policy": {"kind": "fixed"}}, "gamma"),
-        ({"x_mode": "class"}, "x_mode"),
+        ({"x_mode": "label"}, "x_mode"),
         ({"arq": -1}, "arq"),
         ({"interval": 0}, "interval"),
         ({"prior_period": "0 s"}, "prior_period"),
