@@ -39,7 +39,6 @@ from simedge.protocol.policy import Outlook, Policy
 from simedge.protocol.quantiser import quantise
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
-from simedge.protocol.wire import X_MODES, Join
 
 __all__ = ["ElalDevice"]
 
@@ -157,16 +156,7 @@ class ElalDevice:
         return self._tokens.retry(event.id, now) if handler is None else handler(now)
 
     def _join(self, now: int) -> list[Effect]:
-        ground = self._kit.ground
-        join = Join(
-            pset=ground.pset,
-            classes=ground.classes,
-            rows=ground.rows,
-            blocks=ground.blocks,
-            x_mode=X_MODES[self._kit.settings.x_mode],
-            part_level=self._kit.settings.part_level,
-        )
-        return self._kit.joining.begin(join.pack(), now)
+        return self._kit.joining.begin(self._kit.join(), now)
 
     def _retry_join(self, now: int) -> list[Effect]:
         return self._kit.joining.retry(now)
@@ -179,7 +169,7 @@ class ElalDevice:
         if not self._period.add(event, kit.refusals):
             return effects
         effects.append(Checkpoint())
-        if not kit.joining.joined:
+        if not (kit.joining.joined and kit.has_set):
             return effects
         if kit.calls.passing():
             kit.refusals.count("pass_overrun")

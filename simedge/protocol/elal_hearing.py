@@ -1,5 +1,6 @@
 """What a device of edge-localised asynchronous learning makes of the server's messages."""
 
+import hashlib
 from typing import Final, cast
 
 from simedge.protocol.elal_kit import SERVER, Kit
@@ -8,6 +9,7 @@ from simedge.protocol.elal_tokens import Tokens
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import Effect, Handler, Received, Sample
 from simedge.protocol.register import stamp_of
+from simedge.protocol.shape import RELIABLE_BYTES_MAX
 from simedge.protocol.wire import Kind, Message, Report, decode
 
 __all__ = ["Hearing"]
@@ -33,6 +35,7 @@ class Hearing:
             Kind.PRIOR: self._read_prior,
             Kind.REPORT: self._read_report,
             Kind.JOIN: self._read_reply,
+            Kind.PROXY: self._read_set,
         }
 
     def forget(self) -> None:
@@ -52,7 +55,7 @@ class Hearing:
         kit = self._kit
         kit.post.got(event.data)
         try:
-            message = decode(event.data, kit.shape, kit.shape.message_limit)
+            message = self._read(event.data)
         except WireError as error:
             return kit.refusals.refuse(error.cause, event.src)
         reader = self._readers.get(message.kind)
@@ -80,13 +83,24 @@ class Hearing:
         return [kit.post.send(message, dst=SERVER, cls="have"), again]
 
     # ------------------------------------------------------------------------------------- below
+    def _read(self, data: bytes) -> Message:
+        """Return a message: a datagram, or the proxy set that the device waits for."""
+        shape = self._kit.shape
+        if len(data) <= shape.message_limit or self._kit.has_set:
+            return decode(data, shape, shape.message_limit)
+        # What is read is remembered by its bytes; megabytes that are read once are not worth it.
+        message = decode.__wrapped__(data, shape, RELIABLE_BYTES_MAX)
+        if message.kind != Kind.PROXY:
+            raise WireError("oversize")
+        return message
+
     def _objection(self, src: int, message: Message, now: int) -> str | None:
         """Return why a message is not read, if it is not."""
         if src != SERVER or message.dev != SERVER:
             return "stranger"
         if message.t_us * 1_000 > now + self._kit.ground.ahead_ns_max:
             return "future"
-        if message.kind == Kind.PRIOR:
+        if message.kind in {Kind.PRIOR, Kind.PROXY}:
             return None
         # Of reports and replies only the newest counts; priors are ordered by their versions.
         stamp = stamp_of(message.boot, message.seq)
@@ -121,6 +135,18 @@ class Hearing:
         if rtt_ns is not None:
             effects.append(Sample(metric="rtt_s", value=rtt_ns / 1e9))
         return [*effects, Sample(metric="fail", value=kit.feedback.fail)]
+
+    def _read_set(self, message: Message, now: int) -> list[Effect]:
+        """Take the proxy set, if it is the one that the join named; from now on it is passed."""
+        del now
+        kit = self._kit
+        if kit.has_set:
+            return kit.refusals.refuse("duplicate", SERVER)
+        if hashlib.sha256(message.payload).digest() != kit.ground.pset:
+            return kit.refusals.refuse("wrong_proxy", SERVER)
+        kit.has_set = True
+        kit.joining.revise(kit.join())
+        return []
 
     def _read_reply(self, message: Message, now: int) -> list[Effect]:
         kit = self._kit

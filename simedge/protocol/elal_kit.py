@@ -10,6 +10,7 @@ from simedge.protocol.post import Post
 from simedge.protocol.prior_store import PriorStore
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
+from simedge.protocol.wire import X_MODES, Join
 
 __all__ = ["SERVER", "Kit"]
 
@@ -52,6 +53,8 @@ class Kit:
             self.post, self.timers, feedback=self.feedback, refusals=self.refusals
         )
         self.link_up = True
+        self.has_set = self.settings.delivery == "preinstalled"
+        """Whether the device has what it is to pass."""
 
     def restart(self) -> None:
         """Jobs, timers and what was on its way are gone, whatever else is left."""
@@ -59,6 +62,20 @@ class Kit:
         self.timers.clear()
         self.feedback.restart()
         self.link_up = True
+
+    def join(self) -> bytes:
+        """Return what a join says of the device as it is."""
+        ground = self.ground
+        join = Join(
+            pset=ground.pset,
+            classes=ground.classes,
+            rows=ground.rows,
+            blocks=ground.blocks,
+            wants_proxy=not self.has_set,
+            x_mode=X_MODES[self.settings.x_mode],
+            part_level=self.settings.part_level,
+        )
+        return join.pack()
 
     def dump(self) -> Plain:
         """Return the state as plain data."""
@@ -71,6 +88,7 @@ class Kit:
             "joining": self.joining.dump(),
             "priors": self.priors.dump(),
             "link_up": self.link_up,
+            "has_set": self.has_set,
         }
 
     def load(self, state: Plain) -> None:
@@ -88,3 +106,4 @@ class Kit:
         self.joining.load(state["joining"])
         self.priors.load(state["priors"])
         self.link_up = cast("bool", state["link_up"])
+        self.has_set = cast("bool", state["has_set"])

@@ -7,6 +7,7 @@ devices what arrived, and sends again what a device's have vector lacks. It wait
 from typing import cast
 
 from simedge.protocol.bookkeeping import Refusals, Timers
+from simedge.protocol.elal_delivery import GIVE, Deliveries, check_set
 from simedge.protocol.elal_publishing import Outlet, Publisher
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import (
@@ -67,6 +68,8 @@ class ElalServer:
         self._devices = devices
         self._shape = settings.shape(classes=ground.classes, blocks=ground.blocks, rows=ground.rows)
         self._publisher = Publisher(settings, ground)
+        if settings.delivery == "transfer":
+            check_set(ground)
         self._refusals = Refusals()
         self.counters = self._refusals.counters
         self._forget()
@@ -80,7 +83,7 @@ class ElalServer:
             RolledBack: self._on_rolled_back,
             FrameLearned: self._on_late,
             LearnerDone: self._on_late,
-            SendOutcome: self._on_late,
+            SendOutcome: lambda event, now: self._deliveries.ended(event.tag, now, ok=event.ok),
         }
         self._readers: dict[int, Handler] = {
             Kind.TOKEN: self._read_token,
@@ -110,6 +113,7 @@ class ElalServer:
             "register": self._register.dump(),
             "members": self._members.dump(),
             "shelf": self._shelf.dump(),
+            "deliveries": self._deliveries.dump(),
         }
 
     def load(self, state: Plain) -> None:
@@ -125,6 +129,9 @@ class ElalServer:
         self._register = Register(self._shape, self._devices)
         self._members = Members()
         self._shelf = Shelf(self._shape.blocks)
+        self._deliveries = Deliveries(
+            self._ground, self._post, timers=self._timers, refusals=self._refusals
+        )
 
     def _remember(self, state: Plain) -> None:
         self._post.load(state["post"])
@@ -132,6 +139,7 @@ class ElalServer:
         self._register.load(state["register"])
         self._members.load(state["members"])
         self._shelf.load(state["shelf"])
+        self._deliveries.load(state["deliveries"])
 
     # ------------------------------------------------------------------------ start and restart
     def _on_started(self, event: Started, now: int) -> list[Effect]:
@@ -149,7 +157,8 @@ class ElalServer:
             boot = max(boot, self._post.sender.boot + 1)
         self._timers.clear()
         self._shelf.restart(self._register.filled_blocks())
-        return self._on_started(Started(boot=boot), now)
+        effects = self._on_started(Started(boot=boot), now)
+        return [*effects, *self._deliveries.restart(now)]
 
     def _on_nothing(self, event: Event, now: int) -> list[Effect]:
         del event, now
@@ -172,6 +181,8 @@ class ElalServer:
     def _on_timer(self, event: TimerFired, now: int) -> list[Effect]:
         if not self._timers.fire(event.id, now):
             return self._refusals.late()
+        if event.id.startswith(GIVE):
+            return self._deliveries.send(int(event.id.removeprefix(GIVE)), now)
         return self._timer_handlers[event.id](now)
 
     # --------------------------------------------------------------------------------- messages
@@ -228,7 +239,10 @@ class ElalServer:
         elif status == Status.BOOT_TOO_LOW:
             lowest += 1  # numbers of the lowest boot itself are used up
         reply = Reply(status=status, lowest_boot=lowest)
-        return [self._reply(dev, now, boot=boot, reply=reply)]
+        effects = [self._reply(dev, now, boot=boot, reply=reply)]
+        if status == Status.ACCEPTED and join.wants_proxy and self._settings.delivery == "transfer":
+            effects += self._deliveries.owe(dev, stamp_of(boot, message.seq), now)
+        return effects
 
     def _status_of(self, join: Join, dev: int, *, boot: int, lowest: int) -> Status:
         ground, level = self._ground, join.part_level

@@ -117,8 +117,8 @@ class ElalSettings(Settings):
     """Share of the uniform distribution in a prior."""
     x_mode: Literal["proxy", "class"] = "proxy"
     """What a row is about: an item of the proxy set, or the frames of one label."""
-    delivery: Literal["preinstalled"] = "preinstalled"
-    """How the proxy set came to the devices."""
+    delivery: Literal["preinstalled", "transfer"] = "preinstalled"
+    """How the proxy set comes to the devices: with them, or over the network after they joined."""
     policy: PolicySettings = ReinforceSettings()
     """Who chooses the Hebbian shares."""
 
@@ -126,6 +126,12 @@ class ElalSettings(Settings):
     @classmethod
     def _names(cls, data: object) -> object:
         return _short_names(dict(data)) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _deliverable(self) -> Self:
+        if self.delivery == "transfer" and self.x_mode == "class":
+            raise ValueError("delivery transfer has nothing to deliver with x_mode class")
+        return self
 
     def shape(self, *, classes: int, blocks: int, rows: int) -> Shape:
         """Return the shape of a run, and refuse one whose messages no datagram holds.

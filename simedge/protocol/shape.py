@@ -213,6 +213,8 @@ class Ground:
         Size of a frame as the sensor gives it.
     duration_ns
         How long the run is.
+    proxy_set
+        Manifest and items of the proxy set, whose SHA-256 is `pset`, where they are delivered.
     """
 
     classes: int
@@ -227,6 +229,7 @@ class Ground:
     frame_ns: int = 0
     frame_bytes: int = 0
     duration_ns: int = 0
+    proxy_set: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if len(self.pset) != 32:

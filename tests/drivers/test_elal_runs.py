@@ -4,6 +4,8 @@ import pytest
 from worlds import SPIKING, lossy, records_of, run
 
 from simedge.run.problems import ScenarioError
+from simedge.run.proxy_set import pack_proxy
+from simedge.sensors.registry import open_sensor
 
 ALONE = [{"id": "cam", "count": 1, "compute": "cpu-large", "memory": "512 MiB"}]
 CLASSES = {"protocol.x_mode": "class"}
@@ -44,3 +46,24 @@ def test_tokens_that_are_sent_again_are_billed_as_such_and_more_of_them_arrive()
         if record.kind == "sent" and record.detail[1] == "retransmission"
     ]
     assert 8 * sum(resent) == again.summary["communication"]["bits_retransmitted"]
+
+
+def test_a_delivered_proxy_set_is_billed_and_nothing_is_passed_before_it():
+    there = lossy(duration="4 s", topology={"kind": "star"})
+    sent = run(there.vary({"protocol.delivery": "transfer", "links.default.up": "2 Mbit/s"}))
+    assert sent.summary["invariants"]["broken"] == []
+    ends = {
+        record.subject.split("/")[1]: record.at
+        for record in sent.records
+        if record.kind == "received" and "/proxy/" in record.subject
+    }
+    assert set(ends) == {"cam-1", "cam-2", "box-1", "box-2"}
+    first = {}
+    for record in sent.records:
+        if record.kind == "learner-done" and record.subject == "proxy_pass":
+            first.setdefault(record.target, record.at)
+    assert set(first) == set(ends)
+    assert all(first[name] > ends[name] for name in first)
+    octets = len(pack_proxy(open_sensor(there.sensors, there.seed).proxy))
+    down = [result.summary["communication"]["bits_down"] for result in (sent, run(there))]
+    assert down[0] > 8 * 4 * octets > down[1]
