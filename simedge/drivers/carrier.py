@@ -18,7 +18,9 @@ __all__ = ["HEADER_BYTES", "Carrier"]
 SERVER: Final = 0
 HEADER_BYTES: Final = 28
 """IPv4 and UDP."""
-_CAUSES: Final = MappingProxyType({"report": "ack", "have": "ack", "join": "join", "reply": "join"})
+_CAUSES: Final = MappingProxyType(
+    {"report": "ack", "have": "ack", "join": "join", "reply": "join", "proxy": "proxy"}
+)
 _RECEIVED: Final = Order.RECEIVED
 # A named tuple made from its values takes half the time of one made by its own constructor.
 _new = tuple.__new__

@@ -32,7 +32,8 @@ class Knowledge:
         self._ages = Ages()
         self.serves: dict[int, int] = {}
         """The server of a device, if it is not the first."""
-        self._captured: dict[tuple[int, int, int], int] = {}
+        self._captured: dict[tuple[int, int, int, int], int] = {}
+        """By server, block, version and reader, 0 for all."""
         self._held: dict[int, dict[int, int]] = {}
 
     def sampled(self, number: int, sample: Sample, now: int) -> None:
@@ -44,7 +45,8 @@ class Knowledge:
                 self._tally.staleness.append(int(sample.value))
             case "published_age_s":
                 labels = dict(sample.labels)
-                self._captured[number, labels["block"], labels["version"]] = now - _ns(sample)
+                named = (number, labels["block"], labels["version"], labels.get("reader", 0))
+                self._captured[named] = now - _ns(sample)
             case "prior_age_s":
                 self._accepted(number, dict(sample.labels), now)
             case "model_age_s" if number:
@@ -55,7 +57,8 @@ class Knowledge:
     def _accepted(self, device: int, labels: dict[str, int], now: int) -> None:
         address = labels["block"]
         server = self.serves.get(device, 0)
-        made_ns = self._captured.get((server, address % _BLOCKS, labels["version"]))
+        named = (server, address % _BLOCKS, labels["version"])
+        made_ns = self._captured.get((*named, device), self._captured.get((*named, 0)))
         if made_ns is not None:
             self._held.setdefault(device, {})[address] = made_ns
             self._ages.hold((device, address), made_ns=made_ns, now=now)

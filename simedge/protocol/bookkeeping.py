@@ -2,8 +2,9 @@
 
 import math
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
+from simedge.protocol.asks import ClassTable, SetClassPrior
 from simedge.protocol.machine import (
     CancelTimer,
     Effect,
@@ -16,7 +17,10 @@ from simedge.protocol.machine import (
     SetTimer,
 )
 
-__all__ = ["Calls", "OpenCall", "Period", "Refusals", "Timers"]
+__all__ = ["ROW_OPS", "Calls", "OpenCall", "Period", "Refusals", "Timers"]
+
+ROW_OPS: Final = frozenset({"proxy_pass", "class_table"})
+"""Operations that give rows for a token."""
 
 
 class Refusals:
@@ -113,13 +117,23 @@ class Calls:
         number = self._enter(OpenCall(op="kl_step", addresses=addresses, steps=args.steps))
         return LearnerCall(call=number, op="kl_step", args=args)
 
+    def class_table(self, args: ClassTable, address: int, now: int) -> Effect:
+        """Ask for what was said of the labels of an address."""
+        number = self._enter(OpenCall(op="class_table", addresses=(address,), called_ns=now))
+        return LearnerCall(call=number, op="class_table", args=args)
+
+    def set_class_prior(self, args: SetClassPrior, blocks: tuple[int, ...]) -> Effect:
+        """Ask for every frame to be pulled from now on."""
+        number = self._enter(OpenCall(op="set_class_prior", addresses=blocks, steps=args.steps))
+        return LearnerCall(call=number, op="set_class_prior", args=args)
+
     def close(self, call: int) -> OpenCall | None:
         """Return what was asked in a call that is now done, once."""
         return self._open.pop(call, None)
 
     def passing(self) -> bool:
-        """Return whether a proxy pass is still out."""
-        return any(call.op == "proxy_pass" for call in self._open.values())
+        """Return whether rows that were asked for are still out."""
+        return any(call.op in ROW_OPS for call in self._open.values())
 
     def clear(self) -> None:
         """Forget open calls: a crash took their jobs. Numbers go on."""

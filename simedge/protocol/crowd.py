@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground, address_of
-from simedge.protocol.wire import Join, Kind, Message, encode
+from simedge.protocol.wire import X_MODES, Join, Kind, Message, encode
 
 __all__ = ["Crowd", "Said"]
 
@@ -33,6 +33,7 @@ class Crowd:
 
     def __init__(self, settings: ElalSettings, ground: Ground, *, first: int, senders: int) -> None:
         self._level = settings.part_level
+        self._x_mode = X_MODES[settings.x_mode]
         self._ground = ground
         self._shape = settings.shape(classes=ground.classes, blocks=ground.blocks, rows=ground.rows)
         self.numbers = range(first, first + senders)
@@ -63,6 +64,7 @@ class Crowd:
             classes=ground.classes,
             rows=ground.rows,
             blocks=ground.blocks,
+            x_mode=self._x_mode,
             part_level=self._level,
         ).pack()
 

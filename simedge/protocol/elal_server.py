@@ -4,10 +4,11 @@ It keeps the newest rows of every device in a register, publishes priors read fr
 devices what arrived, and sends again what a device's have vector lacks. It waits for nobody.
 """
 
-import hashlib
 from typing import cast
 
 from simedge.protocol.bookkeeping import Refusals, Timers
+from simedge.protocol.elal_delivery import GIVE, Deliveries, check_set
+from simedge.protocol.elal_publishing import Outlet, Publisher
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import (
     Checkpoint,
@@ -30,12 +31,12 @@ from simedge.protocol.machine import (
 )
 from simedge.protocol.members import Member, Members
 from simedge.protocol.post import Post
-from simedge.protocol.publication import Kept, Shelf
-from simedge.protocol.quantiser import Codes, pack_rows, quantise
-from simedge.protocol.register import Register, Token, Weights, stamp_of
+from simedge.protocol.publication import Shelf
+from simedge.protocol.register import Register, Token, stamp_of
 from simedge.protocol.settings import ElalSettings
-from simedge.protocol.shape import LEVEL_MAX, Ground, address_of
+from simedge.protocol.shape import LEVEL_MAX, Ground
 from simedge.protocol.wire import (
+    X_MODES,
     Join,
     Kind,
     Message,
@@ -43,24 +44,9 @@ from simedge.protocol.wire import (
     Report,
     Status,
     decode,
-    encode,
 )
 
-__all__ = ["ElalServer", "weights_of"]
-
-
-def weights_of(settings: ElalSettings, ground: Ground) -> Weights:
-    """Return how the server weighs rows under some settings."""
-    return Weights(
-        age=settings.age_weight,
-        half_life_ns=settings.half_life_ns(ground),
-        age_max_ns=settings.age_max_ns(ground),
-        confidence=settings.confidence,
-        samples=settings.samples,
-        sharpen=settings.sharpen,
-        quorum=settings.quorum,
-        floor=settings.floor,
-    )
+__all__ = ["ElalServer"]
 
 
 class ElalServer:
@@ -81,7 +67,9 @@ class ElalServer:
         self._ground = ground
         self._devices = devices
         self._shape = settings.shape(classes=ground.classes, blocks=ground.blocks, rows=ground.rows)
-        self._weights = weights_of(settings, ground)
+        self._publisher = Publisher(settings, ground)
+        if settings.delivery == "transfer":
+            check_set(ground)
         self._refusals = Refusals()
         self.counters = self._refusals.counters
         self._forget()
@@ -95,7 +83,7 @@ class ElalServer:
             RolledBack: self._on_rolled_back,
             FrameLearned: self._on_late,
             LearnerDone: self._on_late,
-            SendOutcome: self._on_late,
+            SendOutcome: lambda event, now: self._deliveries.ended(event.tag, now, ok=event.ok),
         }
         self._readers: dict[int, Handler] = {
             Kind.TOKEN: self._read_token,
@@ -125,7 +113,7 @@ class ElalServer:
             "register": self._register.dump(),
             "members": self._members.dump(),
             "shelf": self._shelf.dump(),
-            "tick": self._tick,
+            "deliveries": self._deliveries.dump(),
         }
 
     def load(self, state: Plain) -> None:
@@ -141,7 +129,9 @@ class ElalServer:
         self._register = Register(self._shape, self._devices)
         self._members = Members()
         self._shelf = Shelf(self._shape.blocks)
-        self._tick = 0
+        self._deliveries = Deliveries(
+            self._ground, self._post, timers=self._timers, refusals=self._refusals
+        )
 
     def _remember(self, state: Plain) -> None:
         self._post.load(state["post"])
@@ -149,7 +139,7 @@ class ElalServer:
         self._register.load(state["register"])
         self._members.load(state["members"])
         self._shelf.load(state["shelf"])
-        self._tick = cast("int", state["tick"])
+        self._deliveries.load(state["deliveries"])
 
     # ------------------------------------------------------------------------ start and restart
     def _on_started(self, event: Started, now: int) -> list[Effect]:
@@ -167,7 +157,8 @@ class ElalServer:
             boot = max(boot, self._post.sender.boot + 1)
         self._timers.clear()
         self._shelf.restart(self._register.filled_blocks())
-        return self._on_started(Started(boot=boot), now)
+        effects = self._on_started(Started(boot=boot), now)
+        return [*effects, *self._deliveries.restart(now)]
 
     def _on_nothing(self, event: Event, now: int) -> list[Effect]:
         del event, now
@@ -190,6 +181,8 @@ class ElalServer:
     def _on_timer(self, event: TimerFired, now: int) -> list[Effect]:
         if not self._timers.fire(event.id, now):
             return self._refusals.late()
+        if event.id.startswith(GIVE):
+            return self._deliveries.send(int(event.id.removeprefix(GIVE)), now)
         return self._timer_handlers[event.id](now)
 
     # --------------------------------------------------------------------------------- messages
@@ -246,7 +239,10 @@ class ElalServer:
         elif status == Status.BOOT_TOO_LOW:
             lowest += 1  # numbers of the lowest boot itself are used up
         reply = Reply(status=status, lowest_boot=lowest)
-        return [self._reply(dev, now, boot=boot, reply=reply)]
+        effects = [self._reply(dev, now, boot=boot, reply=reply)]
+        if status == Status.ACCEPTED and join.wants_proxy and self._settings.delivery == "transfer":
+            effects += self._deliveries.owe(dev, stamp_of(boot, message.seq), now)
+        return effects
 
     def _status_of(self, join: Join, dev: int, *, boot: int, lowest: int) -> Status:
         ground, level = self._ground, join.part_level
@@ -255,7 +251,7 @@ class ElalServer:
             ground.classes,
             ground.rows,
             ground.blocks,
-            0,
+            X_MODES[self._settings.x_mode],
         )
         if not same or level > LEVEL_MAX or ground.rows % (1 << level):
             return Status.MISMATCH
@@ -277,10 +273,11 @@ class ElalServer:
             codes=message.rows,
         )
         merged = self._register.merge(token, message.blk)
+        answer = [self._say(dev, member, now, answers=message.seq)] if self._settings.arq else []
         if merged.conflict:
             self._refusals.count("conflict")
         if not merged.changed:
-            return self._refusals.refuse("duplicate" if known else "stale", dev)
+            return [*self._refusals.refuse("duplicate" if known else "stale", dev), *answer]
         block = self._shape.span(message.blk)[0]
         self._shelf.changed[block] = True
         behind = max(0, int(self._shelf.versions[block]) - message.g)
@@ -290,6 +287,7 @@ class ElalServer:
             Note(kind="merged", subject=dev, detail=(message.g,)),
             Sample(metric="token_latency_s", value=age_s, labels=labels),
             Sample(metric="staleness_versions", value=behind, labels=labels),
+            *answer,
         ]
 
     def _read_have(self, message: Message, now: int) -> list[Effect]:
@@ -301,7 +299,10 @@ class ElalServer:
             return self._refusals.refuse(cause, message.dev)
         member.have_stamp = stamp
         kept = self._shelf.differing(
-            message.payload, level=member.part_level, limit=self._settings.repair_max
+            message.payload,
+            level=member.part_level,
+            limit=self._settings.repair_max,
+            reader=self._publisher.reader(message.dev),
         )
         if kept:
             self._refusals.count("repairs", len(kept))
@@ -313,74 +314,29 @@ class ElalServer:
         assert member is not None
         return member
 
-    # -------------------------------------------------------------------------------- publishing
+    # ----------------------------------------------------------------------------- in due course
     def _publish(self, now: int) -> list[Effect]:
-        """Publish changed blocks, each encoded once, to every joined device."""
-        effects: list[Effect] = [
+        """Publish changed blocks to every joined device."""
+        outlet = Outlet(self._register, self._shelf, self._post, self._members)
+        return [
             Checkpoint(),
             self._timers.set("publish", now + self._settings.prior_period),
+            *self._publisher.publish(outlet, now),
         ]
-        tick = self._tick
-        self._tick += 1
-        blocks = self._shelf.choose(self._settings.prior_budget)
-        if not len(blocks):
-            return effects
-        reading = self._register.read(
-            blocks, now, weights=self._weights, versions=self._shelf.versions[blocks] - 1
-        )
-        flat = quantise(reading.rows.reshape(-1, self._shape.classes), self._shape)
-        codes = flat.reshape(len(blocks), self._shape.rows, -1)
-        for index, block in enumerate(blocks.tolist()):
-            effects += self._publish_block(
-                block, codes[index], now, tick=tick, devices=int(reading.devices[index])
-            )
-            newest_ns = int(reading.newest_ns[index])
-            if newest_ns >= 0:
-                labels = (("block", block), ("version", int(self._shelf.versions[block])))
-                age_s = (now - newest_ns) / 1e9
-                effects.append(Sample(metric="published_age_s", value=age_s, labels=labels))
-        return effects
-
-    def _publish_block(
-        self, block: int, codes: Codes, now: int, *, tick: int, devices: int
-    ) -> list[Effect]:
-        """Write one block, whole or the part of this tick, once for each part level in use."""
-        effects: list[Effect] = []
-        for level, members in self._members.by_level().items():
-            part = tick % (1 << level)
-            address = address_of(block, level=level, part=part)
-            _, first, count = self._shape.span(address)
-            seq = self._post.sender.number(Kind.PRIOR)
-            message = Message(
-                kind=Kind.PRIOR,
-                dev=0,
-                boot=self._post.sender.boot,
-                seq=seq,
-                blk=address,
-                g=int(self._shelf.versions[block]),
-                t_us=now // 1_000,
-                n=devices,
-                enc=self._shape.coding.enc,
-                payload=pack_rows(codes[first : first + count], self._shape),
-            )
-            data = encode(message)
-            kept = Kept(version=message.g, boot=message.boot, seq=seq, data=data)
-            self._shelf.keep(block, kept, level=level, part=part)
-            digest = hashlib.sha256(data).digest()
-            effects.append(Note(kind="published", subject=address, detail=(message.g, digest)))
-            effects += [kept.send(dev) for dev in members]
-        return effects
 
     def _report(self, now: int) -> list[Effect]:
         effects: list[Effect] = [self._timers.set("report", now + self._settings.report_period)]
-        for dev, member in self._members.ascending():
-            window = member.window
-            report = Report(
-                boot=window.boot,
-                max_seq=window.highest,
-                received=window.received,
-                hold_us=(now - window.arrived_ns) // 1_000,
-            )
-            message = self._post.write(Kind.REPORT, now, payload=report.pack())
-            effects.append(self._post.send(message, dst=dev, cls="report"))
+        effects += [self._say(dev, member, now) for dev, member in self._members.ascending()]
         return effects
+
+    def _say(self, dev: int, member: Member, now: int, *, answers: int = 0) -> Effect:
+        """Report to a device; `answers` is the number of the token that this is the answer to."""
+        window = member.window
+        report = Report(
+            boot=window.boot,
+            max_seq=window.highest,
+            received=window.received,
+            hold_us=(now - window.arrived_ns) // 1_000,
+        )
+        message = self._post.write(Kind.REPORT, now, payload=report.pack(), g=answers)
+        return self._post.send(message, dst=dev, cls="report")

@@ -34,6 +34,10 @@ class Feedback:
         if len(self._sent_at) > _REMEMBERED:
             del self._sent_at[next(iter(self._sent_at))]
 
+    def resent(self, seq: int) -> None:
+        """Forget when a token left: it did so again, and no answer tells which time it means."""
+        self._sent_at.pop(seq, None)
+
     def heard(self, report: Report, now: int) -> int | None:
         """Take a report of this boot; return the round trip in nanoseconds if it shows one."""
         sent, received = report.max_seq - self._max_seq, report.received - self._received

@@ -51,6 +51,10 @@ class Joining:
         )
         return [self._sent, self._set_timer(now)]
 
+    def revise(self, payload: bytes) -> None:
+        """Say this in the next new join; one that is under way stays as it is."""
+        self._payload = payload
+
     def retry(self, now: int) -> list[Effect]:
         """Send the same bytes again; waits double up to a minute, without end."""
         self._resends += 1

@@ -92,6 +92,23 @@ class PriorStore:
             found = kept[address] = self._look_up((block, slice(first, first + count)), oldest_ns)
         return found.held
 
+    def in_force(self, oldest_ns: int) -> NDArray[np.uint64]:
+        """Return the stamp of every row published at `oldest_ns` or later, block after block.
+
+        It is 0 where there is none.
+        """
+        if self._changed:
+            self._decode()
+        good = self._present & (self._published >= oldest_ns)
+        return np.where(good, self._stamp, np.uint64(0)).reshape(-1)
+
+    @property
+    def rows(self) -> Floats:
+        """Give the decoded rows, block after block."""
+        if self._changed:
+            self._decode()
+        return self._rows.reshape(-1, self.shape.classes)
+
     def _look_up(self, cells: tuple[int, slice], oldest_ns: int) -> _Kept:
         if self._changed:
             self._decode()

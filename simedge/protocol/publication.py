@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from simedge.protocol.arrays import array_of, plain_of
 from simedge.protocol.machine import Plain, Send
+from simedge.protocol.shape import address_of
 from simedge.protocol.wire import have_code
 
 __all__ = ["Kept", "Shelf"]
@@ -47,7 +48,8 @@ class Shelf:
         """Whether its register changed since."""
         self._turns = np.zeros(blocks, np.int64)
         self._turn = 0
-        self._kept: dict[tuple[int, int, int], Kept] = {}
+        self._kept: dict[tuple[int, int], Kept] = {}
+        """By reader, 0 for everyone, and address."""
 
     def choose(self, budget: int) -> NDArray[np.int64]:
         """Return the changed blocks to publish now, those published longest ago first.
@@ -62,18 +64,23 @@ class Shelf:
         self.versions[chosen] += 1
         return chosen
 
-    def keep(self, block: int, kept: Kept, *, level: int, part: int) -> None:
-        """Keep a message in place of the one before."""
-        self._kept[block, level, part] = kept
+    def keep(self, address: int, kept: Kept, *, reader: int = 0) -> None:
+        """Keep the message of an address, for one device or 0 for all, in place of the last."""
+        self._kept[reader, address] = kept
 
-    def differing(self, have: bytes, *, level: int, limit: int) -> list[Kept]:
-        """Return the kept messages of the first blocks that a have vector lacks.
+    def keeps(self, address: int, *, reader: int) -> bool:
+        """Return whether a message of an address is kept for a device."""
+        return (reader, address) in self._kept
+
+    def differing(self, have: bytes, *, level: int, limit: int, reader: int = 0) -> list[Kept]:
+        """Return the kept messages of the first blocks that a reader's have vector lacks.
 
         With parts, a block's lowest version is compared with the lowest among its kept parts.
         """
         found: list[Kept] = []
         for block, code in enumerate(have):
-            parts = [self._kept.get((block, level, part)) for part in range(1 << level)]
+            addresses = [address_of(block, level=level, part=part) for part in range(1 << level)]
+            parts = [self._kept.get((reader, address)) for address in addresses]
             kept = [part for part in parts if part is not None]
             lowest = 0 if len(kept) < len(parts) else min(part.version for part in kept)
             if code != have_code(lowest):
@@ -122,12 +129,12 @@ class Shelf:
         self._turns = cast("NDArray[np.int64]", array_of(plain["turns"]))
         self._turn = cast("int", plain["turn"])
         rows = cast(
-            "list[tuple[int, int, int, int, int, int, bytes, list[tuple[int, int]]]]",
+            "list[tuple[int, int, int, int, int, bytes, list[tuple[int, int]]]]",
             plain["kept"],
         )
         self._kept = {
-            (block, level, part): Kept(
+            (reader, address): Kept(
                 version=version, boot=boot, seq=seq, data=data, sends=dict(sends)
             )
-            for block, level, part, version, boot, seq, data, sends in rows
+            for reader, address, version, boot, seq, data, sends in rows
         }

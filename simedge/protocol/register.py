@@ -11,7 +11,7 @@ A prior row is the weighted mean over the devices k whose row is present and not
 """
 
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,19 +163,10 @@ class Register:
         without
             Number of a device to leave out; 0 leaves out none.
         """
-        codes = self._codes[blocks]
-        captured, samples, bases = np.moveaxis(self._facts[blocks], -1, 0)
-        ages = now - captured
-        used = (self._stamp[blocks] > 0) & present_rows(codes, self.shape)
-        used &= ages <= weights.age_max_ns
+        rows, captured, used, weight = self._weigh(blocks, now, weights=weights, versions=versions)
         if without:
             used[:, without - 1] = False
-        rows = decode_rows(codes, self.shape)
-        weight = used * _age_weight(ages, versions[:, None, None] - bases, weights=weights)
-        if weights.confidence == "entropy":
-            weight *= _confidence(rows)
-        if weights.samples == "sqrt":
-            weight *= np.sqrt(samples)
+            weight[:, without - 1] = 0.0
         total = weight.sum(axis=1)
         mean = (weight[..., None] * rows).sum(axis=1)
         good = (used.sum(axis=1) >= weights.quorum) & (total >= _SUM_MIN)
@@ -184,6 +175,28 @@ class Register:
             rows=_finish(mean, total, good=good, weights=weights),
             devices=counted.any(axis=2).sum(axis=1),
             newest_ns=np.where(counted, captured, -1).max(axis=(1, 2)),
+        )
+
+    def read_others(self, block: int, now: int, *, weights: Weights, version: int) -> Reading:
+        """Return the prior of one block for each device, read without its own rows.
+
+        In place of blocks the first axis is that of devices. Sums run over those before and those
+        after a device, so that not even rounding depends on its own rows.
+        """
+        one = np.array([block])
+        weighed = self._weigh(one, now, weights=weights, versions=np.array([version]))
+        rows, captured, used, weight = (column[0] for column in weighed)
+        total = _without_own(weight, np.add, 0.0)
+        mean = _without_own(weight[..., None] * rows, np.add, 0.0)
+        count = _without_own(used.astype(np.int64), np.add, 0)
+        good = (count >= weights.quorum) & (total >= _SUM_MIN)
+        newest = _without_own(np.where(used, captured, -1), np.maximum, -1)
+        shares = good.astype(np.float32) @ used.T.astype(np.float32) > 0  # [reader, other]
+        np.fill_diagonal(shares, val=False)
+        return Reading(
+            rows=_finish(mean, total, good=good, weights=weights),
+            devices=shares.sum(axis=1),
+            newest_ns=np.where(good, newest, -1).max(axis=1),
         )
 
     def dump(self) -> Plain:
@@ -197,6 +210,23 @@ class Register:
             setattr(self, f"_{name}", array_of(plain[name]))
 
     # ----------------------------------------------------------------------------------- below
+    def _weigh(
+        self, blocks: NDArray[np.int64], now: int, *, weights: Weights, versions: NDArray[np.int64]
+    ) -> tuple[Floats, NDArray[np.int64], NDArray[np.bool_], Floats]:
+        """Return rows, capture times, which of them are used, and their weights."""
+        codes = self._codes[blocks]
+        captured, samples, bases = np.moveaxis(self._facts[blocks], -1, 0)
+        ages = now - captured
+        used = (self._stamp[blocks] > 0) & present_rows(codes, self.shape)
+        used &= ages <= weights.age_max_ns
+        rows = decode_rows(codes, self.shape)
+        weight = used * _age_weight(ages, versions[:, None, None] - bases, weights=weights)
+        if weights.confidence == "entropy":
+            weight *= _confidence(rows)
+        if weights.samples == "sqrt":
+            weight *= np.sqrt(samples)
+        return rows, captured, used, weight
+
     def _put(
         self,
         place: tuple[int, int, slice],
@@ -222,6 +252,16 @@ class Register:
 
 
 _COLUMNS = ("stamp", "facts", "codes")
+
+
+def _without_own(values: NDArray[Any], join: np.ufunc, nothing: float) -> NDArray[Any]:
+    """Return for each index of the first axis what all others make when they are joined."""
+    before = np.full_like(values, nothing)
+    after = np.full_like(values, nothing)
+    before[1:] = join.accumulate(values[:-1], axis=0)
+    after[:-1] = join.accumulate(values[:0:-1], axis=0)[::-1]
+    joined: NDArray[Any] = join(before, after)
+    return joined
 
 
 def _age_weight(ages: NDArray[np.int64], behind: NDArray[np.int64], *, weights: Weights) -> Floats:

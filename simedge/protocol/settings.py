@@ -79,8 +79,8 @@ class ElalSettings(Settings):
     """Default: dense at 8 bits up to 16 classes, else the top 8 and a tail."""
     part_level: Annotated[int, Field(ge=0, le=6)] = 0
     """Blocks travel in 2^part_level parts, for links with small frames."""
-    arq: Literal[0] = 0
-    """Resends of a token; tokens are not resent."""
+    arq: Annotated[int, Field(ge=0, le=255)] = 0
+    """Most resends of a token; above 0 the server answers each token at once."""
     prior_period: _Period = 2 * _SECOND_NS
     """Time between two publications."""
     prior_budget: _Count = 1
@@ -115,10 +115,10 @@ class ElalSettings(Settings):
     """Least rows of devices that make a prior row."""
     floor: _Unit = 0.001
     """Share of the uniform distribution in a prior."""
-    x_mode: Literal["proxy"] = "proxy"
-    """What a row is about: an item of the proxy set."""
-    delivery: Literal["preinstalled"] = "preinstalled"
-    """How the proxy set came to the devices."""
+    x_mode: Literal["proxy", "class"] = "proxy"
+    """What a row is about: an item of the proxy set, or the frames of one label."""
+    delivery: Literal["preinstalled", "transfer"] = "preinstalled"
+    """How the proxy set comes to the devices: with them, or over the network after they joined."""
     policy: PolicySettings = ReinforceSettings()
     """Who chooses the Hebbian shares."""
 
@@ -126,6 +126,12 @@ class ElalSettings(Settings):
     @classmethod
     def _names(cls, data: object) -> object:
         return _short_names(dict(data)) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _deliverable(self) -> Self:
+        if self.delivery == "transfer" and self.x_mode == "class":
+            raise ValueError("delivery transfer has nothing to deliver with x_mode class")
+        return self
 
     def shape(self, *, classes: int, blocks: int, rows: int) -> Shape:
         """Return the shape of a run, and refuse one whose messages no datagram holds.
@@ -135,12 +141,24 @@ class ElalSettings(Settings):
         ProtocolError
             If it cannot be coded, cut into parts or sent.
         """
-        coding = Coding.default(classes)
-        if self.coding is not None:
-            coding = Coding(bits=self.coding.bits, top=self.coding.top)
-        shape = Shape(classes=classes, blocks=blocks, rows=rows, coding=coding)
+        shape = Shape(classes=classes, blocks=blocks, rows=rows, coding=self._coding(classes))
         shape.check_level(self.part_level)
         return shape
+
+    def _coding(self, classes: int) -> Coding:
+        if self.coding is None:
+            return Coding.default(classes)
+        return Coding(bits=self.coding.bits, top=self.coding.top)
+
+    def extent(self, *, classes: int, blocks: int, rows: int) -> tuple[int, int]:
+        """Return the blocks of a run and the rows of each, given those of its proxy set.
+
+        By class there is a row for each, in as few blocks as datagrams allow; rows beyond are void.
+        """
+        if self.x_mode == "proxy":
+            return blocks, rows
+        rows = min(classes, self._coding(classes).rows_max(classes))
+        return -(-classes // rows), rows
 
     def half_life_ns(self, ground: Ground) -> int:
         """Return H: as set, or the time in which every block comes round four times."""

@@ -73,6 +73,14 @@ class Coding:
         """Whether rows are sent as float32."""
         return self.bits == FLOAT_BITS
 
+    def rows_max(self, classes: int) -> int:
+        """Return the most rows of a block, up to 64: a multiple of 8 if a datagram holds 8."""
+        shape = Shape(classes=classes, blocks=1, rows=1, coding=self)
+        most = 64 if self.is_float else (DATAGRAM_BYTES_MAX - ENVELOPE_BYTES_MAX) * 8
+        if not self.is_float:
+            most = min(64, most // shape.row_bits)
+        return most // 8 * 8 or max(1, most)
+
     @staticmethod
     def default(classes: int) -> "Coding":
         """Return the coding for a number of classes: dense up to 16, else the top 8 and a tail."""
@@ -207,6 +215,8 @@ class Ground:
         How long the run is.
     learning_rate
         Step along a gradient that learners themselves take.
+    proxy_set
+        Manifest and items of the proxy set, whose SHA-256 is `pset`, where they are delivered.
     """
 
     classes: int
@@ -222,6 +232,7 @@ class Ground:
     frame_bytes: int = 0
     duration_ns: int = 0
     learning_rate: float = 0.05
+    proxy_set: bytes = field(default=b"", repr=False)
 
     def __post_init__(self) -> None:
         if len(self.pset) != 32:

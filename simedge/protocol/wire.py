@@ -7,10 +7,11 @@ broadcast is read once, whoever receives it.
 
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 import msgpack
@@ -21,6 +22,7 @@ from simedge.protocol.shape import DATAGRAM_BYTES_MAX, ENVELOPE_BYTES_MIN, Shape
 
 __all__ = [
     "U32_MAX",
+    "X_MODES",
     "Join",
     "Kind",
     "Message",
@@ -36,6 +38,8 @@ __all__ = [
 ]
 
 U32_MAX: Final = 2**32 - 1
+X_MODES: Final[Mapping[str, int]] = MappingProxyType({"proxy": 0, "class": 1})
+"""What the flags of a join say that rows are about."""
 _U64_MAX: Final = 2**64 - 1
 _VERSION: Final = 1
 _ELEMENTS: Final = 11

@@ -1,5 +1,6 @@
 """From a scenario to a world that is ready to run: plain objects, joined here and nowhere else."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
@@ -33,9 +34,11 @@ from simedge.protocol.machine import Machine
 from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
+from simedge.run.extent import extent_of
 from simedge.run.fit import params_of
 from simedge.run.gear import holding_of, leanings_of, tally_of
 from simedge.run.needs import needs_of, predicts_at_server
+from simedge.run.proxy_set import pack_proxy
 from simedge.run.settings import ScenarioSettings
 from simedge.sensors.registry import open_sensor
 from simedge.world.compute import board
@@ -299,11 +302,15 @@ class _Builder:
         scenario = self.scenario
         period = scenario.protocol.interval * SECOND_NS / scenario.sensors.rate
         capture = getattr(scenario.protocol, "age_clock", "capture") == "capture"
+        blocks, rows = extent_of(scenario, self.sensor.classes)
+        delivered = getattr(scenario.protocol, "delivery", None) == "transfer"
+        proxy_set = pack_proxy(self.sensor.proxy) if delivered else b""
         return Ground(
             classes=self.sensor.classes,
-            blocks=scenario.sensors.proxy.blocks,
-            rows=scenario.sensors.proxy.rows,
-            pset=self.sensor.pset,
+            blocks=blocks,
+            rows=rows,
+            pset=hashlib.sha256(proxy_set).digest() if delivered else self.sensor.pset,
+            proxy_set=proxy_set,
             tau_ns=int(period),
             shared_clock=capture and self.rehouse is None,
             tolerance_ns=_ANY_NS if self.rehouse is None else _REAL_CLOCKS_NS,

@@ -10,6 +10,7 @@ from simedge.learning.learner import open_learner
 from simedge.learning.ports import DeviceLearner, ParameterLearner
 from simedge.protocol.errors import ProtocolError
 from simedge.protocol.settings import ElalSettings
+from simedge.run.extent import extent_of
 from simedge.run.needs import needs_of
 from simedge.run.settings import ScenarioSettings
 from simedge.run.sight import Sight
@@ -29,14 +30,15 @@ def memory_terms(
     pixels: int,
 ) -> dict[str, int]:
     """Return the bytes that a device must hold, by term; its sensor has so many pixels."""
-    proxy, classes, needs = scenario.sensors.proxy, learner.classes, needs_of(scenario.protocol)
+    classes, needs = learner.classes, needs_of(scenario.protocol)
+    blocks, of_block = extent_of(scenario, classes)
     talks = isinstance(scenario.protocol, ElalSettings)
-    rows = proxy.blocks * proxy.rows if talks else 0
+    rows = blocks * of_block if talks else 0
     return {
         "runtime": settings.runtime,
-        **learner.memory(kept_rows=rows),
+        **learner.memory(kept_rows=0 if needs.classes else rows),
         "priors": _VALUE_BYTES * rows * classes,
-        "tokens": _VALUE_BYTES * (proxy.rows * classes if talks else 0),
+        "tokens": _VALUE_BYTES * (of_block * classes if talks else 0),
         **_models(learner, scenario),
         "queue": (settings.queue + HELD_MAX * needs.sets_aside) * EVENT_BYTES * 8 * pixels,
     }

@@ -43,6 +43,8 @@ _NEEDS: Final[Mapping[str, Needs]] = MappingProxyType(
 
 def needs_of(protocol: ProtocolSettings) -> Needs:
     """Return what a protocol needs: of those with a server, unless they say otherwise, a model."""
+    if getattr(protocol, "x_mode", None) == "class":
+        return Needs(classes=True)
     return _NEEDS.get(protocol.kind, _SERVED)
 
 

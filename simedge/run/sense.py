@@ -19,6 +19,7 @@ from simedge.learning.settings import (
 from simedge.neurons.homeostasis import Homeostasis
 from simedge.protocol.errors import ProtocolError
 from simedge.protocol.settings import ElalSettings, FixedSettings, IsolatedSettings
+from simedge.run.extent import extent_of
 from simedge.run.findings import Finding
 from simedge.run.needs import needs_of
 from simedge.run.problems import Path, did_you_mean
@@ -122,12 +123,15 @@ def _references(scenario: ScenarioSettings) -> Iterator[Finding]:
 
 def _datagrams(scenario: ScenarioSettings, classes: int) -> Iterator[Finding]:
     """See that a token fits one datagram."""
-    protocol, proxy = scenario.protocol, scenario.sensors.proxy
+    protocol = scenario.protocol
     if isinstance(protocol, ElalSettings):
+        by_class = protocol.x_mode == "class"
+        path: Path = ("protocol", "part_level") if by_class else ("sensors", "proxy", "rows")
         try:
-            protocol.shape(classes=classes, blocks=proxy.blocks, rows=proxy.rows)
+            blocks, rows = extent_of(scenario, classes)
+            protocol.shape(classes=classes, blocks=blocks, rows=rows)
         except ProtocolError as error:
-            yield ("sensors", "proxy", "rows"), "sense", str(error)
+            yield path, "sense", str(error)
 
 
 def _shares(scenario: ScenarioSettings) -> Iterator[Finding]:
@@ -215,7 +219,7 @@ def _parameters(scenario: ScenarioSettings) -> Iterator[Finding]:
     kind = scenario.protocol.kind
     if isinstance(learner, CircuitSettings):
         text = f"{kind} needs a gradient of the readout, which the three-factor rule does without"
-        yield ("protocol", "kind"), "sense", text
+        yield ("protocol", "x_mode" if kind == "elal" else "kind"), "sense", text
     elif needs.parameters and not getattr(learner, "shared_start", True):
         text = f"{kind} exchanges readouts: all devices must begin with the same hidden weights"
         yield ("learner", "shared_start"), "sense", text

@@ -17,6 +17,7 @@ from simedge.protocol.machine import (
     Received,
     Restarted,
     Send,
+    SendOutcome,
     SetTimer,
     Started,
     TimerFired,
@@ -38,6 +39,7 @@ _CLASSES = {
     FrameLearned: 1,
     LearnerDone: 1,
     Received: 2,
+    SendOutcome: 3,
     TimerFired: 4,
 }
 
@@ -252,6 +254,10 @@ class Desk:
 
     def have(self, versions, **fields):
         return self.hear(3, bytes(map(have_code, versions)), **fields)
+
+    def tell(self, event, *, after=MS):
+        self.now += after
+        return self.machine.handle(event, self.now)
 
     def publish(self, *, after=2 * S):
         self.now += after

@@ -7,6 +7,8 @@ import zlib
 import msgpack
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from simedge.protocol.machine import (
     Checkpoint,
@@ -21,7 +23,7 @@ from simedge.protocol.machine import (
     SetTimer,
     TimerFired,
 )
-from simedge.protocol.shape import Ground, address_of
+from simedge.protocol.shape import Ground, address_of, part_of
 from simedge.protocol.wire import (
     Reply,
     Report,
@@ -239,6 +241,22 @@ def test_devices_with_parts_get_one_part_a_tick(open_desk):
     assert parts == [address_of(0, level=1, part=0), address_of(0, level=1, part=1)]
     again = [desk.read(send).blk for send in desk.have([0, 0, 0, 0], dev=2)]
     assert again == parts
+
+
+@given(level=st.integers(0, 1), turns=st.lists(st.sets(st.integers(0, 3)), max_size=12))
+@settings(max_examples=30)
+def test_no_part_of_a_block_is_left_out_whatever_else_changes(open_desk, level, turns):
+    desk = open_desk(prior_budget=1)
+    desk.join(1, level=level)
+    said = {block: [] for block in range(4)}
+    for changed in [*turns, *[set()] * 4]:
+        for block in changed:
+            desk.token(blk=block)
+        for send in all_of(Send, desk.publish()):
+            block, _, part = part_of(desk.read(send).blk)
+            said[block].append(part)
+    for parts in said.values():
+        assert parts == [count % 2**level for count in range(len(parts))]
 
 
 def test_a_block_without_rows_in_use_is_published_as_absent(open_desk):

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from simedge.protocol.crowd import Crowd
-from simedge.protocol.elal_server import ElalServer, weights_of
+from simedge.protocol.elal_publishing import weights_of
+from simedge.protocol.elal_server import ElalServer
 from simedge.protocol.machine import (
     Forgotten,
     Note,
