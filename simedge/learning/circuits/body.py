@@ -159,6 +159,8 @@ class _Draws:
             pre_factor=leak_per_tick(tick, rule.trace),
             row_factor=leak_per_tick(tick, rule.eligibility),
             bound=rule.bound,
+            gate=rule.gate,
+            noncausal=rule.noncausal,
         )
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> Floats:
