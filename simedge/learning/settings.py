@@ -261,6 +261,10 @@ class ThreeFactorSettings(Settings):
     """Numbers that are broadcast; null for one fewer than classes, the most that there can be."""
     bound: Positive = 2.0
     """Hidden weights stay in ± this."""
+    gate: Literal["spike", "arrival"] = "spike"
+    """What raises eligibilities: a neuron's own spikes, or arrivals while it is near threshold."""
+    noncausal: Annotated[Number, Field(allow_inf_nan=False)] = 0.0
+    """κ: an arrival also adds this times what the neuron's earlier spikes have left."""
 
 
 class _DecisionSettings(Settings):

@@ -16,6 +16,18 @@ from simedge.learning.ports import Counts
 from simedge.learning.settings import CountReadoutSettings
 
 TICKS = 100
+RULES = st.sampled_from(
+    [
+        {},
+        {"gate": "arrival"},
+        {"noncausal": 0.2},
+        {"gate": "arrival", "noncausal": -0.1, "balanced": False},
+    ]
+)
+
+
+def with_rule(net, changes):
+    return net.model_copy(update={"rule": net.rule.model_copy(update=changes)})
 
 
 def clocked(learner):
@@ -44,15 +56,16 @@ def clocked(learner):
         Network(
             layers=layers, basis=body.basis, homeostasis=(1e-3, 0.02, 0.3, 3.0),
             hidden_rate=net.rule.rate, readout_rate=net.readout.rate, balanced=net.rule.balanced,
+            gate={"spike": "post", "arrival": "pre_psi"}[net.rule.gate],
+            noncausal=net.rule.noncausal,
         )
     )  # fmt: skip
 
 
-@settings(max_examples=8)
-@given(seed=st.integers(0, 1000), balanced=st.booleans())
-def test_it_learns_as_the_clocked_network_does(seed, balanced):
-    rule = CIRCUIT.rule.model_copy(update={"balanced": balanced})
-    learner = opened(CIRCUIT.model_copy(update={"rule": rule}))
+@settings(max_examples=16)
+@given(seed=st.integers(0, 1000), changes=RULES, balanced=st.booleans())
+def test_it_learns_as_the_clocked_network_does(seed, changes, balanced):
+    learner = opened(with_rule(CIRCUIT, {"balanced": balanced} | changes))
     twin = clocked(learner)
     for n in (seed, seed + 1, seed + 2):
         frame = frame_of(n, events=400)
@@ -77,10 +90,11 @@ def onset_of(index):
     return [0, 130, 180, 1_500, 7_000][index] * 1_000_000
 
 
-@settings(max_examples=8)
-@given(seed=st.integers(0, 1000), reset=st.sampled_from(["window", "never"]))
-def test_state_goes_on_as_in_the_clocked_network(seed, reset):
-    learner = opened(CIRCUIT.model_copy(update={"reset": reset}), starts_ns=onset_of)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 1000), reset=st.sampled_from(["window", "never"]), changes=RULES)
+def test_state_goes_on_as_in_the_clocked_network(seed, reset, changes):
+    net = with_rule(CIRCUIT.model_copy(update={"reset": reset}), changes)
+    learner = opened(net, starts_ns=onset_of)
     twin = clocked(learner)
     twin.network.stream = True
     for circuit in twin.circuits:
@@ -111,15 +125,16 @@ def forget_counts(circuit):
     return forget
 
 
-@settings(max_examples=10)
+@settings(max_examples=16)
 @given(
     seed=st.integers(0, 1000),
     step=st.integers(1, 60),
     reset=st.sampled_from(["window", "never"]),
     net=st.sampled_from([CIRCUIT, FIELDS]),
+    changes=RULES,
 )
-def test_state_that_goes_on_is_dumped_and_stepped_bit_by_bit(seed, step, reset, net):
-    net = net.model_copy(update={"reset": reset})
+def test_state_that_goes_on_is_dumped_and_stepped_bit_by_bit(seed, step, reset, net, changes):
+    net = with_rule(net.model_copy(update={"reset": reset}), changes)
     plain, other = (opened(net, seed=seed % 3, starts_ns=onset_of) for _ in range(2))
     for index in range(4):
         frame = replace(frame_of(seed + index), index=index)
@@ -216,6 +231,8 @@ def test_memory_is_that_of_the_formula():
     terms = learner.memory(kept_rows=0)
     assert sum(terms.values()) == 8 * plastic + 4 * read + 4 * neurons * (3 + 4 + 1 + 1 + 3)
     assert learner.memory(kept_rows=5)["features"] == 4 * 5 * (neurons + CLASSES)
+    late = opened(with_rule(CIRCUIT, {"noncausal": 0.1})).memory(kept_rows=0)
+    assert sum(late.values()) == sum(terms.values()) + 4 * 2 * neurons
 
 
 def test_the_rule_has_no_share():
@@ -238,6 +255,8 @@ def test_counts_fall_into_bins_of_time():
     ("changes", "text"),
     [
         ("rule: {kind: three-factor, widthh: 2}", "widthh: unknown key (did you mean 'width'?)"),
+        ("rule: {kind: three-factor, gate: arrivals}", "(did you mean 'arrival'?)"),
+        ("rule: {kind: three-factor, noncausal: .inf}", "finite"),
         ("rule: {kind: three-factor, width: 4}", "width: 4 numbers for 4 classes: at most 3"),
         ("rule: {kind: three-factor}, layers: [{neurons: 8}]", "need a ring of 12 neurons"),
         ("rule: {kind: three-factor}, layers: [{threshold: 9}]", "must begin between 0.3 and 3"),

@@ -1,6 +1,6 @@
 """Random recurrent circuits and input, drawn from a number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -110,3 +110,20 @@ def gated(seed, size=12):
         ends = {"source": source, "target": target, "delay": delay}
         projections.append(Projection(**ends, synapses=synapses, weights=weights, rule=rule))
     return Drawn(populations, projections, words.random((TICKS, INPUTS)) < 0.2)
+
+
+def growing(seed):
+    """Draw a circuit whose rules are of this kind, one setting of them a population."""
+    case, words = drawn(seed), np.random.Generator(np.random.Philox(seed + 1))
+    rules = {
+        name: GatedRule(
+            pre_factor=float(words.uniform(0.05, 0.97)),
+            row_factor=float(words.uniform(0.05, 0.97)),  # a new origin every 23 ticks, or later
+            bound=float(words.uniform(0.5, 2.0)),
+            gate=str(words.choice(["spike", "arrival"])),
+            noncausal=float(words.choice([0.0, 0.2, -0.1])),
+        )
+        for name in case.populations
+    }
+    case.projections = [replace(p, rule=p.rule and rules[p.target]) for p in case.projections]
+    return case

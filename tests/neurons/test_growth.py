@@ -1,11 +1,9 @@
 """Eligibilities that arrivals raise: the clocked definition, at every setting of the rule."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from clocked import Clocked
-from drawn_circuits import INPUTS, TICKS, drawn
+from drawn_circuits import INPUTS, TICKS, growing
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -16,23 +14,6 @@ from simedge.neurons.recurrent.wiring import one_to_one
 
 seeds = st.integers(0, 2**31)
 PROFILE = settings.default.max_examples
-
-
-def growing(seed):
-    """Draw a circuit whose rules are of this kind, one setting of them a population."""
-    case, words = drawn(seed), np.random.Generator(np.random.Philox(seed + 1))
-    rules = {
-        name: GatedRule(
-            pre_factor=float(words.uniform(0.05, 0.97)),
-            row_factor=float(words.uniform(0.05, 0.97)),  # a new origin every 23 ticks, or later
-            bound=float(words.uniform(0.5, 2.0)),
-            gate=str(words.choice(["spike", "arrival"])),
-            noncausal=float(words.choice([0.0, 0.2, -0.1])),
-        )
-        for name in case.populations
-    }
-    case.projections = [replace(p, rule=p.rule and rules[p.target]) for p in case.projections]
-    return case
 
 
 class Growing(Clocked):

@@ -1,11 +1,12 @@
 """Stops change nothing, and what is told of the way to each is what was done on it."""
 
 import numpy as np
-from drawn_circuits import INPUTS, TICKS, drawn, gated
+from drawn_circuits import INPUTS, TICKS, drawn, gated, growing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simedge.neurons.recurrent.circuit import RecurrentCircuit
+from simedge.neurons.recurrent.parts import GatedRule
 from simedge.neurons.recurrent.stops import StoppingCircuit
 
 STOPS = st.lists(st.integers(0, 2 * TICKS), max_size=8).map(sorted)
@@ -14,11 +15,16 @@ STOPS = st.lists(st.integers(0, 2 * TICKS), max_size=8).map(sorted)
 def told(circuit, names):
     counted = circuit.counters
     rasters = [column.tolist() for name in names for column in circuit.spikes(name)]
-    return counted, rasters, circuit.weights(0).tolist()
+    eligible = [
+        circuit.eligibilities(k, TICKS).tolist()
+        for k, projection in enumerate(circuit.parts()[2])
+        if isinstance(projection.rule, GatedRule)
+    ]
+    return counted, rasters, circuit.weights(0).tolist(), eligible
 
 
 @settings(max_examples=30)
-@given(seed=st.integers(0, 2**32), stops=STOPS, kind=st.sampled_from([drawn, gated]))
+@given(seed=st.integers(0, 2**32), stops=STOPS, kind=st.sampled_from([drawn, gated, growing]))
 def test_one_call_for_all_stops_is_one_call_for_each(seed, stops, kind):
     parts = kind(seed)
     if not parts.projections:

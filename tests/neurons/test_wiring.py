@@ -42,6 +42,7 @@ def test_the_way_back_lists_the_same_synapses(data, sources, targets):
     assert set(zip(*(part.tolist() for part in synapses.pairs()), strict=True)) == given_
     lengths = np.diff(synapses.in_start.astype(np.int64))
     post = np.repeat(np.arange(targets), lengths)
+    assert lengths.tolist() == synapses.fan_in().tolist()
     assert post.tolist() == synapses.target[synapses.in_synapse].tolist()
     assert synapses.in_source.tolist() == synapses.pairs()[0][synapses.in_synapse].tolist()
     back = list(zip(post.tolist(), synapses.in_source.tolist(), strict=True))

@@ -159,6 +159,8 @@ class _Draws:
             pre_factor=leak_per_tick(tick, rule.trace),
             row_factor=leak_per_tick(tick, rule.eligibility),
             bound=rule.bound,
+            gate=rule.gate,
+            noncausal=rule.noncausal,
         )
 
     def normal(self, purpose: str, shape: tuple[int, ...]) -> Floats:
@@ -219,7 +221,7 @@ class _Draws:
         wires = synapses_of(
             self._fields(layer.inputs, corners), sources=lines, targets=layer.neurons
         )
-        fan_in = np.diff(wires.in_start.astype(np.int64))[wires.target]
+        fan_in = wires.fan_in()[wires.target]
         return wires, normal_weights(weights, wires, layer.gain) / np.sqrt(fan_in)
 
     @property

@@ -144,10 +144,11 @@ class CircuitLearner:
         neurons, width = shop.readout.neurons, body.basis.shape[0]
         plastic = sum(p.synapses.count for p in body.projections[: 2 * len(body.sizes)])
         kept = shop.kept.bytes if kept_rows is None else 4 * kept_rows * shop.readout.row_size
+        late = 2 * (body.settings.rule.noncausal != 0.0)  # a post trace and its stamp
         return {
             "parameters": 4 * (plastic + shop.readout_weights + width * neurons),
             "state": 4 * (3 + 1) * neurons,
-            "traces": 4 * (plastic + (4 + 1) * neurons),
+            "traces": 4 * (plastic + (4 + 1 + late) * neurons),
             "features": kept,
         }
 

@@ -59,10 +59,10 @@ def teach(shop: Shop, room: Room, decided: tuple[Seen, int | None]) -> Taught:
     readout, changed = shop.readout.learn(room, known, (seen, errors))
     if rule.rate:
         for name, feedback in zip(body.layers, shop.feedback, strict=True):
-            active = circuit.active(name)
-            modulators = rule.rate * (feedback[active] * broadcast).sum(axis=1)
+            eligible = circuit.eligible(name)
+            modulators = rule.rate * (feedback[eligible] * broadcast).sum(axis=1)
             circuit.gate(name, room.end, modulators, balanced=rule.balanced)
-            macs += broadcast.size * active.size
+            macs += broadcast.size * eligible.size
     if not body.spikes_decide:
         return Taught(room.known(readout), macs + changed, changed)
     return Taught(room.known(readout), macs)

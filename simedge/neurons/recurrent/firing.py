@@ -73,12 +73,14 @@ def fire(c: Arrays, pop: Whole, now: Whole, count: Whole) -> Whole:
     c.ints[TOUCHES] += count
     # One copy each, that it need not ask: constants are compiled in.
     if c.plan[pop + ADAPTS]:
-        return fire_some(c, pop, now, count, True)
-    return fire_some(c, pop, now, count, False)
+        return fire_some(c, pop, now, count, True, c.plan[pop + SOFT])
+    if c.plan[pop + SOFT]:
+        return fire_some(c, pop, now, count, False, True)
+    return fire_some(c, pop, now, count, False, False)
 
 
 @native_inside
-def fire_some(c: Arrays, pop: Whole, now: Whole, count: Whole, adapts: Whole) -> Whole:
+def fire_some(c: Arrays, pop: Whole, now: Whole, count: Whole, adapts: Whole, soft: Whole) -> Whole:
     """Decay, take in, compare, reset.
 
     Relative to rest, v = u - b/(1-γ), a potential only decays: v(n) = v⁺·γ^k + Σ arriving w.
@@ -90,7 +92,7 @@ def fire_some(c: Arrays, pop: Whole, now: Whole, count: Whole, adapts: Whole) ->
         Index(plan[pop + BODY]),
         Index(plan[pop + TABLE]),
     )
-    rest, reset, soft = real[law + REST], real[law + RESET], plan[pop + SOFT]
+    rest, reset = real[law + REST], real[law + RESET]
     touched, fired, found = Index(plan[pop + TOUCHED]), Index(plan[pop + FIRED]), Index(0)
     theta, near = real[law + LOW], Index(min(TABLE_TICKS, now - ints[START]))
     for t in range(touched, touched + Index(count)):

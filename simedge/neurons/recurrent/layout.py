@@ -18,7 +18,7 @@ from simedge.neurons.recurrent.parts import (
     ReadRule,
 )
 from simedge.neurons.recurrent.traces import span_of, trace_table
-from simedge.neurons.recurrent.wiring import Synapses
+from simedge.neurons.recurrent.wiring import Synapses, turn_back
 
 __all__ = ["INPUTS", "Layout", "amounts_of", "lay_out"]
 
@@ -64,8 +64,7 @@ class Layout:
             self._place_projection(place, projection)
         self._place_logs(record=record)
         plan = [head, *self.rows, *self.joins]
-        fan_ins = (np.diff(p.synapses.in_start.astype(np.int64)) for p in projections)
-        self.row_room = 8 * sum(int(sizes.max(initial=0)) for sizes in fan_ins)
+        self.row_room = 8 * sum(int(p.synapses.fan_in().max(initial=0)) for p in projections)
         """Least room for eligibilities."""
         self.counts = tuple(p.synapses.count for p in projections)
         self.ends = tuple((p.synapses.sources, p.synapses.targets) for p in projections)
@@ -94,10 +93,20 @@ class Layout:
             targets=targets,
             start=part(at.START_AT, sources + 1),
             target=part(at.TARGET_AT, count),
-            in_start=part(at.IN_START, targets + 1),
-            in_synapse=part(at.IN_SYNAPSE, count),
-            in_source=part(at.IN_SOURCE, count),
         )
+
+    def turn_back(self, wires: NDArray[np.uint32]) -> None:
+        """Fill in the ways back of the projections that learn."""
+        for row, count, (sources, targets) in zip(self.joins, self.counts, self.ends, strict=True):
+            if row[at.RULE] != at.STATIC:
+                sizes = {
+                    at.START_AT: sources + 1,
+                    at.TARGET_AT: count,
+                    at.IN_START: targets + 1,
+                    at.IN_SYNAPSE: count,
+                    at.IN_SOURCE: count,
+                }
+                turn_back(*(wires[row[f] : row[f] + size] for f, size in sizes.items()))
 
     def array(self, name: str, dtype: type) -> NDArray[Any]:
         """Make one of the arrays, once: what was filled in, else zeros."""
@@ -229,9 +238,9 @@ class Layout:
         rule = projection.rule
         if rule is None:
             return
-        row[at.IN_START] = self._fill("wires", synapses.in_start)
-        row[at.IN_SYNAPSE] = self._fill("wires", synapses.in_synapse)
-        row[at.IN_SOURCE] = self._fill("wires", synapses.in_source)
+        row[at.IN_START] = self._take("wires", synapses.targets + 1)
+        row[at.IN_SYNAPSE] = self._take("wires", synapses.count)
+        row[at.IN_SOURCE] = self._take("wires", synapses.count)
         row[at.RULE] = KINDS[type(rule)]
         if isinstance(rule, ReadRule):
             return
@@ -331,6 +340,7 @@ def lay_out(layout: Layout, dtype: type) -> at.Arrays:
         log=np.zeros(0, np.int64),
         rows=np.zeros(0),
     )
+    layout.turn_back(arrays.wires)
     ints = arrays.ints
     ints[at.NOW], ints[at.LEARNS], ints[at.CLOCK_RUNS] = -1, 1, 1
     for (place, _), channel in layout.channels.items():

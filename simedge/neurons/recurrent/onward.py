@@ -49,7 +49,7 @@ class OnwardCircuit(StoppingCircuit):
         super().__init__(inputs, populations, projections=projections)
         self._moving = _moving(self._layout)
         joins = zip(self._layout.joins, self._layout.counts, strict=True)
-        size = sum(count for row, count in joins if row[at.RULE] == at.GATED)
+        size = sum(n for row, n in joins if row[at.RULE] == at.GATED and not row[at.GROWN])
         self._arrays.ints[at.ROWS_ROOM] = size
         self._arrays = self._arrays._replace(rows=np.empty(size))
 
@@ -117,9 +117,14 @@ def _moving(layout: Layout) -> _Ints:
         spans.append((row[at.CELL], at.CELL_FIELDS * size))
         spans.append((row[at.BODY], at.BODY_FIELDS * size))
         spans.append((row[at.BAR], at.BAR_FIELDS * size))
-    for row, (sources, _) in zip(layout.joins, layout.ends, strict=True):
+        if row[at.GROWTH]:
+            spans.append((row[at.LATE], size))
+    ends = zip(layout.joins, layout.ends, layout.counts, strict=True)
+    for row, (sources, _), count in ends:
         if row[at.RULE] in {at.PAIRED, at.GATED}:
             spans.append((row[at.PRE], sources))
         if row[at.RULE] == at.PAIRED:
             spans.append((row[at.ARRIVED], sources))
+        if row[at.GROWN]:
+            spans.append((row[at.GROWN], count))
     return np.concatenate([np.arange(first, first + size) for first, size in spans])

@@ -32,12 +32,10 @@ def eligibilities_of(
         return np.asarray(scaled * arrays.real[row[at.GROWN_TABLE] + 1] ** gap)
     found, synapses = np.zeros(layout.counts[place]), layout.synapses(place, arrays.wires)
     leak = arrays.real[row[at.ROW_TABLE] + 1]
+    earlier = [layout.synapses(n, arrays.wires).fan_in() for n in before]
     active = ints[row[at.ACTIVE] : row[at.ACTIVE] + ints[row[at.NOTED] + at.ACTIVE_COUNT]]
     for neuron in active[ints[row[at.ROW_AT] + active] >= 0].tolist():
-        first = ints[row[at.ROW_AT] + neuron]
-        for n in before:
-            starts = layout.synapses(n, arrays.wires).in_start
-            first += int(starts[neuron + 1]) - int(starts[neuron])
+        first = ints[row[at.ROW_AT] + neuron] + sum(int(heard[neuron]) for heard in earlier)
         ways = slice(int(synapses.in_start[neuron]), int(synapses.in_start[neuron + 1]))
         held = arrays.rows[first : first + ways.stop - ways.start]
         gap = tick - ints[row[at.ROW_TICK] + neuron]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from simedge.core.native_cache import native_inside, unlocked_leaf
 from simedge.neurons.kinds import Whole
-from simedge.neurons.recurrent import volley
+from simedge.neurons.recurrent import growth, volley
 from simedge.neurons.recurrent.circuit import RecurrentCircuit
 from simedge.neurons.recurrent.layout import Layout, lay_out
 from simedge.neurons.recurrent.parts import Population
@@ -18,10 +18,11 @@ from simedge.neurons.recurrent.volley import DONE
 __all__ = ["StoppingCircuit", "compile_play"]
 
 if TYPE_CHECKING:
-    play = volley.play
+    play, play_grown = volley.play, growth.play_grown
 else:
     # Compiled in here: who plays to stops needs no machine code of `play` itself.
     play = native_inside(getattr(volley.play, "py_func", volley.play))
+    play_grown = native_inside(getattr(growth.play_grown, "py_func", growth.play_grown))
 
 
 class StoppingCircuit(RecurrentCircuit):
@@ -36,7 +37,8 @@ class StoppingCircuit(RecurrentCircuit):
         operations = np.zeros(stops.size, np.int64)
         ints = self._arrays.ints
         reached = np.array([0, ints[DELIVERIES] + ints[TRACES]])
-        while (status := play_to(self._arrays, stops, reached, operations)) != DONE:
+        kernel = play_grown_to if self._layout.grows else play_to
+        while (status := kernel(self._arrays, stops, reached, operations)) != DONE:
             self._make_room(status)
         return operations
 
@@ -54,10 +56,31 @@ def play_to(
         status = play(c, stops[stop], NEVER)
         if status != DONE:
             return status
-        counted = c.ints[DELIVERIES] + c.ints[TRACES]
-        operations[stop] = counted - reached[1]
-        reached[0], reached[1] = stop + 1, counted
+        note_stop(c, stop, reached, operations)
     return DONE
+
+
+@unlocked_leaf
+def play_grown_to(
+    c: Arrays, stops: NDArray[np.int64], reached: NDArray[np.int64], operations: NDArray[np.int64]
+) -> Whole:
+    """Do what `play_to` does, for circuits in which arrivals raise eligibilities."""
+    for stop in range(reached[0], stops.size):
+        status = play_grown(c, stops[stop], NEVER)
+        if status != DONE:
+            return status
+        note_stop(c, stop, reached, operations)
+    return DONE
+
+
+@native_inside
+def note_stop(
+    c: Arrays, stop: Whole, reached: NDArray[np.int64], operations: NDArray[np.int64]
+) -> None:
+    """Note that a stop is reached, and what was done on the way."""
+    counted = c.ints[DELIVERIES] + c.ints[TRACES]
+    operations[stop] = counted - reached[1]
+    reached[0], reached[1] = stop + 1, counted
 
 
 def compile_play() -> None:

@@ -2,14 +2,16 @@
 
 The synapses of a source lie side by side, its targets ascending; synapse numbers are places in that
 order. The way back lists, for each target, its synapses and their sources, ascending. All are 32
-bits wide: 12 bytes a synapse. Builders draw from named streams, keyed by who is joined to whom, and
-run no Python loop.
+bits wide: 4 bytes a synapse, and 8 for the way back, which is made when it is asked for. Builders
+draw from named streams, keyed by who is joined to whom, and run no Python loop.
 """
 # ruff: noqa: PLR0917 - compiled kernels take no keyword-only arguments
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,23 +23,34 @@ from simedge.neurons.kinds import Whole
 
 __all__ = [
     "Synapses",
+    "WaysBack",
     "fixed_fan_out",
     "normal_weights",
     "one_to_one",
     "random_mask",
     "small_world",
     "synapses_of",
+    "turn_back",
     "uniform_weights",
 ]
 
 Places = NDArray[np.uint32]
 
-_WORDS_AT_ONCE: Final = 2**21
+_AT_ONCE: Final = 2**18
+"""Words, synapses or weights that are worked on at once: no array of temporaries is longer."""
 _TRIES: Final = 7
 """Words a slot has for its new source; the first free neuron after the last one is then taken."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+class WaysBack(NamedTuple):
+    """From targets to their synapses."""
+
+    start: Places
+    synapse: Places
+    source: Places
+
+
+@dataclass(frozen=True, kw_only=True)
 class Synapses:
     """Wiring of one projection; all arrays uint32."""
 
@@ -47,17 +60,40 @@ class Synapses:
     """Synapses of source j are [start[j], start[j+1])."""
     target: Places
     """Target of each synapse, ascending within a source."""
-    in_start: Places
-    """Ways back to target i are [in_start[i], in_start[i+1])."""
-    in_synapse: Places
-    """Synapse of each way back."""
-    in_source: Places
-    """Source of each way back, ascending within a target."""
 
     @property
     def count(self) -> int:
         """Number of synapses."""
         return self.target.size
+
+    @property
+    def in_start(self) -> Places:
+        """Ways back to target i are [in_start[i], in_start[i+1])."""
+        return self._back.start
+
+    @property
+    def in_synapse(self) -> Places:
+        """Synapse of each way back."""
+        return self._back.synapse
+
+    @property
+    def in_source(self) -> Places:
+        """Source of each way back, ascending within a target."""
+        return self._back.source
+
+    def fan_in(self) -> NDArray[np.int64]:
+        """Return how many synapses each target has, without the ways back."""
+        heard, step = np.zeros(self.targets, np.int64), max(_AT_ONCE, self.targets)
+        for first in range(0, self.count, step):
+            heard += np.bincount(self.target[first : first + step], minlength=self.targets)
+        return heard
+
+    @functools.cached_property
+    def _back(self) -> WaysBack:
+        sizes = self.targets + 1, self.count, self.count
+        ways = WaysBack(*(np.zeros(size, np.uint32) for size in sizes))
+        turn_back(self.start, self.target, *ways)
+        return ways
 
     def pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return source and target of every synapse, int64 (count,) each."""
@@ -80,16 +116,19 @@ def synapses_of(
     low = min(source.min(initial=0), target.min(initial=0))
     if low < 0 or source.max(initial=-1) >= sources or target.max(initial=-1) >= targets:
         raise CircuitError(f"synapses must join {sources} sources to {targets} targets")
-    keys = np.sort(source * targets + target)
+    keys = source * targets
+    keys += target
+    keys.sort()
     if np.any(keys[1:] == keys[:-1]):
         raise CircuitError("a synapse is given twice")
-    return _compressed(keys // targets, keys % targets, (sources, targets))
+    start = np.searchsorted(keys, np.arange(sources + 1) * targets)
+    keys %= max(1, targets)
+    return _compressed(start, keys, targets)
 
 
 def one_to_one(size: int) -> Synapses:
     """Wire source i to target i."""
-    ends = np.arange(size)
-    return _compressed(ends, ends, (size, size))
+    return _compressed(np.arange(size + 1), np.arange(size), size)
 
 
 def random_mask(
@@ -107,19 +146,17 @@ def random_mask(
         May neuron i reach itself?
     """
     blocks = -(-targets // 4)
-    rows = max(1, _WORDS_AT_ONCE // max(1, 4 * blocks))
+    rows = max(1, _AT_ONCE // max(1, 4 * blocks))
     bar = bernoulli_threshold(density)
-    found = []
+    lengths, found = np.zeros(sources + 1, np.int64), [np.empty(0, np.uint32)]
     for first in range(0, sources, rows):
         words = stream.rows(blocks, range(first, min(sources, first + rows)))
         keep = _below(words[:, :targets], bar)
         if not autapses:
             np.fill_diagonal(keep[:, first:], val=False)
-        row, column = np.nonzero(keep)
-        found.append((row + first, column))
-    source = np.concatenate([row for row, _ in found]) if found else np.empty(0, np.int64)
-    target = np.concatenate([column for _, column in found]) if found else source
-    return _compressed(source, target, (sources, targets))
+        lengths[1 + first : 1 + first + rows] = keep.sum(axis=1)
+        found.append(np.nonzero(keep)[1].astype(np.uint32))
+    return _compressed(np.cumsum(lengths), np.concatenate(found), targets)
 
 
 def fixed_fan_out(
@@ -134,14 +171,13 @@ def fixed_fan_out(
         raise CircuitError(f"no {fan_out} targets of {room} for each of {sources} sources")
     chosen = np.empty((sources, fan_out), np.uint32)
     blocks = -(-fan_out // 4)
-    rows = max(1, _WORDS_AT_ONCE // max(1, 4 * blocks))
+    rows = max(1, _AT_ONCE // max(1, 4 * blocks))
     used = np.full(targets, -1, np.int64)
     for first in range(0, sources, rows):
         words = stream.rows(blocks, range(first, min(sources, first + rows)))
         choose(words, first, chosen[first : first + rows], used, room, int(not autapses))
     chosen.sort(axis=1)
-    source = np.repeat(np.arange(sources), fan_out)
-    return _compressed(source, chosen.ravel(), (sources, targets))
+    return _compressed(np.arange(sources + 1) * fan_out, chosen.ravel(), targets)
 
 
 def small_world(stream: Stream, size: int, *, neighbours: int, rewire: Fraction) -> Synapses:
@@ -158,27 +194,37 @@ def small_world(stream: Stream, size: int, *, neighbours: int, rewire: Fraction)
     heard = np.empty((size, neighbours), np.uint32)
     used = np.full(size, -1, np.int64)
     bar = bernoulli_threshold(rewire)
-    rows = max(1, _WORDS_AT_ONCE // (8 * neighbours))
+    rows = max(1, _AT_ONCE // (8 * neighbours))
     for first in range(0, size, rows):
         words = stream.rows(2 * neighbours, range(first, min(size, first + rows)))
         redrawn = _below(words[:, ::8], bar)
         redraw(words, redrawn, first, heard[first : first + rows], used)
     target = np.repeat(np.arange(size), neighbours)
-    return synapses_of((heard.ravel().astype(np.int64), target), sources=size, targets=size)
+    return synapses_of((heard.ravel(), target), sources=size, targets=size)
 
 
 def uniform_weights(
     stream: Stream, synapses: Synapses, low: float, *, high: float
 ) -> NDArray[np.float64]:
     """Draw a weight in [low, high) for each synapse, keyed by its number."""
-    words = stream.block(-(-synapses.count // 4))[: synapses.count]
-    return low + (high - low) * unit_floats(words)
+    return _drawn(stream, synapses.count, lambda words: low + (high - low) * unit_floats(words))
 
 
 def normal_weights(stream: Stream, synapses: Synapses, deviation: float) -> NDArray[np.float64]:
     """Draw a centred normal weight for each synapse, keyed by its number."""
-    words = stream.block(-(-synapses.count // 4))[: synapses.count]
-    return deviation * normals(words)
+    return _drawn(stream, synapses.count, lambda words: deviation * normals(words))
+
+
+def _drawn(
+    stream: Stream, count: int, law: Callable[[NDArray[np.uint64]], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """Make a number of each word, in the place of the word."""
+    words = stream.block(-(-count // 4))[:count]
+    numbers = words.view(np.float64)
+    for first in range(0, count, _AT_ONCE):
+        part = slice(first, first + _AT_ONCE)
+        numbers[part] = law(words[part])
+    return numbers
 
 
 def _below(words: NDArray[np.uint64], bar: int) -> NDArray[np.bool_]:
@@ -187,27 +233,15 @@ def _below(words: NDArray[np.uint64], bar: int) -> NDArray[np.bool_]:
     return words < np.uint64(bar)
 
 
-def _compressed(
-    source: NDArray[np.integer], target: NDArray[np.integer], shape: tuple[int, int]
-) -> Synapses:
-    """Lay out pairs that are sorted by source, then target."""
-    sources, targets = shape
-    if source.size >= 2**32:
-        raise CircuitError(f"a projection has fewer than 2^32 synapses, got {source.size}")
-    start = np.zeros(sources + 1, np.uint32)
-    np.cumsum(np.bincount(source, minlength=sources), out=start[1:], dtype=np.uint32)
-    ends = np.ascontiguousarray(target, np.uint32)
-    in_start = np.zeros(targets + 1, np.uint32)
-    in_synapse, in_source = np.empty(ends.size, np.uint32), np.empty(ends.size, np.uint32)
-    turn_back(start, ends, in_start, in_synapse, in_source)
+def _compressed(start: NDArray[np.integer], target: NDArray[np.integer], targets: int) -> Synapses:
+    """Lay out targets that are sorted by source and ascend within one."""
+    if target.size >= 2**32:
+        raise CircuitError(f"a projection has fewer than 2^32 synapses, got {target.size}")
     return Synapses(
-        sources=sources,
+        sources=start.size - 1,
         targets=targets,
-        start=start,
-        target=ends,
-        in_start=in_start,
-        in_synapse=in_synapse,
-        in_source=in_source,
+        start=start.astype(np.uint32),
+        target=np.ascontiguousarray(target, np.uint32),
     )
 
 
@@ -215,7 +249,7 @@ def _compressed(
 def turn_back(
     start: Places, target: Places, in_start: Places, in_synapse: Places, in_source: Places
 ) -> None:
-    """Fill the ways back; sources ascend since synapses are taken in order."""
+    """Fill the ways back, zeros so far; sources ascend since synapses are taken in order."""
     targets = in_start.size - 1
     for s in range(target.size):
         in_start[target[s]] += np.uint32(1)
