@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from simedge.study.report.firing import firing, weights
 from simedge.study.report.links import links_of
-from simedge.study.report.models import modelled, not_modelled
+from simedge.study.report.models import caveats, modelled, not_modelled
 from simedge.study.report.runs import Run, Skipped
 from simedge.study.report.tables import (
     Table,
@@ -30,7 +30,13 @@ _SIGNS_SHOWN = 60_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One part of a report: words, a list, a table, or text as it is; charts go by its name."""
+    """One part of a report: words, a list, a table, or text as it is; charts go by its name.
+
+    Parameters
+    ----------
+    folded
+        Whether a page shows table or text only when asked to: long ones.
+    """
 
     name: str
     title: str
@@ -38,6 +44,7 @@ class Section:
     listed: tuple[str, ...] = ()
     table: Table | None = None
     verbatim: str = ""
+    folded: bool = False
 
 
 def title(runs: Sequence[Run]) -> str:
@@ -75,7 +82,7 @@ def _one(run: Run) -> list[Section]:
         Section(name="links", title="Links", table=links),
         *_circuits(run),
         Section(name="modelled", title="What is modelled", listed=tuple(modelled(run))),
-        Section(name="left-out", title="What is not", listed=tuple(not_modelled(run))),
+        Section(name="left-out", title="What is not", listed=tuple(_lacking(run))),
         Section(name="summary", title="Every figure", table=every_figure(run)),
         Section(name="setting", title="The setting that made it", verbatim=_cut(run.text)),
         Section(name="provenance", title="Where it came from", verbatim=_origin(run)),
@@ -101,9 +108,13 @@ def _several(runs: Sequence[Run]) -> list[Section]:
         Section(name="charts", title="Curves"),
         Section(name="setting", title="Settings that differ", words=few, table=differing),
         Section(name="modelled", title="What is modelled", listed=_common(runs, modelled)),
-        Section(name="left-out", title="What is not", listed=_common(runs, not_modelled)),
+        Section(name="left-out", title="What is not", listed=_common(runs, _lacking)),
         Section(name="provenance", title="Where they came from", verbatim=origins),
     ]
+
+
+def _lacking(run: Run) -> list[str]:
+    return [*not_modelled(run), *caveats([str(run.summary["protocol"])])]
 
 
 def _common(runs: Sequence[Run], say: Callable[[Run], list[str]]) -> tuple[str, ...]:

@@ -1,8 +1,10 @@
 """What a report says of its own limits: what is modelled in a run, and what is not."""
 
+from collections.abc import Iterable
+
 from simedge.study.report.runs import Run
 
-__all__ = ["modelled", "not_modelled"]
+__all__ = ["caveats", "modelled", "not_modelled"]
 
 _ALWAYS = (
     (
@@ -38,6 +40,26 @@ _NEVER = (
     "Transport and security layers beyond headers, MTU and the reliable sends of the scenario.",
     "The cost of evaluation: it takes no time, energy or traffic.",
 )
+
+_CAVEATS = {
+    "aedfl_style": (
+        "aedfl_style is this project's reading of the abstract of Liu et al. 2023 (arXiv "
+        "2312.10935), not the paper's algorithm: no result here is one of AEDFL."
+    ),
+    "draco_style": (
+        "draco_style is this project's reading of the abstract of Jeong and Kountouris 2024 (arXiv "
+        "2406.13533), not verified against the paper: no result here is one of DRACO."
+    ),
+}
+
+
+def caveats(protocols: Iterable[str]) -> list[str]:
+    """Return what has to be said of protocols, by their names in results.
+
+    >>> [text.partition(" ")[0] for text in caveats(["elal", "draco_style"])]
+    ['draco_style']
+    """
+    return [_CAVEATS[name] for name in dict.fromkeys(protocols) if name in _CAVEATS]
 
 
 def modelled(run: Run) -> list[str]:
