@@ -10,6 +10,8 @@ from simedge_cli.exits import Exit, complain, told
 
 __all__ = ["Form", "report"]
 
+_SKIPPED_MAX = 20
+
 
 class Form(StrEnum):
     """What a report is written as."""
@@ -49,8 +51,10 @@ def report(
         except MissingExtraError as error:
             complain(f"error: {error}")
             raise typer.Exit(Exit.USAGE) from None
-        for one in made.skipped:
+        for one in made.skipped[:_SKIPPED_MAX]:
             complain(f"skipped {one.path}: {one.why}")
+        if len(made.skipped) > _SKIPPED_MAX:
+            complain(f"and {len(made.skipped) - _SKIPPED_MAX} more, named in the report")
         if out == Path("-"):
             print(made.text, end="")
         else:

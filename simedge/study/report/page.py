@@ -37,7 +37,9 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 h3 { font-size: 1rem; margin-bottom: 0; } p.about { margin: 0 0 .5rem; color: #555; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .9rem .15rem 0; text-align: left; border-bottom: 1px solid #ddd; }
-th.n, td.n { text-align: right; } .wide { overflow-x: auto; }
+th.n, td.n { text-align: right; } td.n { white-space: nowrap; }
+td:not(.n) { min-width: 6.5rem; max-width: 30rem; } summary { cursor: pointer; color: #06c; }
+.wide { overflow-x: auto; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: 12px; }
 """
 _DRAW = """

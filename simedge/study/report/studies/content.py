@@ -32,8 +32,11 @@ __all__ = ["Part", "StudyReport", "charts_of", "sections", "study_title", "suffi
 _ROWS: Final = 400
 _PAIR_ROWS: Final = 600
 _SIGNS: Final = 60_000
+_LONG: Final = 40
 _NOTES: Final = 60
 _EQUAL: Final = 40
+_NO_TEST: Final = "the difference is"
+"""Pairs without a test show that by themselves."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +132,13 @@ def _of_family(part: Part, metrics: Sequence[str], end: str, of: str) -> list[Se
         )
         less = difference_table(part.differences, most=_ROWS)
         made.append(
-            Section(name=f"differences{end}", title=f"Differences{of}", words=words, table=less)
+            Section(
+                name=f"differences{end}",
+                title=f"Differences{of}",
+                words=words,
+                table=less,
+                folded=len(less.rows) > _LONG,
+            )
         )
     made.append(Section(name=charts_of(end), title=f"Curves{of}"))
     made += _analyses(part, end, of)
@@ -144,7 +153,6 @@ def _of_family(part: Part, metrics: Sequence[str], end: str, of: str) -> list[Se
 def _analyses(part: Part, end: str, of: str) -> list[Section]:
     if not part.found:
         return []
-    notes = tuple(f"{one.headline.label}: {note}" for one in part.found for note in one.notes())
     words = (
         "Repeated-measures analyses of variance: seeds are the subjects, Greenhouse and Geisser's "
         "correction is always applied."
@@ -155,7 +163,7 @@ def _analyses(part: Part, end: str, of: str) -> list[Section]:
             title=f"Analysis of variance{of}",
             words=words,
             table=effect_table(part.found),
-            listed=notes[:_NOTES],
+            listed=_notes(part.found),
         )
     ]
     most = max(_PAIR_ROWS // len(part.found), 1)
@@ -171,6 +179,16 @@ def _analyses(part: Part, end: str, of: str) -> list[Section]:
             )
         )
     return made
+
+
+def _notes(found: Sequence[Found]) -> tuple[str, ...]:
+    """Return what a reader has to know of analyses, each thing once with the figures it is of."""
+    of: dict[str, list[str]] = {}
+    for one in found:
+        for note in one.notes():
+            of.setdefault(note, []).append(one.headline.label)
+    told = [f"{note} ({'; '.join(labels)})" for note, labels in of.items()]
+    return tuple(text for text in told if not text.startswith(_NO_TEST))[:_NOTES]
 
 
 def _equal(whole: Whole) -> list[Section]:

@@ -75,9 +75,9 @@ def accuracy_and_bits(arms: Sequence[Arm], *, points_max: int) -> Rows:
 def energy(arms: Sequence[Arm]) -> Rows:
     """Return what the boards' energy of each arm went into, on average."""
     return [
-        {"arm": arm.label, "part": part, "joule": _rounded(mean), "place": place}
+        {"arm": arm.label, "part": part, "joule": _rounded(mean)}
         for arm in arms
-        for place, part in enumerate(ENERGY)
+        for part in ENERGY
         if (mean := mean_of(arm, f"energy_j.{part}").mean) is not None
     ]
 
@@ -92,12 +92,12 @@ def points(arms: Sequence[Arm], paths: Sequence[tuple[str, str]], *, by: float =
     """
     rows: Rows = []
     for arm in arms:
-        for place, (what, path) in enumerate(paths):
+        for what, path in paths:
             found = mean_of(arm, path)
             if found.mean is None:
                 continue
             ends = (found.mean if end is None else end for end in (found.low, found.high))
             mean, low, high = (_rounded(by * value) for value in (found.mean, *ends))
             row = {"arm": arm.label, "what": what, "mean": mean, "low": low, "high": high}
-            rows.append({**row, "seeds": found.count, "place": place})
+            rows.append({**row, "seeds": found.count})
     return rows
