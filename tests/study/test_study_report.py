@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import statistics
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,12 +15,14 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from simedge.run.parts import json_text, listing, sealed, unsealed
+from simedge.run.scenario import Scenario
 from simedge.run.yaml_writer import dump
 from simedge.study.report.errors import MissingExtraError, ReportError
 from simedge.study.report.studies.arms import known
 from simedge.study.report.studies.reading import is_study
 from simedge.study.report.studies.tables import prefixed
 from simedge.study.report.write import report
+from simedge.study.study import Study
 from simedge_cli.commands import app
 
 EXTRA = "the extra 'report' (altair, vl-convert-python) is not installed"
@@ -185,8 +188,16 @@ def test_a_page_of_a_study_loads_nothing_and_is_small(page) -> None:
     assert len(page.text.encode()) <= 1_500_000
 
 
-def test_very_many_arms_make_no_larger_page(finished, tmp_path) -> None:
+@pytest.fixture
+def drawn_by_none(monkeypatch) -> None:
+    """Leave out the static charts: drawing them takes seconds."""
     pytest.importorskip("altair", reason=EXTRA)
+    pytest.importorskip("vl_convert", reason=EXTRA)
+    monkeypatch.setattr("simedge.study.report.page.svg_of", lambda _: "")
+
+
+@pytest.mark.usefixtures("drawn_by_none")
+def test_very_many_arms_make_no_larger_page(finished, tmp_path) -> None:
     arms = [f"an arm with quite a long name, number {k}" for k in range(60)]
     many = report([made_up(finished, tmp_path / "many", arms=arms, seeds=(1, 2))])
     assert len(many.text.encode()) <= 1_500_000
@@ -301,20 +312,65 @@ def test_a_study_is_reported_alone_and_found_as_the_newest(
     assert call("report", "--format", "json").stdout.strip() == "runs/new/report.json"
 
 
-def test_a_study_writes_its_report_if_asked_to(tmp_path, monkeypatch) -> None:
-    (tmp_path / "s.yaml").write_text(
-        "simedge-study: 1\nscenario: two_devices\nset: {duration: 1 s}\nseeds: 1\n"
-    )
+def test_without_its_extra_a_study_ends_as_it_would_and_says_so(
+    made, tmp_path, monkeypatch
+) -> None:
+    def run(ready, **_):
+        shutil.copytree(made, ready.out)
+        return ready.table()
+
+    def refuse():
+        raise MissingExtraError("a page needs altair: pip install it")
+
+    (tmp_path / "s.yaml").write_text("simedge-study: 1\nscenario: two_devices\nseeds: 1\n")
     monkeypatch.setattr("simedge.study.report.write._pages", refuse)
-    words = ("study", tmp_path / "s.yaml", "-o", tmp_path / "s", "--jobs", 1, "--quiet", "--report")
-    monkeypatch.setattr("simedge.study.ready.Ready.run", lambda ready, **_: ready.table())
-    done = call(*words)
-    assert "note: no report:" in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.setattr("simedge.study.ready.Ready.run", run)
+    codes = []
+    for place, more in enumerate([[], ["--report"]]):
+        words = ["study", tmp_path / "s.yaml", "-o", tmp_path / f"s{place}", "--quiet", *more]
+        done = call(*words)
+        codes.append(done.exit_code)
+    assert done.stderr.splitlines() == ["note: no report: a page needs altair: pip install it"]
+    assert codes[0] == codes[1]
 
 
-def refuse():
-    raise MissingExtraError("a page needs altair")
+SILENT = Scenario.parse("""
+simedge: 1
+name: silent
+duration: 1 s
+sensors: {kind: silent}
+devices: [{id: cam, count: 2}]
+learner: {kind: linear}
+protocol: {kind: elal, interval: 4}
+""")
+
+
+@pytest.fixture(scope="session")
+def silent(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("studies") / "silent"
+    study = Study(SILENT, seeds=2, metrics=["accuracy.final"]).vary(
+        "links.default.delay", ["5 ms", "80 ms"]
+    )
+    with ThreadPoolExecutor(1) as executor:
+        study.run(engine=executor, jobs=1, out=out)
+    return out
+
+
+def test_a_study_whose_index_lags_behind_has_the_same_report(silent, tmp_path) -> None:
+    mine = Path(shutil.copytree(silent, tmp_path / "mine"))
+    (mine / "index.csv").unlink()
+    (mine / "runs" / "stranger").mkdir()
+    before, after = told(silent), told(mine)
+    assert after["families"] == before["families"]
+    assert after["runs"] == before["runs"]
+    assert any("not of this study: stranger" in note for note in after["notes"])
+
+
+@pytest.mark.usefixtures("drawn_by_none")
+def test_runs_that_saw_nothing_have_a_page_too(silent) -> None:
+    made = report([silent])
+    assert "accuracy" not in made.charts
+    assert "energy" in made.charts
 
 
 @settings(max_examples=50, deadline=None)

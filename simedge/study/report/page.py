@@ -7,6 +7,7 @@ expressions by an interpreter, so no code is made from text either. Needs the ex
 import json
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
 
 import vl_convert
@@ -102,6 +103,7 @@ def svg_of(picture: Picture) -> str:
     )
 
 
+@cache
 def _vega() -> str:
     """Return Vega, Vega-Lite and vega-embed as one script; making it takes some seconds."""
     bundle = vl_convert.javascript_bundle(_SNIPPET, vl_version=_VEGA_LITE)
