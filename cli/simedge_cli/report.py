@@ -10,6 +10,8 @@ from simedge_cli.exits import Exit, complain, told
 
 __all__ = ["Form", "report"]
 
+_SKIPPED_MAX = 20
+
 
 class Form(StrEnum):
     """What a report is written as."""
@@ -22,7 +24,9 @@ class Form(StrEnum):
 def report(
     runs: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[DIR...]", help="Run directories; the newest by default."),
+        typer.Argument(
+            metavar="[DIR...]", help="Run directories, or a study; the newest by default."
+        ),
     ] = None,
     *,
     form: Annotated[
@@ -32,19 +36,25 @@ def report(
         Path | None,
         typer.Option("-o", "--out", help="The file; '-' prints it. report.html in DIR by default."),
     ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(help="Of a study: the arm that others are compared with; else the first."),
+    ] = None,
 ) -> None:
-    """Write a report of one run in full, of several as one row each."""
+    """Write a report of one run in full, of several as one row each, or of a study."""
     with told():
         from simedge.study.report.errors import MissingExtraError
         from simedge.study.report.write import report as make
 
         try:
-            made = make(runs or [], form=form.value, out=out)
+            made = make(runs or [], form=form.value, out=out, against=against)
         except MissingExtraError as error:
             complain(f"error: {error}")
             raise typer.Exit(Exit.USAGE) from None
-        for one in made.skipped:
+        for one in made.skipped[:_SKIPPED_MAX]:
             complain(f"skipped {one.path}: {one.why}")
+        if len(made.skipped) > _SKIPPED_MAX:
+            complain(f"and {len(made.skipped) - _SKIPPED_MAX} more, named in the report")
         if out == Path("-"):
             print(made.text, end="")
         else:

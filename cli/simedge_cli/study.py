@@ -65,6 +65,9 @@ def study(  # noqa: PLR0913 -- one parameter an option
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say how many runs, and how long; run none.")
     ] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write report.html into the study directory at last.")
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line a run, then summary.json, no table.")
     ] = False,
@@ -101,6 +104,8 @@ def study(  # noqa: PLR0913 -- one parameter an option
         _tell_table(table, plan.name, as_json=as_json)
         if not as_json and not quiet:
             screen.show_study(table, name=plan.name)
+        if report:
+            _write_report(path)
     raise typer.Exit(_exit_code(table, interrupted=bool(came)))
 
 
@@ -181,6 +186,19 @@ def _print_row(row: "Row") -> None:
         "summary": row.summary,
     }
     print(json.dumps(line, allow_nan=False), flush=True)
+
+
+def _write_report(path: Path) -> None:
+    """Write the report of a study; what keeps it from being written spoils no study."""
+    from simedge.study.report.errors import MissingExtraError, ReportError
+    from simedge.study.report.write import report
+
+    try:
+        made = report([path])
+        made.write()
+        complain(f"report: {made.path}")
+    except (MissingExtraError, ReportError) as error:
+        complain(f"note: no report: {error}")
 
 
 def _exit_code(table: "Table", *, interrupted: bool) -> Exit:

@@ -146,7 +146,7 @@ def paired_difference(
 
 
 def repeated_measures(
-    levels: Mapping[str, Figures], *, seed: int = 0, share: float = 0.95
+    levels: Mapping[str, Figures], *, seed: int = 0, share: float = 0.95, paired: bool = True
 ) -> Anova:
     """Return the one-way analysis of levels, and their differences pair by pair.
 
@@ -154,6 +154,8 @@ def repeated_measures(
     ----------
     levels
         Figures by level and subject.
+    paired
+        Whether pairs are asked for: of a hundred levels there are thousands.
     seed, share
         As for `paired_difference`.
 
@@ -169,7 +171,7 @@ def repeated_measures(
     pairs: list[Pair] = []
     if table.testable(notes):
         effects = effects_of(table.cells, {"level": contrasts(number)})
-    if table.subjects and number > 1:
+    if paired and table.subjects and number > 1:
         pairs = [_pair(table, two, seed=seed, share=share) for two in combinations(table.names, 2)]
         corrected = holm([pair.p for pair in pairs])
         pairs = [replace(one, p_holm=p) for one, p in zip(pairs, corrected, strict=True)]

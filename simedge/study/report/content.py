@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from simedge.run.needs import caveat_of, reported_name
+from simedge.run.needs import reported_name
 from simedge.study.report.firing import firing, weights
 from simedge.study.report.links import links_of
-from simedge.study.report.models import modelled, not_modelled
+from simedge.study.report.models import caveats, modelled, not_modelled
 from simedge.study.report.runs import Run, Skipped
 from simedge.study.report.tables import (
     Table,
@@ -31,7 +31,13 @@ _SIGNS_SHOWN = 60_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """One part of a report: words, a list, a table, or text as it is; charts go by its name."""
+    """One part of a report: words, a list, a table, or text as it is; charts go by its name.
+
+    Parameters
+    ----------
+    folded
+        Whether a page shows table or text only when asked to: long ones.
+    """
 
     name: str
     title: str
@@ -39,6 +45,7 @@ class Section:
     listed: tuple[str, ...] = ()
     table: Table | None = None
     verbatim: str = ""
+    folded: bool = False
 
 
 def title(runs: Sequence[Run]) -> str:
@@ -63,7 +70,7 @@ def content(runs: Sequence[Run], skipped: Sequence[Skipped]) -> list[Section]:
 
 def _one(run: Run) -> list[Section]:
     note = "" if run.history is not None else "No event log was kept: some charts need one."
-    about = " ".join(filter(None, (run.scenario.about, *_caveats([run]), note)))
+    about = " ".join(filter(None, (run.scenario.about, *caveats([run.summary["protocol"]]), note)))
     broken = tuple(str(text) for text in run.summary["invariants"]["broken"][:_BROKEN_SHOWN])
     links = link_table(links_of(run), most=ROWS_SHOWN)
     first = Section(name="headline", title="Figures", words=about, table=headline(run))
@@ -100,7 +107,7 @@ def _several(runs: Sequence[Run]) -> list[Section]:
         Section(
             name="headline",
             title="Figures",
-            words=" ".join(_caveats(runs)),
+            words=" ".join(caveats(run.summary["protocol"] for run in runs)),
             table=comparison(runs, most=_RUNS_SHOWN),
         ),
         Section(name="charts", title="Curves"),
@@ -109,12 +116,6 @@ def _several(runs: Sequence[Run]) -> list[Section]:
         Section(name="left-out", title="What is not", listed=_common(runs, not_modelled)),
         Section(name="provenance", title="Where they came from", verbatim=origins),
     ]
-
-
-def _caveats(runs: Sequence[Run]) -> list[str]:
-    """Return what is to be said of the protocols of some runs, each once."""
-    told = (caveat_of(run.summary["protocol"]) for run in runs)
-    return list(dict.fromkeys(text for text in told if text))
 
 
 def _common(runs: Sequence[Run], say: Callable[[Run], list[str]]) -> tuple[str, ...]:

@@ -1,8 +1,11 @@
 """What a report says of its own limits: what is modelled in a run, and what is not."""
 
+from collections.abc import Iterable
+
+from simedge.run.needs import caveat_of
 from simedge.study.report.runs import Run
 
-__all__ = ["modelled", "not_modelled"]
+__all__ = ["caveats", "modelled", "not_modelled"]
 
 _ALWAYS = (
     (
@@ -38,6 +41,16 @@ _NEVER = (
     "Transport and security layers beyond headers, MTU and the reliable sends of the scenario.",
     "The cost of evaluation: it takes no time, energy or traffic.",
 )
+
+
+def caveats(protocols: Iterable[str]) -> list[str]:
+    """Return what has to be said of kinds of protocols, each once.
+
+    >>> [text.partition(" ")[0] for text in caveats(["elal", "draco", "draco"])]
+    ['draco_style']
+    """
+    told = [caveat_of(kind) for kind in dict.fromkeys(protocols)]
+    return [text for text in told if text is not None]
 
 
 def modelled(run: Run) -> list[str]:

@@ -6,7 +6,8 @@ expressions by an interpreter, so no code is made from text either. Needs the ex
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
 
 import vl_convert
@@ -15,9 +16,17 @@ from simedge.study.report.charts import pictures, pictures_together
 from simedge.study.report.content import Section, content, title
 from simedge.study.report.picture import Picture
 from simedge.study.report.runs import Run, Skipped
+from simedge.study.report.studies.charts import family_pictures
+from simedge.study.report.studies.content import (
+    StudyReport,
+    charts_of,
+    sections,
+    study_title,
+    suffix,
+)
 from simedge.study.report.tables import Table
 
-__all__ = ["html_report", "svg_of"]
+__all__ = ["html_report", "study_page", "svg_of"]
 
 _VEGA_LITE = "v6.4"
 _SNIPPET = "window.vegaEmbed = vegaEmbed;"
@@ -29,7 +38,9 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
 h3 { font-size: 1rem; margin-bottom: 0; } p.about { margin: 0 0 .5rem; color: #555; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .9rem .15rem 0; text-align: left; border-bottom: 1px solid #ddd; }
-th.n, td.n { text-align: right; } .wide { overflow-x: auto; }
+th.n, td.n { text-align: right; } td.n { white-space: nowrap; }
+td:not(.n) { min-width: 6.5rem; max-width: 30rem; } summary { cursor: pointer; color: #06c; }
+.wide { overflow-x: auto; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: 12px; }
 """
 _DRAW = """
@@ -41,11 +52,29 @@ for (const [name, spec] of Object.entries(charts)) {
 
 
 def html_report(runs: Sequence[Run], skipped: Sequence[Skipped]) -> tuple[str, dict[str, str]]:
-    """Return the page, and its charts as SVG by name."""
+    """Return the page of runs, and its charts as SVG by name."""
     drawn = pictures(runs[0]) if len(runs) == 1 else pictures_together(runs)
-    sections = [_section(section, drawn) for section in content(runs, skipped)]
-    heading = escape(title(runs))
-    specs = json.dumps({one.name: one.spec for one in drawn}, ensure_ascii=False)
+    return _page(title(runs), content(runs, skipped), {"charts": drawn})
+
+
+def study_page(report: StudyReport) -> tuple[str, dict[str, str]]:
+    """Return the page of a study, and its charts as SVG by name."""
+    metrics = report.whole.table.metrics
+    drawn = {
+        charts_of(end): family_pictures(part.family, metrics, suffix=end)
+        for place, part in enumerate(report.parts)
+        for end in [suffix(report, place)]
+    }
+    return _page(study_title(report), sections(report), drawn)
+
+
+def _page(
+    heading: str, parts: Sequence[Section], drawn: Mapping[str, Sequence[Picture]]
+) -> tuple[str, dict[str, str]]:
+    """Return a page and its charts as SVG; `drawn` are the charts of sections, by their names."""
+    heading = escape(heading)
+    every = [one for several in drawn.values() for one in several]
+    specs = json.dumps({one.name: one.spec for one in every}, ensure_ascii=False)
     page = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
@@ -53,13 +82,13 @@ def html_report(runs: Sequence[Run], skipped: Sequence[Skipped]) -> tuple[str, d
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{heading}</title><style>{_STYLE}</style></head><body>",
         f"<h1>{heading}</h1>",
-        *sections,
+        *(_section(section, drawn.get(section.name)) for section in parts),
         f'<script type="application/json" id="charts-data">{_in_script(specs)}</script>',
         f"<script>{_vega()}</script>",
         f"<script>{_DRAW}</script>",
         "</body></html>",
     ]
-    return "\n".join(page) + "\n", {one.name: svg_of(one) for one in drawn}
+    return "\n".join(page) + "\n", {one.name: svg_of(one) for one in every}
 
 
 def svg_of(picture: Picture) -> str:
@@ -74,6 +103,7 @@ def svg_of(picture: Picture) -> str:
     )
 
 
+@cache
 def _vega() -> str:
     """Return Vega, Vega-Lite and vega-embed as one script; making it takes some seconds."""
     bundle = vl_convert.javascript_bundle(_SNIPPET, vl_version=_VEGA_LITE)
@@ -85,19 +115,21 @@ def _in_script(text: str) -> str:
     return text.replace("<", "\\u003c")
 
 
-def _section(section: Section, drawn: Sequence[Picture]) -> str:
+def _section(section: Section, drawn: Sequence[Picture] | None) -> str:
     parts = [f'<section id="{section.name}"><h2>{escape(section.title)}</h2>']
-    if section.name == "charts":
+    if drawn is not None:
         parts += [_chart(one) for one in drawn]
         parts.append("<noscript>Charts need scripts; as SVG they lie beside this page.</noscript>")
     if section.words:
         parts.append(f"<p>{escape(section.words)}</p>")
     if section.listed:
         parts += ["<ul>", *(f"<li>{escape(text)}</li>" for text in section.listed), "</ul>"]
-    if section.table is not None:
-        parts.append(_table(section.table))
+    long = [] if section.table is None else [_table(section.table)]
     if section.verbatim:
-        parts.append(f"<pre>{escape(section.verbatim)}</pre>")
+        long.append(f"<pre>{escape(section.verbatim)}</pre>")
+    if section.folded and long:
+        long = ["<details><summary>show</summary>", *long, "</details>"]
+    parts += long
     return "\n".join([*parts, "</section>"])
 
 

@@ -3,7 +3,7 @@
 import csv
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from simedge.run.summary import summarise
 from simedge.study.report.errors import ReportError
 from simedge.study.report.history import History, read_history
 
-__all__ = ["Run", "Sampled", "Skipped", "newest", "read_run", "read_runs"]
+__all__ = ["Run", "Sampled", "Skipped", "newest", "read_run", "read_runs", "read_summary"]
 
 Sampled = tuple[float, str, float]
 """Seconds of virtual time, entity, value."""
@@ -64,8 +64,13 @@ class Skipped:
     why: str
 
 
-def newest(root: Path) -> Path:
-    """Return the run directory below `root` whose status was written last.
+def newest(root: Path, *, study: Callable[[Path], bool] = lambda _: False) -> Path:
+    """Return the run or study directory below `root` that was written to last.
+
+    Parameters
+    ----------
+    study
+        Tells whether a directory is a study; its index says how new it is.
 
     Raises
     ------
@@ -73,9 +78,15 @@ def newest(root: Path) -> Path:
         If there is none.
     """
     found = [path.parent for path in root.glob(f"*/{_STATUS}")]
+    found += [path for path in root.glob("*") if path not in found and study(path)]
     if not found:
-        raise ReportError(f"{root}: no run directory there; name one: simedge report DIR")
-    return max(found, key=lambda path: ((path / _STATUS).stat().st_mtime_ns, path.name))
+        raise ReportError(f"{root}: no run or study directory there; name one: simedge report DIR")
+    return max(found, key=lambda path: (_written_ns(path), path.name))
+
+
+def _written_ns(path: Path) -> int:
+    marks = (path / name for name in (_STATUS, "index.csv", "study.yaml"))
+    return max((mark.stat().st_mtime_ns for mark in marks if mark.is_file()), default=0)
 
 
 def read_runs(paths: Sequence[Path]) -> tuple[list[Run], list[Skipped]]:
@@ -122,7 +133,7 @@ def read_run(path: Path) -> Run:
             status=status,
             scenario=scenario,
             text=(path / "scenario.yaml").read_text(encoding="utf-8"),
-            summary=_summary(path / "summary.json"),
+            summary=read_summary(path / "summary.json"),
             provenance=unsealed((path / "provenance.json").read_bytes()),
             samples=_samples(path / "metrics.csv"),
             history=_history(path),
@@ -132,7 +143,14 @@ def read_run(path: Path) -> Run:
         raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
 
 
-def _summary(file: Path) -> dict[str, Any]:
+def read_summary(file: Path) -> dict[str, Any]:
+    """Return a summary that has every key.
+
+    Raises
+    ------
+    ReportError
+        If it lacks any.
+    """
     data = json.loads(file.read_bytes())
     missing = _every_key() - set(data) if isinstance(data, dict) else _every_key()
     if missing:

@@ -10,17 +10,28 @@ from simedge.study.report.firing import circuit_facts
 from simedge.study.report.links import links_of
 from simedge.study.report.models import modelled, not_modelled
 from simedge.study.report.runs import Run, Skipped
+from simedge.study.report.studies.content import StudyReport, sections, study_title
 from simedge.study.report.tables import Table
 
-__all__ = ["json_report", "markdown_report"]
+__all__ = ["json_report", "markdown_report", "study_markdown"]
 
 
 def markdown_report(runs: Sequence[Run], skipped: Sequence[Skipped]) -> str:
     """Return a report as Markdown."""
-    lines = [f"# {_escaped(title(runs))}"]
-    for section in content(runs, skipped):
-        if section.name != "charts":
-            lines += ["", f"## {section.title}", "", *_section(section)]
+    return _markdown(title(runs), content(runs, skipped))
+
+
+def study_markdown(report: StudyReport) -> str:
+    """Return the report of a study as Markdown."""
+    return _markdown(study_title(report), sections(report))
+
+
+def _markdown(heading: str, parts: Sequence[Section]) -> str:
+    lines = [f"# {_escaped(heading)}"]
+    for section in parts:
+        body = list(_section(section))
+        if body:  # charts have none
+            lines += ["", f"## {_escaped(section.title)}", "", *body]
     return "\n".join(lines) + "\n"
 
 
@@ -28,6 +39,8 @@ def _section(section: Section) -> Iterator[str]:
     if section.words:
         yield from (_escaped(section.words), "")
     yield from (f"- {_escaped(text)}" for text in section.listed)
+    if section.listed and section.table is not None:
+        yield ""
     if section.table is not None:
         yield from _table(section.table)
     if section.verbatim:

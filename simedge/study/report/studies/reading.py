@@ -1,0 +1,316 @@
+"""Study directories as reports read them: what each run says, and why some say nothing.
+
+The index tells which runs there are, their directories what came of them, so a study that was
+killed is told as far as it got. Event logs are not read: two hundred of them would take minutes.
+"""
+
+import csv
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from simedge.core.errors import SimedgeError
+from simedge.run.parts import damaged_parts, unsealed
+from simedge.run.rundir import read_status
+from simedge.run.yaml_reader import parse
+from simedge.study.plan import METRICS
+from simedge.study.report.errors import ReportError
+from simedge.study.report.runs import read_summary
+from simedge.study.study_file import read_study
+from simedge.study.table import Row, Table, cell_name
+from simedge.study.worker import Status
+
+__all__ = ["Lost", "Told", "Whole", "is_study", "read_whole"]
+
+PLAN: Final = "study.yaml"
+_INDEX: Final = "index.csv"
+_HEAD: Final = ("run", "seed", "status")
+_FIXED: Final = frozenset({"log_sha256", "wall_s", "dir", "reason"})
+_BITS = re.compile(rb"^([0-9.eE+-]+),server,bits,([0-9.eE+-]+)\r?$", re.MULTILINE)
+
+Labels = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a run tells beside its figures.
+
+    Parameters
+    ----------
+    curve
+        (seconds of virtual time, accuracy) of every evaluation that has one.
+    bits
+        Bits on all links until an evaluation, by its seconds.
+    devices
+        (accuracy, joule, most bytes) of each device by its name, as far as known.
+    """
+
+    curve: tuple[tuple[float, float], ...]
+    bits: Mapping[float, float]
+    devices: Mapping[str, tuple[float | None, float | None, float | None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """A run that tells nothing, and why."""
+
+    run: str
+    arm: str
+    seed: int
+    status: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """A study as it lies on the disk.
+
+    Parameters
+    ----------
+    text
+        Its ``study.yaml``.
+    told
+        By the names of the runs that are done.
+    lost
+        All the others.
+    notes
+        What a reader has to know of the directory.
+    """
+
+    path: Path
+    name: str
+    about: str
+    text: str
+    table: Table
+    told: Mapping[str, Told]
+    lost: tuple[Lost, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Plan:
+    """What the study's own file says; a file that cannot be read says nothing."""
+
+    name: str
+    about: str = ""
+    text: str = ""
+    factors: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    cells: tuple[Labels, ...] = ()
+    seeds: tuple[int, ...] = ()
+    metrics: tuple[str, ...] = METRICS
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Entry:
+    """A run that there should be."""
+
+    run: str
+    labels: Labels
+    seed: int
+    status: str = "missing"
+    reason: str = ""
+
+
+def is_study(path: Path) -> bool:
+    """Tell whether a directory holds a study rather than a run."""
+    return (path / PLAN).is_file() or ((path / _INDEX).is_file() and (path / "runs").is_dir())
+
+
+def read_whole(path: Path) -> Whole:
+    """Read a study directory.
+
+    Raises
+    ------
+    ReportError
+        If no run of it is left that can be reported.
+    """
+    plan = _plan(path)
+    entries = list(_entries(path, plan))
+    rows, told, lost = [], {}, []
+    for entry in entries:
+        row, more = _read(path, entry, tuple(plan.factors))
+        rows.append(row)
+        if more is not None:
+            told[row.run] = more
+        else:
+            lost.append(_lost(row))
+    if not told:
+        first = "; ".join(f"{one.run}: {one.why}" for one in lost[:3]) or "it has no runs"
+        raise ReportError(f"{path}: no run of this study can be reported: {first}")
+    return Whole(
+        path=path,
+        name=plan.name,
+        about=plan.about,
+        text=plan.text,
+        table=Table(rows, factors=plan.factors, metrics=plan.metrics, path=path),
+        told=told,
+        lost=tuple(lost),
+        notes=tuple(plan.notes),
+    )
+
+
+def _lost(row: Row) -> Lost:
+    why = row.reason or {"missing": "was never run"}.get(row.status, f"is {row.status}")
+    arm = cell_name(row.factors.values())
+    return Lost(run=row.run, arm=arm, seed=row.seed, status=row.status, why=why)
+
+
+def _plan(path: Path) -> _Plan:
+    plan = _Plan(name=path.resolve().name)
+    try:
+        raw = (path / PLAN).read_bytes()
+        data = parse(raw, source=str(path / PLAN)).data
+        plan.text = raw.decode()
+        _take(plan, data)
+    except (OSError, SimedgeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = str(error).splitlines()[0].removeprefix(f"{path / PLAN}: ")
+        plan.notes.append(f"{PLAN} cannot be read ({why}): runs are those of {_INDEX}")
+    return plan
+
+
+def _take(plan: _Plan, data: Any) -> None:  # noqa: ANN401 -- whatever a file holds
+    plan.name, plan.about = str(data.get("name", plan.name)), str(data.get("about", ""))
+    plan.metrics = tuple(map(str, data.get("metrics", METRICS)))
+    factors = data.get("factors") or {}
+    plan.factors = {str(name): tuple(map(str, one["arms"])) for name, one in factors.items()}
+    plan.seeds = tuple(map(int, data.get("seeds", ())))
+    design = data.get("design", ())
+    plan.cells = tuple(tuple(str(cell[name]) for name in factors) for cell in design)
+
+
+def _entries(path: Path, plan: _Plan) -> Iterator[_Entry]:
+    """Yield the runs of the index, then those that the plan has besides, in the plan's order."""
+    listed = _indexed(path, plan)
+    seen = {(one.labels, one.seed) for one in listed}
+    asked = [(cell, seed) for seed in plan.seeds for cell in plan.cells]
+    unseen = [key for key in asked if key not in seen]
+    strays = _strays(path, {one.run for one in listed})
+    named = _named(path, plan) if strays and unseen else {}
+    places = {cell: place for place, cell in enumerate(plan.cells)}
+    more = []
+    for cell, seed in unseen:
+        name = named.get((cell, seed), f"seed {seed} of {cell_name(cell)}")
+        more.append(_Entry(run=name, labels=cell, seed=seed))
+    lone = sorted(strays - {one.run for one in more})
+    if lone:
+        shown = ", ".join(lone[:5]) + (", ..." if len(lone) > 5 else "")
+        plan.notes.append(f"in runs/, but not of this study: {shown}")
+    yield from sorted(
+        [*listed, *more], key=lambda one: (one.seed, places.get(one.labels, len(places)))
+    )
+
+
+def _strays(path: Path, known: set[str]) -> set[str]:
+    try:
+        return {place.name for place in (path / "runs").glob("[!.]*")} - known
+    except OSError:
+        return set()
+
+
+def _named(path: Path, plan: _Plan) -> dict[tuple[Labels, int], str]:
+    """Return the directory of each run by the plan: the index lags behind a study under way."""
+    # Only here, since checking all scenarios of a large study takes seconds.
+    from simedge.study.plan import built, planned  # noqa: PLC0415
+
+    try:
+        whole = read_study(path / PLAN)
+        runs = planned(built(whole), plan.seeds)
+    except SimedgeError as error:
+        plan.notes.append(f"{PLAN} is of another age: {str(error).splitlines()[0]}")
+        return {}
+    return {(tuple(run.labels.values()), run.seed): run.name for run in runs}
+
+
+def _indexed(path: Path, plan: _Plan) -> list[_Entry]:
+    try:
+        with (path / _INDEX).open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file)
+            rows, head = list(reader), list(reader.fieldnames or ())
+        if not set(head) >= set(_HEAD):
+            raise ValueError("not the index of a study")  # noqa: TRY301 -- told like the others
+        factors = head[head.index("run") + 1 : head.index("seed")]
+        if not plan.cells:
+            tail = head[head.index("status") + 1 :]
+            plan.metrics = tuple(name for name in tail if name not in _FIXED) or plan.metrics
+            plan.factors = {f: tuple(dict.fromkeys(str(row[f]) for row in rows)) for f in factors}
+        return [
+            _Entry(
+                run=str(row["run"]),
+                labels=tuple(str(row[name]) for name in factors),
+                seed=int(row["seed"]),
+                status=str(row["status"]),
+                reason=str(row.get("reason") or ""),
+            )
+            for row in rows
+        ]
+    except (OSError, ValueError, csv.Error, TypeError) as error:
+        plan.notes.append(f"{_INDEX} cannot be read ({error}): runs are those of {PLAN}")
+        return []
+
+
+def _read(path: Path, entry: _Entry, factors: Sequence[str]) -> tuple[Row, Told | None]:
+    """Return the row of a run, and what it tells if it is done and whole."""
+    place = path / "runs" / Path(entry.run).name
+    labels = dict(zip(factors, entry.labels, strict=False))
+    row = Row(run=entry.run, factors=labels, seed=entry.seed, status="missing", reason=entry.reason)
+    if not place.is_dir():
+        failed = entry.status == "failed"
+        gone = "its directory is gone" if entry.status == "done" else entry.reason
+        return replace(row, status="failed" if failed else "missing", reason=gone), None
+    try:
+        status, summary, reason = _outcome(place)
+        told = _told(place, summary) if status == "done" else None
+    except (SimedgeError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = str(error).splitlines()[0].replace(f"{place}: ", "").replace(f"{place}/", "")
+        return replace(row, reason=f"cannot be read: {why}", path=place), None
+    wall_s = float(summary.get("wall_s") or 0.0)
+    whole = replace(row, status=status, reason=reason, path=place, wall_s=wall_s)
+    return (whole, None) if told is None else (replace(whole, summary=summary), told)
+
+
+def _outcome(place: Path) -> tuple[Status, dict[str, Any], str]:
+    status = read_status(place)
+    if status == "failed":
+        said = unsealed((place / "status.json").read_bytes())
+        return "failed", {}, str(said.get("reason", ""))
+    if status == "running":
+        return "missing", {}, "has not ended"
+    if status == "interrupted":
+        return "interrupted", {}, "was interrupted"
+    # Whether there was a log, only the scenario says, and here none is read.
+    damage = damaged_parts(place, events=False)
+    if damage:
+        raise ReportError("; ".join(damage))
+    return "done", read_summary(place / "summary.json"), ""
+
+
+def _told(place: Path, summary: Mapping[str, Any]) -> Told:
+    curve = [(float(t), v) for t, v in summary["accuracy"]["curve"]]
+    found = _BITS.findall((place / "metrics.csv").read_bytes())
+    maps = [
+        summary["accuracy"]["per_device"],
+        summary["energy_j"]["per_device"],
+        summary["memory_bytes"]["peak_per_device"],
+    ]
+    names = dict.fromkeys(name for one in maps for name in one)
+    return Told(
+        curve=tuple((t, value) for t, v in curve if (value := _number(v)) is not None),
+        bits={float(t): float(value) for t, value in found},
+        devices={
+            name: (
+                _number(maps[0].get(name)),
+                _number(maps[1].get(name)),
+                _number(maps[2].get(name)),
+            )
+            for name in names
+        },
+    )
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 -- whatever a summary holds
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return float(value) if number and math.isfinite(value) else None
