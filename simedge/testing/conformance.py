@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
+from simedge.core.records import Due
 from simedge.learning.ports import DeviceLearner, Learned
 from simedge.sensors.frames import Frame
 from simedge.sensors.poisson import PoissonSensor
@@ -35,7 +36,7 @@ def check_protocol(machine: type[ProtocolStateMachine], *, examples: int | None 
     chosen = settings(deadline=None, suppress_health_check=_CHECKS)
     if examples is not None:
         chosen = settings(chosen, max_examples=examples)
-    run_state_machine_as_test(machine, settings=chosen)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(machine, settings=chosen)
 
 
 class Protocol:
@@ -136,7 +137,9 @@ class Link:
         assert self._carried(offers) == self._carried(offers)
 
     def _carried(self, offers: list[tuple[int, int]]) -> list[tuple[int, int]]:
-        link, now, arrived, dues = self.open(), 0, [], []
+        link, now = self.open(), 0
+        arrived: list[tuple[int, int]] = []
+        dues: list[Due] = []
         todo = sorted((at, i, size) for i, (at, size) in enumerate(offers))
         while todo or dues:
             if todo and (not dues or todo[0][0] <= dues[0].at):

@@ -327,7 +327,9 @@ def idle_energy_is_that_of_the_time_on(evidence: Evidence) -> Iterator[Finding]:
 def priors_are_within_their_age(evidence: Evidence) -> Iterator[Finding]:
     """No prior is made of rows that are older than `protocol.age_max`."""
     limit = getattr(evidence.scenario and evidence.scenario.protocol, "age_max", None)
-    for sample in evidence.result.samples if limit is not None else ():
+    if limit is None:
+        return
+    for sample in evidence.result.samples:
         if sample.metric == "published_age_s" and sample.value > limit / 1e9:
             text = f"a prior's newest row is {sample.value:g} s old, at most {limit / 1e9:g} s"
             yield Finding(at_ns=sample.at_ns, entity=sample.entity, finding=text)

@@ -85,6 +85,6 @@ def _traits(result: Result) -> frozenset[str]:
     for record in result.records:
         name = record.kind
         if name in {"lost", "refused", "frame-dropped"}:
-            name += f" {record.detail}"
+            name += f" {record.detail!r}"
         counts[name] = counts.get(name, 0) + 1
     return frozenset(f"{name} {count.bit_length()}" for name, count in counts.items())
