@@ -9,21 +9,23 @@
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from simedge.core.records import Due
 from simedge.learning.ports import DeviceLearner, Learned
 from simedge.sensors.frames import Frame
 from simedge.sensors.poisson import PoissonSensor
 from simedge.sensors.settings import PoissonSettings
 from simedge.testing.stateful import ProtocolStateMachine
-from simedge.world.datagrams import Datagram, Uid
+from simedge.world.datagrams import Datagram, Flight, Uid
 from simedge.world.links import Link as PlainLink
+
+if TYPE_CHECKING:
+    from simedge.core.records import Due
 
 __all__ = ["Learner", "Link", "Protocol", "check_protocol"]
 
@@ -150,6 +152,7 @@ class Link:
                 assert due.at >= now, "what is scheduled lies ahead"
                 now = due.at
                 if due.kind == "arrive":
+                    assert isinstance(due.payload, Flight)
                     landed, step = link.land(due.payload, now)
                     if landed is not None:
                         assert now >= landed.sent_ns, "nothing arrives before it was sent"

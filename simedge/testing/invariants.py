@@ -91,7 +91,8 @@ class Evidence:
     @property
     def end_ns(self) -> int:
         """When the run ended."""
-        return round(self.summary["virtual_s"] * 1e9)
+        end: float = self.summary["virtual_s"]
+        return round(end * 1e9)
 
     def of_law(self, *laws: str) -> Iterator[Finding]:
         """Yield what the audit found against some laws."""

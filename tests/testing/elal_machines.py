@@ -24,6 +24,8 @@ SHAPE = SETTINGS.shape(classes=3, blocks=2, rows=2)
 class ElalMachines(ProtocolStateMachine):
     """A server and two devices; a server that crashes keeps its state."""
 
+    timers_max = 5
+
     def __init__(self):
         super().__init__()
         self.read = 0

@@ -19,13 +19,14 @@ __all__ = ["MACHINE_BUGS", "RUN_BUGS"]
 
 def dedup_lost_on_restart(patch):
     """A server that restarts forgets which tokens it has merged, though it knows its members."""
-    remember = ElalServer._remember
+    restarted = ElalServer._on_restarted
 
-    def forgetful(self, state):
-        remember(self, state)
+    def forgetful(self, event, now):
+        effects = restarted(self, event, now)
         self._register = Register(self._shape, self._devices)
+        return effects
 
-    patch.setattr(ElalServer, "_remember", forgetful)
+    patch.setattr(ElalServer, "_on_restarted", forgetful)
 
 
 def prior_version_rolled_back(patch):
@@ -156,6 +157,7 @@ RUN_BUGS = {
 }
 """Bugs that a search through runs finds, the law that they break, and a fault that shows it."""
 
+MERGES = {"newest_row_stays", "messages_count_once"}
 MACHINE_BUGS = {
     "dedup table lost on restart": (
         dedup_lost_on_restart,
