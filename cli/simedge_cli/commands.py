@@ -7,6 +7,7 @@ import typer
 from simedge_cli.closed_forms import closed_forms
 from simedge_cli.compare import compare
 from simedge_cli.doctor import doctor
+from simedge_cli.fuzz import fuzz
 from simedge_cli.replay import replay
 from simedge_cli.report import report
 from simedge_cli.run import run
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, replay, study, report, compare, validate, schema, doctor, closed_forms):
+for command in (run, replay, study, report, compare, validate, fuzz, schema, doctor, closed_forms):
     app.command()(command)
 app.add_typer(trace)
 
