@@ -1,9 +1,9 @@
 """Writing reports: the newest run or study or the directories named, in each of the forms."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from simedge.run.files import Files
 from simedge.study.report.errors import MissingExtraError, ReportError
@@ -115,8 +115,8 @@ def _told(found: StudyReport, form: Form) -> tuple[str, dict[str, str]]:
         case "md":
             return study_markdown(found), {}
         case "html":
-            made: tuple[str, dict[str, str]] = _pages().study_page(found)
-            return made
+            _, of_study = _pages()
+            return of_study(found)
 
 
 def _made(
@@ -128,14 +128,19 @@ def _made(
         case "md":
             return markdown_report(runs, skipped), {}
         case "html":
-            made: tuple[str, dict[str, str]] = _pages().html_report(runs, skipped)
-            return made
+            of_runs, _ = _pages()
+            return of_runs(runs, skipped)
 
 
-def _pages() -> Any:  # noqa: ANN401 -- a module
-    """Return what makes pages, which needs an extra."""
+_Page = tuple[str, dict[str, str]]
+
+
+def _pages() -> tuple[
+    Callable[[Sequence[Run], Sequence[Skipped]], _Page], Callable[[StudyReport], _Page]
+]:
+    """Return what makes pages, of runs and of a study; it needs an extra."""
     try:
-        from simedge.study.report import page  # noqa: PLC0415 -- an extra
+        from simedge.study.report.page import html_report, study_page  # noqa: PLC0415 -- an extra
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"altair", "vl_convert"}:
             raise
@@ -143,4 +148,4 @@ def _pages() -> Any:  # noqa: ANN401 -- a module
             f"a page needs {error.name}: pip install 'simedge[{_EXTRA}]' (--format md and json "
             "need nothing more)"
         ) from None
-    return page
+    return html_report, study_page
