@@ -1,11 +1,15 @@
 """Whole runs of elal: rows about labels, tokens sent again, the proposal's average, silence."""
 
+import numpy as np
 import pytest
-from worlds import SPIKING, lossy, records_of, run
+from worlds import SPIKING, Run, lossy, records_of, run
 
+from simedge.protocol.machine import ProxyPass
+from simedge.protocol.register import Weights
 from simedge.run.problems import ScenarioError
 from simedge.run.proxy_set import pack_proxy
 from simedge.sensors.registry import open_sensor
+from simedge.world.jobs import Job
 
 ALONE = [{"id": "cam", "count": 1, "compute": "cpu-large", "memory": "512 MiB"}]
 CLASSES = {"protocol.x_mode": "class"}
@@ -67,3 +71,68 @@ def test_a_delivered_proxy_set_is_billed_and_nothing_is_passed_before_it():
     octets = len(pack_proxy(open_sensor(there.sensors, there.seed).proxy))
     down = [result.summary["communication"]["bits_down"] for result in (sent, run(there))]
     assert down[0] > 8 * 4 * octets > down[1]
+
+
+# --------------------------------------------------------------------------------------- oracles
+FREE = {"base": "server", "event": 10**15, "dense": 10**18, "overhead": 0}
+CLEAN = {"profile": "ethernet", "up": "1 Gbit/s", "down": "1 Gbit/s", "delay": 0}
+PLAIN = {
+    "protocol.coding": {"bits": 15},
+    "protocol.age_weight": "none",
+    "protocol.floor": 0,
+    "protocol.kl": 0,
+    "sensors.proxy": {"blocks": 1, "rows": 16},
+}
+
+
+@pytest.mark.parametrize(("seed", "learner"), [(1, {}), (2, SPIKING)], ids=["linear", "spiking"])
+def test_on_a_perfect_network_a_prior_is_the_average_of_what_all_devices_say(seed, learner):
+    # 17 frames a device: the last pass comes after the 16th, and nothing is learned meanwhile.
+    plain = lossy(seed=seed, duration="2100 ms", topology={"kind": "star"}, faults=[])
+    plain = plain.vary({"links": {"default": CLEAN}, **PLAIN}).vary(learner)
+    with Run(plain) as held:
+        list(held.slices())
+        now, shape = plain.duration, held.driver.server.machine.register.shape
+        said = []
+        for device in held.driver.devices:
+            rows = Job(
+                kind="proxy_pass",
+                subject=ProxyPass(address=0, first=0, count=16),
+                since_ns=now,
+                call=0,
+                rows=16,
+            )
+            said.append([work.commit() for work in device.door.rows(rows, 0, 16)])
+        weights = Weights(age="none", half_life_ns=1, age_max_ns=10**12, floor=0.0)
+        read = held.driver.server.machine.register.read(
+            np.array([0]), now, weights=weights, versions=np.array([0])
+        )
+    # The rows of a learner sum to one within the rounding of float32 only.
+    shares = np.array(said, np.float64)
+    average = (shares / shares.sum(axis=2, keepdims=True)).mean(axis=0)
+    assert np.ptp(said, axis=0).max() > 1e-3, "devices differ"
+    assert shape.coding.is_float
+    assert np.abs(read.rows[0] - average).max() <= 1e-12
+
+
+@pytest.mark.parametrize(
+    "change",
+    [SPIKING, CLASSES, {"protocol.arq": 4}, {"protocol.delivery": "transfer"}],
+    ids=["spiking", "labels", "arq", "delivery"],
+)
+def test_who_hears_nothing_learns_as_if_alone_bit_for_bit(change):
+    deaf = lossy(
+        duration="3 s",
+        devices=[{"id": "cam", "count": 2, "compute": FREE, "memory": "1 GiB"}],
+        topology={"kind": "star"},
+        faults=[],
+        links={"default": {"loss": {"kind": "bernoulli", "mean": 1}}},
+    ).vary(change)
+    alone = deaf.vary({"protocol": {"kind": "isolated", "interval": 4}})
+
+    def digests(scenario):
+        with Run(scenario) as held:
+            list(held.slices())
+            return [device.learner.digest() for device in held.driver.devices]
+
+    assert digests(deaf) == digests(alone)

@@ -57,7 +57,7 @@ def made_up(run: Path, out: Path, *, arms=ARMS, seeds=SEEDS, factors=("who",)) -
             target = out / "runs" / f"r-s{seed}-{place:08d}"
             shutil.copytree(run, target, ignore=shutil.ignore_patterns("events.msgpack"))
             share = 0.3 + place / 100 + seed * (place + 1) ** 2 / 10**4
-            name = "aedfl_style" if "aedfl" in labels else "elal"
+            name = "aedfl" if "aedfl" in labels else "elal"
             curve = [[t, share * t / 6] for t in (0.0, 2.0, 4.0, 6.0)]
             accuracy = {"final": share, "curve": curve}
             log = f"{seed}-{place}"
