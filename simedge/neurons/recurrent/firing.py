@@ -73,14 +73,12 @@ def fire(c: Arrays, pop: Whole, now: Whole, count: Whole) -> Whole:
     c.ints[TOUCHES] += count
     # One copy each, that it need not ask: constants are compiled in.
     if c.plan[pop + ADAPTS]:
-        return fire_some(c, pop, now, count, True, c.plan[pop + SOFT])
-    if c.plan[pop + SOFT]:
-        return fire_some(c, pop, now, count, False, True)
-    return fire_some(c, pop, now, count, False, False)
+        return fire_some(c, pop, now, count, True)
+    return fire_some(c, pop, now, count, False)
 
 
 @native_inside
-def fire_some(c: Arrays, pop: Whole, now: Whole, count: Whole, adapts: Whole, soft: Whole) -> Whole:
+def fire_some(c: Arrays, pop: Whole, now: Whole, count: Whole, adapts: Whole) -> Whole:
     """Decay, take in, compare, reset.
 
     Relative to rest, v = u - b/(1-γ), a potential only decays: v(n) = v⁺·γ^k + Σ arriving w.
@@ -92,7 +90,7 @@ def fire_some(c: Arrays, pop: Whole, now: Whole, count: Whole, adapts: Whole, so
         Index(plan[pop + BODY]),
         Index(plan[pop + TABLE]),
     )
-    rest, reset = real[law + REST], real[law + RESET]
+    rest, reset, soft = real[law + REST], real[law + RESET], plan[pop + SOFT]
     touched, fired, found = Index(plan[pop + TOUCHED]), Index(plan[pop + FIRED]), Index(0)
     theta, near = real[law + LOW], Index(min(TABLE_TICKS, now - ints[START]))
     for t in range(touched, touched + Index(count)):
