@@ -1,7 +1,7 @@
 """The server as the driver sees it, and what faults make of it."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from typing_extensions import override
@@ -75,6 +75,8 @@ class ServerHost(Host):
         self._first = first or self
         self._sides = sides
         self._crowds = dict(crowds or {})
+        made_up = [crowd.numbers for crowd in self._crowds.values()]
+        self.made_up: Sequence[range] = getattr(first, "made_up", made_up)
         self._past: deque[Plain] = deque(maxlen=history + 1 if history else 0)
         self._standby: dict[tuple[str, int], Saved] = {}
         self._slow_ns: dict[str, int] = {}
@@ -216,7 +218,7 @@ class ServerHost(Host):
 
     @override
     def _send(self, effect: Send, now: int) -> None:
-        if any(effect.dst in crowd.numbers for crowd in self._crowds.values()):
+        if any(effect.dst in numbers for numbers in self.made_up):
             return  # nobody is there
         if (self._sides.of(effect.dst) or self._first) is not self:
             self._carrier.lose(effect, self.number, now)

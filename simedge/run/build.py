@@ -1,12 +1,11 @@
 """From a scenario to a world that is ready to run: plain objects, joined here and nowhere else."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
-from simedge.core.records import SECOND_NS, LogSink
+from simedge.core.records import LogSink
 from simedge.core.streams import Streams
 from simedge.drivers.carrier import Carrier
 from simedge.drivers.clock import Clocked
@@ -33,12 +32,9 @@ from simedge.protocol.crowd import Crowd
 from simedge.protocol.machine import Machine
 from simedge.protocol.opening import open_device, open_server
 from simedge.protocol.settings import ElalSettings
-from simedge.protocol.shape import Ground
-from simedge.run.extent import extent_of
-from simedge.run.fit import params_of
 from simedge.run.gear import holding_of, leanings_of, tally_of
+from simedge.run.ground import ground_of
 from simedge.run.needs import needs_of, predicts_at_server
-from simedge.run.proxy_set import pack_proxy
 from simedge.run.settings import ScenarioSettings
 from simedge.sensors.registry import open_sensor
 from simedge.world.compute import board
@@ -54,9 +50,6 @@ from simedge.world.traces.door import TraceDoor
 
 __all__ = ["build"]
 
-_LEARNING_RATE = 0.05  # where the learner does not say
-_ANY_NS = 2**63  # who goes by arrival does not look at the clocks of others
-_REAL_CLOCKS_NS = 2 * SECOND_NS
 Rehouse = Callable[[Place], Place]
 
 
@@ -147,7 +140,13 @@ class _Builder:
             journal=self.journal,
         )
         self.first = self._learner(self.world.members[1].name)
-        self.ground = self._ground()
+        self.ground = ground_of(
+            scenario,
+            self.sensor,
+            first=self.first,
+            devices=len(self.world.members) - 1,
+            live=self.rehouse is not None,
+        )
         self.leanings = leanings_of(scenario, members, self.streams)
         self.items: ProxyItems | None = None
         self.horizon: Horizon | None = None
@@ -295,30 +294,6 @@ class _Builder:
             duration_ns=self.scenario.duration,
             journal=self.journal,
             executor=self.executor,
-        )
-
-    def _ground(self) -> Ground:
-        """Return what the machines agree on; the token period is the same for all devices."""
-        scenario = self.scenario
-        period = scenario.protocol.interval * SECOND_NS / scenario.sensors.rate
-        capture = getattr(scenario.protocol, "age_clock", "capture") == "capture"
-        blocks, rows = extent_of(scenario, self.sensor.classes)
-        delivered = getattr(scenario.protocol, "delivery", None) == "transfer"
-        proxy_set = pack_proxy(self.sensor.proxy) if delivered else b""
-        return Ground(
-            classes=self.sensor.classes,
-            blocks=blocks,
-            rows=rows,
-            pset=hashlib.sha256(proxy_set).digest() if delivered else self.sensor.pset,
-            proxy_set=proxy_set,
-            tau_ns=int(period),
-            shared_clock=capture and self.rehouse is None,
-            tolerance_ns=_ANY_NS if self.rehouse is None else _REAL_CLOCKS_NS,
-            devices=len(self.world.members) - 1,
-            params=params_of(self.first, scenario),
-            frame_ns=int(SECOND_NS / scenario.sensors.rate),
-            duration_ns=scenario.duration,
-            learning_rate=getattr(self.first, "learning_rate", _LEARNING_RATE),
         )
 
     def _device(self, member: Member, faults: Faults, *, server: ServerHost) -> DeviceHost:

@@ -7,6 +7,7 @@ from simedge.drivers.feed import Leaning
 from simedge.drivers.holding import Holding
 from simedge.drivers.tally import DeviceTally, Tally
 from simedge.learning.ports import DeviceLearner
+from simedge.run.extent import extent_of
 from simedge.run.fit import memory_terms
 from simedge.run.settings import ScenarioSettings
 from simedge.sensors.frames import Lean, Sensor
@@ -48,7 +49,7 @@ def holding_of(
     account = DeviceTally(
         name=name, memory_bound_bytes=bound, memory_limit_bytes=limit_bytes(settings.memory)
     )
-    return Holding(account, terms, blocks=scenario.sensors.proxy.blocks)
+    return Holding(account, terms, blocks=extent_of(scenario, learner.classes)[0])
 
 
 def leanings_of(

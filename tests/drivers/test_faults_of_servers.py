@@ -4,8 +4,10 @@ from itertools import pairwise
 
 from worlds import lossy, records_of, run
 
+import simedge
 from simedge.run.eventlog import LogRecord
 from simedge.run.invariants import check_records
+from simedge.run.scenario import Scenario
 
 S = 10**9
 STAR = {"topology": {"kind": "star"}, "links": {"default": {"profile": "ethernet"}}}
@@ -153,3 +155,23 @@ def test_a_crowd_joins_again_after_a_restart():
     found = records(CROWD, crash)
     made_up = [r.at for r in found if r.kind == "merged" and r.subject[0] == "~"]
     assert [at for at in made_up if at > 3 * S + S // 5]
+
+
+def test_a_second_server_knows_the_crowd_of_the_first():
+    scenario = Scenario.load("two_devices").vary(
+        {
+            "duration": "6 s",
+            "protocol": {"kind": "elal", "interval": 4, "prior_period": "200 ms"},
+            "faults": [
+                {"kind": "overload", "at": "1 s", "for": "4 s", "senders": 40, "rate": "100 Hz"},
+                {
+                    "kind": "split-brain",
+                    "at": "2 s",
+                    "for": "2 s",
+                    "groups": [["cam"], ["box"]],
+                },
+            ],
+        }
+    )
+    summary = simedge.simulate(scenario).summary
+    assert summary["invariants"]["broken"] == []
