@@ -19,7 +19,7 @@ from simedge.learning.frame_jobs import Presentation
 from simedge.learning.jobs import Act, Workshop
 from simedge.learning.ports import Counts, FrameLike, Work
 from simedge.learning.readout import loss_of
-from simedge.learning.terms import ClassPrior, vector
+from simedge.learning.terms import class_prior, vector
 from simedge.learning.volleys import Prepared, prepare
 
 __all__ = ["Forwards", "Parameters", "Seen"]
@@ -216,11 +216,7 @@ class Parameters:
     ) -> Work:
         """From now on pull each frame that is learned towards the row of its label; value None."""
         classes = self._shop.readout.classes
-        prior = ClassPrior(np.array(target, np.float64), np.array(mask, np.bool_), alpha, steps)
-        if prior.target.shape != (classes, classes) or prior.mask.shape != (classes,):
-            raise LearnerError(f"a class prior of shape {prior.target.shape}")
-        if steps < 1 or alpha < 0:
-            raise LearnerError(f"KL needs steps >= 1 and alpha >= 0, got {steps}, {alpha}")
+        prior = class_prior(target, mask, alpha=alpha, steps=steps, classes=classes)
 
         def put() -> None:
             self._shop.terms.prior = prior

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.learning.errors import LearnerError
 
-__all__ = ["ClassPrior", "Hold", "Terms"]
+__all__ = ["ClassPrior", "Hold", "Terms", "class_prior", "vector"]
 
 Floats32 = NDArray[np.float32]
 
@@ -31,7 +31,7 @@ class Hold(NamedTuple):
     zero: NDArray[np.bool_] | None = None
     """Those that stay zero."""
 
-    def apply(self, weights: Floats32, before: Floats32 | None, rate: float) -> None:
+    def apply(self, weights: NDArray[Any], before: NDArray[Any] | None, rate: float) -> None:
         """Pull weights to the anchor from where they were `before`; keep zero what has to be."""
         if before is not None:
             assert self.anchor is not None
@@ -63,7 +63,7 @@ class Terms:
         return steps + (self.held.anchor is not None)
 
     def hold(
-        self, weights: Floats32, *, anchor: ArrayLike | None, rho: float, share: float
+        self, weights: NDArray[Any], *, anchor: ArrayLike | None, rho: float, share: float
     ) -> None:
         """Take over what `ParameterLearner.hold` was given; zero are the smallest of now."""
         if rho < 0 or not 0 <= share < 1:
@@ -105,6 +105,18 @@ class Terms:
         self.prior = None if state["prior"] is None else ClassPrior(*state["prior"])
         self._sums[:], self._counts[:] = state["sums"], state["counts"]
         self.held = Hold()
+
+
+def class_prior(
+    target: ArrayLike, mask: ArrayLike, *, alpha: float, steps: int, classes: int
+) -> ClassPrior:
+    """Return a prior for frames by their label, copied; refuse what makes no sense."""
+    prior = ClassPrior(np.array(target, np.float64), np.array(mask, np.bool_), alpha, steps)
+    if prior.target.shape != (classes, classes) or prior.mask.shape != (classes,):
+        raise LearnerError(f"a class prior of shape {prior.target.shape}")
+    if steps < 1 or alpha < 0:
+        raise LearnerError(f"KL needs steps >= 1 and alpha >= 0, got {steps}, {alpha}")
+    return prior
 
 
 def vector(values: ArrayLike, size: int) -> Floats32:

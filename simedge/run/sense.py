@@ -214,13 +214,8 @@ def _raster(scenario: ScenarioSettings) -> Iterator[Finding]:
 def _parameters(scenario: ScenarioSettings) -> Iterator[Finding]:
     """See that what learners learn can be exchanged, if it is to be."""
     needs, learner = needs_of(scenario.protocol), scenario.learner
-    if not needs.parameters and not needs.classes:
-        return
     kind = scenario.protocol.kind
-    if isinstance(learner, CircuitSettings):
-        text = f"{kind} needs a gradient of the readout, which the three-factor rule does without"
-        yield ("protocol", "x_mode" if kind == "elal" else "kind"), "sense", text
-    elif needs.parameters and not getattr(learner, "shared_start", True):
+    if needs.parameters and not getattr(learner, "shared_start", True):
         text = f"{kind} exchanges readouts: all devices must begin with the same hidden weights"
         yield ("learner", "shared_start"), "sense", text
 

@@ -6,7 +6,6 @@ from worlds import SPIKING, Run, lossy, records_of, run
 
 from simedge.protocol.machine import ProxyPass
 from simedge.protocol.register import Weights
-from simedge.run.problems import ScenarioError
 from simedge.run.proxy_set import pack_proxy
 from simedge.sensors.registry import open_sensor
 from simedge.world.jobs import Job
@@ -31,12 +30,6 @@ def test_a_device_alone_is_told_nothing_about_its_own_labels():
     assert result.summary["counts"]["tokens_accepted"] > 0
     assert result.summary["counts"]["priors_applied"] == 0
     assert "published" not in {record.kind for record in result.records}
-
-
-def test_rows_about_labels_need_a_learner_that_keeps_them():
-    with pytest.raises(ScenarioError, match="gradient of the readout") as error:
-        lossy(learner={"kind": "spiking", "rule": {"kind": "three-factor"}}).vary(CLASSES)
-    assert "protocol.x_mode" in str(error.value)
 
 
 def test_tokens_that_are_sent_again_are_billed_as_such_and_more_of_them_arrive():

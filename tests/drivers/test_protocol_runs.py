@@ -153,9 +153,5 @@ def test_peers_need_no_server(kind):
 def test_what_cannot_be_is_refused():
     with pytest.raises(ScenarioError, match="links between devices"):
         world(PROTOCOLS["gossip"], topology={"kind": "star"})
-    with pytest.raises(ScenarioError, match="gradient of the readout"):
-        world(PROTOCOLS["fedavg"]).vary(
-            {"learner": {"kind": "spiking", "rule": {"kind": "three-factor"}}}
-        )
     with pytest.raises(ScenarioError, match="same hidden weights"):
         world(PROTOCOLS["fedavg"]).vary({**SPIKING, "learner.shared_start": False})

@@ -1,7 +1,7 @@
 """Jobs of a circuit learner: a presentation, a row of a pass, steps to a prior, no λ."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,16 @@ from simedge.learning.volleys import Prepared
 if TYPE_CHECKING:
     from simedge.neurons.recurrent.pages import Raster
 
-__all__ = ["KlSteps", "PassRow", "Presentation", "SetLambda", "run_together"]
+__all__ = [
+    "Act",
+    "KlSteps",
+    "PassRow",
+    "Playing",
+    "Presentation",
+    "SetLambda",
+    "counts_of",
+    "run_together",
+]
 
 _NONE = np.empty(0, np.int64)
 _SPLIT = 2
@@ -117,11 +126,11 @@ class Presentation:
         self._shop, self._kept_as = shop, kept_as
         self._playing = Playing(shop, shown, learns=kept_as is None, onset=onset)
         self.volleys = self._playing.volleys
-        self._played = self._told = self._macs = 0
+        self._played = self._told = 0
         self._counts, self._over = Counts(), False
         self._row: NDArray[np.float32] = np.empty(0, np.float32)
         self._value: Learned | NDArray[np.float32] | None = None
-        self._known: Known | None = None
+        self._taught: tuple[Known, Seen, int] | None = None
         self._carried: Carried | None = None
         self._frame = frame
         self._heard: dict[str, Raster] | None = None if shop.hear is None else {}
@@ -158,11 +167,11 @@ class Presentation:
         else:
             label = int(playing.shown[0].labels[playing.shown[1]])
             taught = teach(shop, room, (seen, label if self.volleys else None))
-            self._known, writes, macs = taught.known, taught.writes, macs + taught.macs
+            self._taught = taught.known, seen, label
+            writes, macs = taught.writes, macs + taught.macs
             self._value = self._learned(room, (seen, chances, label), taught.known)
         counted = playing.counted()
         self._counts = counts_of(counted, volleys=self.volleys, macs=macs, writes=writes)
-        self._macs = self._counts.macs
         if isinstance(room, StreamRoom):
             self._carried = room.leave()
         playing.close()
@@ -193,14 +202,19 @@ class Presentation:
     @property
     def counts(self) -> Counts:
         """What the job has done so far."""
-        if self._over:
+        if not self._over:
+            return counts_of(self._playing.counted(), volleys=self._played, macs=0, writes=0)
+        passes = self._shop.terms.passes if self._taught is not None and self.volleys else 0
+        if not passes:
             return self._counts
-        return counts_of(self._playing.counted(), volleys=self._played, macs=0, writes=0)
+        counts, size = self._counts, self._shop.readout_weights
+        macs, writes = counts.macs + passes * size, counts.weight_writes + size
+        return counts._replace(macs=macs, weight_writes=writes)
 
     @property
     def macs(self) -> dict[str, int]:
         """Multiply-accumulates of decision and teaching."""
-        return {"dense": self._macs}
+        return {"dense": self.counts.macs if self._over else 0}
 
     def commit(self) -> Learned | NDArray[np.float32]:
         """Finish; what was learned takes effect now, or the row is kept; return the value."""
@@ -210,8 +224,10 @@ class Presentation:
         shop.end(self)
         if self._kept_as is not None:
             shop.kept.keep(*self._kept_as, self._row[None])
-        if self._known is not None:
-            shop.known, shop.carried = self._known, self._carried
+        if self._taught is not None:
+            known, seen, label = self._taught
+            shop.take(known, (seen, label), dark=not self.volleys)
+            shop.carried = self._carried
         value = self._value
         assert value is not None
         if shop.hear is not None and self._heard and isinstance(value, Learned):
@@ -346,3 +362,18 @@ class SetLambda(_Dense):
     def commit(self) -> None:
         """Do nothing."""
         self._shop.end(self)
+
+
+class Act(_Dense):
+    """Something that happens when it is committed."""
+
+    def __init__(
+        self, shop: Shop, act: Callable[[], object], *, macs: int = 0, writes: int = 0
+    ) -> None:
+        self._act = act
+        super().__init__(shop, macs=macs, writes=writes)
+
+    def commit(self) -> object:
+        """Do it now; return the value."""
+        self._shop.end(self)
+        return self._act()

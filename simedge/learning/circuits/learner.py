@@ -17,12 +17,13 @@ from simedge.learning.circuits.jobs import (
     SetLambda,
     run_together,
 )
+from simedge.learning.circuits.parameters import Parameters
 from simedge.learning.circuits.rooms import Rooms
 from simedge.learning.circuits.shop import Shop
 from simedge.learning.errors import LearnerError
 from simedge.learning.ports import FrameLike, Pull
 from simedge.learning.settings import CircuitSettings
-from simedge.learning.volleys import Camera, Prepared, prepare
+from simedge.learning.volleys import Camera, Prepared
 
 __all__ = ["CircuitLearner", "rooms_of"]
 
@@ -42,7 +43,7 @@ def rooms_of(
     return Rooms(body, starts_ns)
 
 
-class CircuitLearner:
+class CircuitLearner(Parameters):
     """One device's learner. Every job is a `Work`; nothing changes until it is committed."""
 
     rule = "three-factor"
@@ -64,13 +65,9 @@ class CircuitLearner:
 
         `shown` is the frame as `prepare` gave it, and its place there, if that is at hand.
         """
-        if not 0 <= frame.label < self.classes:
-            raise LearnerError(f"label {frame.label} of {self.classes} classes")
-        rooms, onset = self.shop.rooms, None
-        if rooms.body.settings.reset != "frame":
-            onset = rooms.onset(getattr(frame, "index", 0))
+        self._check([frame.label])
         at = shown or (self.prepare([frame]), 0)
-        return Presentation(self.shop, at, frame=frame, onset=onset)
+        return Presentation(self.shop, at, frame=frame, onset=self._onset(frame))
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Presentation:
         """Forward one proxy item and keep its features; value: softmax, float32 (classes,)."""
@@ -119,7 +116,7 @@ class CircuitLearner:
 
     def prepare(self, frames: Sequence[FrameLike]) -> Prepared:
         """Gather frames into volleys once, for any number of presentations to equal learners."""
-        return prepare(frames, self.shop.body.camera)
+        return self._gather(frames)
 
     def predict(self, prepared: Prepared) -> NDArray[np.int64]:
         """Return the class of each presentation, ties to the lowest; changes and counts nothing."""

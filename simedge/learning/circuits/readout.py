@@ -1,6 +1,7 @@
 """How a circuit is read: by neurons that spike for a class, or by weights on spike counts."""
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -65,6 +66,18 @@ class Readout(ABC):
         self, known: Known, rows: NDArray[np.float32], law: tuple[Floats, float, int]
     ) -> Known:
         """Take steps towards priors of kept rows; `law` is (priors, step, how many)."""
+
+    @abstractmethod
+    def taken(self, known: Known) -> Floats:
+        """Return the readout's weights end to end, (weights,); a copy."""
+
+    @abstractmethod
+    def put(self, known: Known, weights: Floats) -> Known:
+        """Return what is known with these weights of the readout, end to end."""
+
+    @abstractmethod
+    def slope(self, seen: Seen, errors: Floats) -> Floats:
+        """Return the gradient, end to end, that `learn` goes down by its rate."""
 
     def chances(self, scores: Floats) -> Floats:
         """Return the softmax of scores, float64, same shape."""
@@ -135,7 +148,19 @@ class CountReadout(Readout):
         weights, shares = known.readout, self._shares(rows.astype(np.float64))
         for _ in range(steps):
             weights = weights + self._pull(self._scores(weights, shares), shares, (prior, step))
-        return Known(weights=known.weights, thresholds=known.thresholds, readout=weights)
+        return replace(known, readout=weights)
+
+    @override
+    def taken(self, known: Known) -> Floats:
+        return known.readout.flatten()
+
+    @override
+    def put(self, known: Known, weights: Floats) -> Known:
+        return replace(known, readout=weights.reshape(known.readout.shape))
+
+    @override
+    def slope(self, seen: Seen, errors: Floats) -> Floats:
+        return np.outer(-errors, self._shares(seen.counts[None])[0]).reshape(-1)
 
     @staticmethod
     def _scores(weights: Floats, shares: Floats) -> Floats:
@@ -165,6 +190,7 @@ class SpikingReadout(Readout):
             self._place[target, first + source] = body.places[place].start + np.arange(source.size)
             first += size
         self._there = self._place >= 0
+        self._first = body.places[body.readouts[0]].start
 
     @property
     @override
@@ -207,18 +233,38 @@ class SpikingReadout(Readout):
         """Take the steps; a readout neuron's spikes follow its drive, one for each threshold."""
         prior, step, steps = law
         counts, scores = np.split(rows.astype(np.float64), [self.neurons], axis=1)
-        shares, moved, first = np.empty_like(counts), np.zeros(self._place.shape), 0
-        for size in self.body.sizes:
-            own = slice(first, first + size)
-            sums = np.maximum(1.0, counts[:, own].sum(axis=1, keepdims=True))
-            shares[:, own] = 10.0 * counts[:, own] / sums
-            first += size
+        shares, moved = self._shares(counts), np.zeros(self._place.shape)
         for _ in range(steps):
             now = scores + np.einsum("cf,sf->sc", moved, counts) / self._threshold
             moved += np.where(self._there, self._pull(now, shares, (prior, step)), 0.0)
         weights = known.weights.copy()
         weights[self._place[self._there]] += moved[self._there]
-        return Known(weights=weights, thresholds=known.thresholds, readout=known.readout)
+        return replace(known, weights=weights)
+
+    @override
+    def taken(self, known: Known) -> Floats:
+        return known.weights[self._first :].copy()
+
+    @override
+    def put(self, known: Known, weights: Floats) -> Known:
+        return replace(known, weights=np.concatenate([known.weights[: self._first], weights]))
+
+    @override
+    def slope(self, seen: Seen, errors: Floats) -> Floats:
+        rows = np.outer(-errors, self._shares(seen.counts[None])[0])
+        slope = np.empty(np.count_nonzero(self._there))
+        slope[self._place[self._there] - self._first] = rows[self._there]
+        return slope
+
+    def _shares(self, counts: Floats) -> Floats:
+        """Return r of each row."""
+        shares, first = np.empty_like(counts), 0
+        for size in self.body.sizes:
+            own = slice(first, first + size)
+            sums = np.maximum(1.0, counts[:, own].sum(axis=1, keepdims=True))
+            shares[:, own] = 10.0 * counts[:, own] / sums
+            first += size
+        return shares
 
 
 def readout_of(body: Body) -> Readout:

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simedge.learning.circuits.readout import readout_of
+from simedge.learning.circuits.readout import Seen, readout_of
 from simedge.learning.circuits.rooms import Carried, Known, Rooms
 from simedge.learning.errors import LearnerError
 from simedge.learning.readout import Kept
+from simedge.learning.terms import Terms
 
 if TYPE_CHECKING:
     from simedge.learning.circuits.heard import Hear
@@ -26,6 +27,8 @@ class Shop:
         self.carried: Carried | None = None
         """What goes on to the next frame; None if nothing does, or none was learned."""
         self.kept = Kept(self.readout.row_size)
+        self.terms = Terms(self.body.classes)
+        """What machines have added to learning, and what it remembers for them."""
         self.feedback = self.body.feedback
         """B of each layer; put others in their place for a control."""
         self.hear: Hear | None = None
@@ -55,10 +58,36 @@ class Shop:
         self.check(job)
         self._open = None
 
+    def take(self, taught: Known, told: tuple[Seen, int], *, dark: bool) -> None:
+        """Take over what a frame has taught, and what machines have added to its loss.
+
+        Prior and anchor pull from where the readout was before the frame; a frame without events
+        (`dark`) is pulled to no prior.
+        """
+        (seen, label), readout, terms = told, self.readout, self.terms
+        terms.note(label, readout.chances(seen.scores).astype(np.float32))
+        before, self.known = self.known, taught
+        prior, held = terms.prior, terms.held
+        pulled = prior is not None and bool(prior.mask[label]) and not dark
+        if not pulled and held.anchor is None and held.zero is None:
+            return
+        weights, start = readout.taken(taught), readout.taken(before)
+        if prior is not None and pulled:
+            step = readout.settings.kl_rate * prior.alpha
+            law = prior.target[label : label + 1], step, prior.steps
+            weights += readout.taken(readout.pulled(before, readout.row(seen)[None], law)) - start
+        held.apply(weights, None if held.anchor is None else start, readout.settings.rate)
+        self.known = readout.put(taught, weights)
+
     def dump(self) -> dict[str, Any]:
         """Return what is known and kept; copies."""
         carried = None if self.carried is None else self.carried.dump()
-        return {**self._arrays(), "kept": self.kept.dump(), "carried": carried}
+        return {
+            **self._arrays(),
+            "kept": self.kept.dump(),
+            "carried": carried,
+            "terms": self.terms.dump(),
+        }
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a dump; the inverse of `dump`. A job under way is forgotten."""
@@ -69,6 +98,7 @@ class Shop:
         self.kept.load(state["kept"])
         carried = state["carried"]
         self.carried = None if carried is None else Carried.load(carried)
+        self.terms.load(state["terms"])
         self._open = None
 
     def _arrays(self) -> dict[str, Any]:
