@@ -326,7 +326,7 @@ def test_an_executor_that_is_closed_keeps_what_was_done(tmp_path) -> None:
 def test_an_estimate_counts_what_is_left_by_what_was_measured(tmp_path) -> None:
     ready = prepare(study().plan(), tmp_path / "s")
     first = estimate(ready.rows, ready.missing, ready.cells, places=2)
-    assert (first.runs, first.left, first.basis) == (4, 4, "1 s of 2 of 2 cells")
+    assert (first.runs, first.left, first.basis) == (4, 4, "3 s of 2 of 2 cells")
     assert first.wall_s > 0
     assert not (tmp_path / "s").exists()
     known = {name: replace(row, status="done", wall_s=10.0) for name, row in ready.rows.items()}

@@ -165,5 +165,5 @@ def test_bundled_studies_can_be_run(name) -> None:
     assert name not in names(), "a study is no scenario"
     plan = read_study(name)
     assert plan.name == name == find(name, studies=True).stem
-    assert len(plan.seeds) == 5
+    assert len(plan.seeds) in (3, 5)
     assert len(plan.rows) >= 5

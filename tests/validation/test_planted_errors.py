@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from simedge.core.streams import bernoulli_threshold
-from simedge.protocol import elal_device
+from simedge.protocol import elal_rows
 from simedge.validation import capacities
 from simedge.validation.table import ROWS, SEED, choose
 from simedge.world import (
@@ -277,9 +277,9 @@ def the_pause_of_a_duty_cycle_is_a_nanosecond_short(patch):
 
 @plants("C22", 2)
 def every_block_has_two_turns(patch):
-    right = elal_device.address_of
+    right = elal_rows.address_of
     patch.setattr(
-        elal_device,
+        elal_rows,
         "address_of",
         lambda block, **part: right(block - block % 2, **part),
     )
