@@ -53,8 +53,8 @@ _SURE = 0.999
 class Curve:
     """Accuracy against frames learned: straight lines between points, level beyond them.
 
-    >>> Curve([(0, 0.1), (100, 0.5)]).at(50)
-    0.3
+    >>> Curve([(0, 0.25), (100, 0.75)]).at(50)
+    0.5
     """
 
     __slots__ = ("_accuracies", "_frames")
