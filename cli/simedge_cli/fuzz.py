@@ -9,7 +9,7 @@ import typer
 from simedge_cli.exits import Exit, complain, told
 
 if TYPE_CHECKING:
-    from simedge.testing.fuzz import Search
+    from simedge.testing.hunt import Search
 
 __all__ = ["fuzz"]
 
@@ -43,8 +43,8 @@ def fuzz(  # noqa: PLR0913 -- one parameter an option
     with told():
         from simedge.run.overrides import from_text
         from simedge.run.scenario import read
-        from simedge.testing.fuzz import fuzz as search
-        from simedge.testing.fuzz import keep, kept_seeds
+        from simedge.testing.hunt import fuzz as search
+        from simedge.testing.hunt import keep, kept_seeds
 
         world = read(scenario, overrides=[from_text(text) for text in changes or []]).scenario
 

@@ -26,6 +26,7 @@ from simedge.neurons.recurrent.eligibility import gate, move_rows, read_rows
 from simedge.neurons.recurrent.layout import Layout, lay_out
 from simedge.neurons.recurrent.parts import Population
 from simedge.neurons.recurrent.stops import StoppingCircuit, compile_play
+from simedge.neurons.recurrent.wiring import turn_back
 from simedge.run.logblock import frame_block
 from simedge.sensors.digits import DigitsSensor
 from simedge.sensors.frames import Frame
@@ -114,6 +115,8 @@ def _compile_around_circuits() -> None:
     gate(arrays, layout.population_at(1), 0, none, True)
     read_rows(arrays, layout.population_at(1), np.zeros(0, np.int64), none)
     move_rows(arrays, none)
+    places = np.zeros(2, np.uint32)
+    turn_back(places, places[:0], places, places[:0], places[:0])
     _compile_common()
 
 

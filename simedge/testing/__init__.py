@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simedge.testing import conformance, invariants
     from simedge.testing.errors import BrokenInvariant
-    from simedge.testing.fuzz import fuzz
+    from simedge.testing.hunt import fuzz
     from simedge.testing.stateful import ProtocolStateMachine
     from simedge.testing.strategies import (
         fault_schedules,
@@ -40,7 +40,7 @@ _ROOMS = {
     "BrokenInvariant": "errors",
     "ProtocolStateMachine": "stateful",
     "fault_schedules": "strategies",
-    "fuzz": "fuzz",
+    "fuzz": "hunt",
     "learners": "strategies",
     "links": "strategies",
     "protocols": "strategies",

@@ -156,7 +156,7 @@ def test_every_form_says_what_the_study_is(made, page) -> None:
     for form in (text, page.text):
         assert "made: 9 runs, 3 arms, 3 seeds" in form
         assert "aedfl_style" in form
-        assert "not the paper's algorithm" in form
+        assert "reading of the abstract" in form
         assert "Greenhouse and Geisser" in form
         assert "simedge-study: 1" in form
     assert "Made \\<up>." in text

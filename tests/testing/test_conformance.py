@@ -13,7 +13,7 @@ from simedge.learning.learner import open_learner
 from simedge.learning.reference_settings import SurrogateSettings
 from simedge.run.sense import sense
 from simedge.testing import conformance, fault_schedules, invariants, scenarios, traces
-from simedge.testing.fuzz import plan
+from simedge.testing.hunt import plan
 from simedge.world.links import Link
 from simedge.world.loss_settings import BernoulliLoss
 from simedge.world.profiles import LinkModel
