@@ -45,6 +45,12 @@ def _accuracy(s: dict[str, Any]) -> Rows:
     return rows
 
 
+def _preinstalled(communication: dict[str, Any]) -> Rows:
+    """Tell what of it devices came with, where they did."""
+    sent = communication.get("bits_preinstalled", 0)
+    return [("of it preinstalled", bits(sent))] if sent else []
+
+
 def _traffic(s: dict[str, Any]) -> Rows:
     c = s["communication"]
     d = c["datagrams"]
@@ -52,6 +58,7 @@ def _traffic(s: dict[str, Any]) -> Rows:
     return [
         ("up, down", f"{bits(c['bits_up'])}, {bits(c['bits_down'])}"),
         ("sent again", bits(c["bits_retransmitted"])),
+        *_preinstalled(c),
         (
             "datagrams",
             (

@@ -9,6 +9,7 @@ from simedge.drivers.tally import DeviceTally, Tally
 from simedge.learning.ports import DeviceLearner
 from simedge.run.extent import extent_of
 from simedge.run.fit import memory_terms
+from simedge.run.proxy_set import preinstalled_bits
 from simedge.run.settings import ScenarioSettings
 from simedge.sensors.frames import Lean, Sensor
 from simedge.world.fault_settings import LabelShiftFault
@@ -22,6 +23,7 @@ __all__ = ["holding_of", "leanings_of", "tally_of"]
 
 def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
     """Return the tally of a run that has not begun."""
+    preinstalled = preinstalled_bits(scenario, sensor)
     shifts = [at for at in sensor.shifts_ns if 0 < at <= scenario.duration]
     return Tally(
         scenario=scenario.name,
@@ -32,6 +34,8 @@ def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
         target=None if scenario.target is None else float(scenario.target),
         shift_ns=min(shifts, default=None),
         origin=sensor.origin,
+        bits_down=preinstalled,
+        bits_preinstalled=preinstalled,
     )
 
 

@@ -105,6 +105,7 @@ def _communication(tally: Tally) -> dict[str, Any]:
         "bits_up": tally.bits_up,
         "bits_down": tally.bits_down,
         "bits_retransmitted": tally.bits_retransmitted,
+        "bits_preinstalled": tally.bits_preinstalled,
         "bits_to_target": _bits_to_target(tally),
         "datagrams": {
             "sent": sum(f.offered for f in flows),

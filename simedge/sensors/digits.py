@@ -22,6 +22,7 @@ from simedge.sensors.table import CLASSES, cast_roles, digits
 __all__ = ["DigitsSensor"]
 
 _NEVER: Final = 2**63 - 1
+_IMAGE_BYTES: Final = 64  # 8 x 8 pixels
 """A number that no presentation reaches."""
 
 
@@ -117,6 +118,15 @@ class DigitsSensor(Rhythm):
         for part in (images, scene.plans, scene.paths, self._projector.noise(shots)):
             sha.update(part.astype("<i8").tobytes())
         return sha.digest()
+
+    @property
+    def proxy_bytes(self) -> int:
+        """Give the size of the proxy set: images, and all draws that rendering reads, in bytes.
+
+        A device renders the items itself, so they need not come as events.
+        """
+        shots = self._proxy_shots
+        return len(shots.tags) * _IMAGE_BYTES + shots.words.nbytes
 
     @functools.cached_property
     def _proxy_shots(self) -> Shots:

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from worlds import SPIKING, Run, lossy, records_of, run
 
+import simedge
 from simedge.protocol.machine import ProxyPass
 from simedge.protocol.register import Weights
 from simedge.run.proxy_set import pack_proxy
+from simedge.run.scenario import Scenario
 from simedge.sensors.registry import open_sensor
 from simedge.world.jobs import Job
 
@@ -129,3 +131,25 @@ def test_who_hears_nothing_learns_as_if_alone_bit_for_bit(change):
             return [device.learner.digest() for device in held.driver.devices]
 
     assert digests(deaf) == digests(alone)
+
+
+@pytest.mark.parametrize(
+    ("changes", "charged"),
+    [
+        ({}, True),
+        ({"protocol.x_mode": "class"}, False),
+        ({"protocol.delivery": "transfer"}, False),
+        ({"protocol": {"kind": "isolated"}}, False),
+    ],
+)
+def test_a_proxy_set_that_devices_come_with_is_traffic_from_the_start(changes, charged):
+    base = {"duration": "2 s", "sensors.proxy": {"blocks": 2, "rows": 8}}
+    scenario = Scenario.load("k5_star_clean").vary({**base, **changes})
+    result = simedge.simulate(scenario)
+    said = result.summary["communication"]
+    first = next(s.value for s in result.metrics() if s.metric == "bits")
+    # Five devices, 16 items: an image of 64 pixels and 96 draws of 8 bytes each.
+    expected = 5 * 16 * (64 + 96 * 8) * 8 if charged else 0
+    assert said["bits_preinstalled"] == first == expected
+    assert said["bits_down"] >= expected
+    assert result.summary["invariants"]["broken"] == []

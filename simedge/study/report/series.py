@@ -44,8 +44,9 @@ def accuracy_and_bits(run: Run, *, most: int = TIMES) -> Rows:
     if run.history is None:
         return []
     history = run.history
+    before = int(run.summary["communication"].get("bits_preinstalled", 0))
     return [
-        {**row, "bits": history.bits_until(round(row["t_s"] * 1e9))}
+        {**row, "bits": before + history.bits_until(round(row["t_s"] * 1e9))}
         for row in mean_accuracy(run, most=most)
     ]
 

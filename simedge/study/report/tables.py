@@ -59,6 +59,7 @@ HEADLINES = tuple(
         ("sent up", "communication.bits_up", "bit"),
         ("sent down", "communication.bits_down", "bit"),
         ("of it sent again", "communication.bits_retransmitted", "bit"),
+        ("of it preinstalled", "communication.bits_preinstalled", "bit"),
         ("sent until the target held", "communication.bits_to_target", "bit"),
         ("datagrams sent", "communication.datagrams.sent", ""),
         ("datagrams lost", "communication.datagrams.lost", ""),
