@@ -34,6 +34,7 @@ GROUPS = ("cam", "box", "gpu")
 _COLUMNS = (
     ("accuracy at the end, %", "accuracy.final", 100),
     ("before the shift, %", "accuracy.before_shift", 100),
+    ("preinstalled, Mbit", "communication.bits_preinstalled", 1e-6),
     ("up, Mbit", "communication.bits_up", 1e-6),
     ("down, Mbit", "communication.bits_down", 1e-6),
     ("to 80 %, Mbit", "communication.bits_to_target", 1e-6),
@@ -63,6 +64,14 @@ def _to(goal: int) -> Callable[[Run], float | None]:
     return lambda run: run.bits_to(goal / 100)
 
 
+def _bare(run: Run) -> float | None:
+    """Return the bits to the target but for what devices came with."""
+    reached = run.bits_to(TARGET / 100)
+    return (
+        None if reached is None else reached - (run.figure("communication.bits_preinstalled") or 0)
+    )
+
+
 def communication(methods: Study) -> Iterator[str]:
     """Judge the bits that it took to the same accuracy."""
     for ours, others in ((DEEP, (FEDAVG, AEDFL)), (SPIKING, ("spiking fedavg", FEDAVG))):
@@ -74,6 +83,8 @@ def communication(methods: Study) -> Iterator[str]:
             pair = saved(*found)
             verdict = judged(pair, least=0.3) if whole else _unreached((ours, other), found, mine)
             yield f"- {ours} against {other}, to {TARGET} %: {percent(pair)} saved: {verdict}."
+            bare = saved(figures(mine, _bare), figures(theirs, _bare))
+            yield f"  Without the proxy set that devices came with: {percent(bare)}."
         head = ["accuracy, %", "seeds", f"{ours}, Mbit"]
         for other in others:
             head += ["seeds", f"{other}, Mbit", "saved"]

@@ -58,7 +58,7 @@ class Run:
         """Return a figure of the summary by its dotted path."""
         at: Any = self.summary
         for key in path.split("."):
-            at = at[key]
+            at = at.get(key)
         return None if at is None else float(at)
 
     def bits_to(self, accuracy: float) -> float | None:

@@ -150,6 +150,7 @@ def test_a_proxy_set_that_devices_come_with_is_traffic_from_the_start(changes, c
     first = next(s.value for s in result.metrics() if s.metric == "bits")
     # Five devices, 16 items: an image of 64 pixels and 96 draws of 8 bytes each.
     expected = 5 * 16 * (64 + 96 * 8) * 8 if charged else 0
-    assert said["bits_preinstalled"] == first == expected
+    assert said["bits_preinstalled"] == expected
+    assert expected <= first < expected + 10_000  # some have asked to join by then
     assert said["bits_down"] >= expected
     assert result.summary["invariants"]["broken"] == []

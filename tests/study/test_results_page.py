@@ -27,7 +27,12 @@ def fabricated(folder, factors, cells):
                     "before_shift": accuracy,
                     "curve": [[t, 0.1 if t == 0 else accuracy] for t in SECONDS],
                 },
-                "communication": {"bits_up": 40 * bits, "bits_down": 0, "bits_to_target": None},
+                "communication": {
+                    "bits_up": 40 * bits,
+                    "bits_down": 0,
+                    "bits_to_target": None,
+                    "bits_preinstalled": 0,
+                },
                 "latency_ms": {"update": {"p95": 1.0}},
                 "energy_j": {"total": joules, "compute": joules / 2, "radio": joules / 2},
                 "energy_ops_j": joules / 9,
