@@ -219,7 +219,9 @@ def test_links_count_what_the_summary_counts(finished) -> None:
     assert sum(link.sent or 0 for link in links) == datagrams["sent"]
     assert sum(link.lost or 0 for link in links) == datagrams["lost"]
     bits = summary_of(finished)["communication"]
-    assert sum(link.wire_bits or 0 for link in links) == bits["bits_up"] + bits["bits_down"]
+    assert sum(link.wire_bits or 0 for link in links) == (
+        bits["bits_up"] + bits["bits_down"] - bits["bits_preinstalled"]
+    )
 
 
 def test_latencies_of_the_log_are_those_of_the_summary(finished) -> None:
