@@ -141,7 +141,8 @@ class Hearing:
         del now
         kit = self._kit
         if kit.has_set:
-            return kit.refusals.refuse("duplicate", SERVER)
+            unasked = kit.settings.delivery == "preinstalled"
+            return kit.refusals.refuse("refused" if unasked else "duplicate", SERVER)
         if hashlib.sha256(message.payload).digest() != kit.ground.pset:
             return kit.refusals.refuse("wrong_proxy", SERVER)
         kit.has_set = True

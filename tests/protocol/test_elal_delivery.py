@@ -115,7 +115,7 @@ def test_by_default_nobody_asks_for_it_and_none_is_taken(open_lone, open_desk):
     assert not asks(lone, of(Send, lone.first)[0])
     lone.reply(0)
     lone.hear(5, ITEMS[:50])
-    assert lone.machine.counters == {"duplicate": 1}
+    assert lone.machine.counters == {"refused": 1}
     assert sets(join(open_desk(ground=ground_of()))) == []
 
 
