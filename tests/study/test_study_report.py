@@ -229,6 +229,7 @@ def test_a_damaged_run_is_named_and_left_out(mine, part: str) -> None:
     found = told(mine)
     assert found["runs"]["reported"] == 8
     assert [one["run"] for one in found["left_out"]] == [hurt.name]
+    assert found["left_out"][0]["status"] == "damaged"
     assert part in found["left_out"][0]["why"]
     done = call("report", mine, "--format", "md", "-o", "-")
     assert (done.exit_code, hurt.name in done.stdout) == (0, True)

@@ -39,7 +39,8 @@ h3 { font-size: 1rem; margin-bottom: 0; } p.about { margin: 0 0 .5rem; color: #5
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .9rem .15rem 0; text-align: left; border-bottom: 1px solid #ddd; }
 th.n, td.n { text-align: right; } td.n { white-space: nowrap; }
-td:not(.n) { min-width: 6.5rem; max-width: 30rem; } summary { cursor: pointer; color: #06c; }
+td:first-child, td:nth-child(2):not(.n) { white-space: nowrap; }
+summary { cursor: pointer; color: #06c; }
 .wide { overflow-x: auto; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: 12px; }
 """

@@ -27,6 +27,7 @@ __all__ = ["Lost", "Told", "Whole", "is_study", "read_whole"]
 
 PLAN: Final = "study.yaml"
 _INDEX: Final = "index.csv"
+_DAMAGED: Final = "cannot be read"
 _HEAD: Final = ("run", "seed", "status")
 _FIXED: Final = frozenset({"log_sha256", "wall_s", "dir", "reason"})
 _BITS = re.compile(rb"^([0-9.eE+-]+),server,bits,([0-9.eE+-]+)\r?$", re.MULTILINE)
@@ -156,7 +157,8 @@ def read_whole(path: Path) -> Whole:
 def _lost(row: Row) -> Lost:
     why = row.reason or {"missing": "was never run"}.get(row.status, f"is {row.status}")
     arm = cell_name(row.factors.values())
-    return Lost(run=row.run, arm=arm, seed=row.seed, status=row.status, why=why)
+    status = "damaged" if why.startswith(_DAMAGED) else row.status
+    return Lost(run=row.run, arm=arm, seed=row.seed, status=status, why=why)
 
 
 def _plan(path: Path) -> _Plan:
@@ -266,7 +268,7 @@ def _read(path: Path, entry: _Entry, factors: Sequence[str]) -> tuple[Row, Told 
         told = _told(place, summary) if status == "done" else None
     except (SimedgeError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         why = str(error).splitlines()[0].replace(f"{place}: ", "").replace(f"{place}/", "")
-        return replace(row, reason=f"cannot be read: {why}", path=place), None
+        return replace(row, reason=f"{_DAMAGED}: {why}", path=place), None
     wall_s = float(summary.get("wall_s") or 0.0)
     whole = replace(row, status=status, reason=reason, path=place, wall_s=wall_s)
     return (whole, None) if told is None else (replace(whole, summary=summary), told)
