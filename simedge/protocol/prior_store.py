@@ -97,21 +97,18 @@ class PriorStore:
 
         It is 0 where there is none.
         """
-        if self._changed:
-            self._decode()
+        self._decode()
         good = self._present & (self._published >= oldest_ns)
         return np.where(good, self._stamp, np.uint64(0)).reshape(-1)
 
     @property
     def rows(self) -> Floats:
         """Give the decoded rows, block after block."""
-        if self._changed:
-            self._decode()
+        self._decode()
         return self._rows.reshape(-1, self.shape.classes)
 
     def _look_up(self, cells: tuple[int, slice], oldest_ns: int) -> _Kept:
-        if self._changed:
-            self._decode()
+        self._decode()
         published = self._published[cells]
         mask = self._present[cells] & (published >= oldest_ns)
         if not np.count_nonzero(mask):
@@ -121,6 +118,8 @@ class PriorStore:
         return _Kept(held, oldest_ns, until_ns)
 
     def _decode(self) -> None:
+        if not self._changed:
+            return
         blocks = sorted(self._changed)
         codes = self._codes[blocks]
         self._present[blocks] = present_rows(codes, self.shape)

@@ -69,6 +69,7 @@ def test_messages_of_others_from_the_future_or_out_of_order_are_refused(open_lon
     assert causes(lone.hear(3, report, seq=50)) == ["duplicate"]
     assert causes(lone.hear(3, report, seq=49)) == ["stale"]
     assert causes(lone.hear(5, b"items", seq=51)) == ["refused"]
+    assert causes(lone.hear(6, bytes(4), seq=52)) == ["refused"]
     join = encode(Message(kind=4, dev=2, boot=1, seq=1, t_us=0, payload=bytes(40)))
     assert causes(lone.tell(Received(data=join, src=0))) == ["stranger"]
     assert causes(lone.tell(Received(data=b"noise", src=0))) == ["corrupt"]

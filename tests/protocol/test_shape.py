@@ -107,3 +107,8 @@ def test_a_ground_needs_a_digest_and_a_period(change):
     assert Ground(**fine, shared_clock=False).ahead_ns_max == 2_000_000_000
     with pytest.raises(ProtocolError, match="must be"):
         Ground(**fine | change)
+
+
+def test_blocks_of_floats_know_no_datagram():
+    assert Coding(bits=15).rows_max(10) == Coding(bits=15).rows_max(1000) == 64
+    assert Coding(bits=8).rows_max(1000) == 1
