@@ -111,7 +111,8 @@ class Supply:
             return []
         effects = [*self._timers.cancel(f"give-{dev}"), *self._publish(now)]
         self._tag += 1
-        debt.tag, debt.sent = self._tag, self.version
+        # What leaves is the newest, whatever was promised: that settles the promise.
+        debt.tag, debt.wanted, debt.sent = self._tag, self.version, self.version
         parcel = Parcel(
             code=Code.MODEL,
             payload=self._payload,
