@@ -58,7 +58,8 @@ class Sharing:
         self._datagrams: dict[int, int] = {}
         self._rates: dict[int, int] = {}
         self._steps: dict[int, int] = {}
-        self._passed: list[tuple[int, int]] = []
+        self._passed: dict[int, list[int]] = {}
+        """By the link on which they end: flows that have passed and whose record is still out."""
         self._wake: tuple[int, int] | None = None
         self._ticket = 0
         self._dues: list[Due] = []
@@ -97,7 +98,7 @@ class Sharing:
         """Take a transfer out, whether or not it has passed."""
         if flow in self._flows:
             self._flows.stop(flow, now=now)
-        self._passed = [(link, other) for link, other in self._passed if other != flow]
+        self._forget_passed(flow)
         self._leave(self._ways.pop(flow), now)
         self._flows.forget(self._caps + flow)
 
@@ -108,6 +109,10 @@ class Sharing:
     def moves(self, flow: int) -> bool:
         """Return whether a transfer makes progress, or has passed."""
         return flow not in self._flows or self._flows.moves(flow)
+
+    def turned(self) -> set[int]:
+        """Return the flows that may have begun or ceased to move since one asked last."""
+        return self._flows.turned()
 
     def watch(self, step: Step, now: int, *, at: int | None = None) -> Step:
         """Take services that begin on shared links out of a step: their ends are flows' ends.
@@ -142,9 +147,9 @@ class Sharing:
         if payload != self._ticket:
             return NOTHING, ()
         self._wake = None
-        self._passed += [(self._first(flow), flow) for flow in self._flows.finish(now)]
-        here = sorted(flow for link, flow in self._passed if link == target)
-        self._passed = [(link, flow) for link, flow in self._passed if link != target]
+        for flow in self._flows.finish(now):
+            self._passed.setdefault(self._first(flow), []).append(flow)
+        here = sorted(self._passed.pop(target, ()))
         steps = [self._served(flow, now) for flow in here if flow in self._datagrams]
         step = self.watch(steps[0], now) if steps else NOTHING
         return step, tuple(flow for flow in here if flow in self._ways)
@@ -152,13 +157,11 @@ class Sharing:
     def plan(self, now: int) -> tuple[Due, ...]:
         """Return what is to be scheduled after all that has changed."""
         dues, self._dues = self._dues, []
-        ending = self._flows.next_end()
+        wake: tuple[int, int] | None = None
         if self._passed:
-            wake = (now, min(self._passed)[0])
-        elif ending is not None:
-            wake = (ending[0], min(map(self._first, ending[1])))
-        else:
-            wake = None
+            wake = (now, min(self._passed))
+        elif (ending := self._flows.first_end()) is not None:
+            wake = (ending[0], self._first(ending[1]))
         if wake != self._wake:
             self._wake = wake
             self._ticket += 1
@@ -183,6 +186,13 @@ class Sharing:
         if flow in self._datagrams:
             return self._datagrams[flow]
         return next(iter(self._ways[flow] or self._links))
+
+    def _forget_passed(self, flow: int) -> None:
+        """Forget that a flow has passed, if it has and its record is still out."""
+        for link in [link for link, flows in self._passed.items() if flow in flows]:
+            self._passed[link].remove(flow)
+            if not self._passed[link]:
+                del self._passed[link]
 
     def _needs(self, link: SharedLink) -> tuple[int, ...]:
         medium = link.model.medium
@@ -236,7 +246,7 @@ class Sharing:
         del self._serving[link.number]
         if flow in self._datagrams:
             del self._datagrams[flow]
-            self._passed = [(number, other) for number, other in self._passed if other != flow]
+            self._forget_passed(flow)
             if flow in self._flows:
                 self._flows.stop(flow, now=now)
 

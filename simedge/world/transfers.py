@@ -119,6 +119,7 @@ class Transfers:
         self._pairs: dict[tuple[int, int], deque[Transfer]] = {}
         self._open: dict[int, int] = {}
         self._dues: list[Due] = []
+        self._led: set[int] = set()
         self._started = self._ended = self._failed = 0
         self._offered = self._passed = self._abandoned = 0
         self._up = self._down = self._again = 0
@@ -222,6 +223,7 @@ class Transfers:
 
     def _lead(self, transfer: Transfer, now: int) -> None:
         """Lead a transfer over the present path, or let it wait for one."""
+        self._led.add(transfer.number)
         self._advance(transfer, now)
         links = transfer.links = self._path(*transfer.pair)
         if links and transfer.flow is None and transfer.price(lost_ppm(links, now)):
@@ -337,7 +339,11 @@ class Transfers:
     def _settled(self, now: int, step: Step = NOTHING) -> Step:
         """Return a step with all that is to be scheduled; see who makes progress."""
         dues = (*step.dues, *self._sharing.plan(now))
-        for transfer in self._live.values():
+        turned = self._sharing.turned() & self._flows.keys()
+        led, self._led = self._led, set()
+        led.update(self._flows[flow].number for flow in turned)
+        for number in sorted(led & self._live.keys()):
+            transfer = self._live[number]
             if transfer.stage is not Stage.MOVING:
                 continue
             if transfer.flow is not None and self._sharing.moves(transfer.flow):

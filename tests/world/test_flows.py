@@ -1,8 +1,9 @@
 """Fluid flows: shares, progress, and what a transfer costs."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_flows import PlainFlows, plain_max_min
 
 from simedge.world.bulk import ROUNDS_MAX, bulk
 from simedge.world.datagrams import LinkError
@@ -40,6 +41,63 @@ def test_no_flow_has_more_than_its_share_at_the_cost_of_a_smaller_one(paths, lin
 @given(paths, links)
 def test_the_order_in_which_flows_are_written_changes_no_rate(paths, links):
     assert max_min(dict(reversed(paths.items())), links) == max_min(paths, links)
+
+
+@given(paths, links)
+def test_the_least_share_is_found_as_by_search(paths, links):
+    assert max_min(paths, links) == plain_max_min(paths, links)
+
+
+changes = st.lists(
+    st.tuples(
+        st.sampled_from(["start", "start", "reroute", "rate", "stop", "finish", "end"]),
+        st.integers(1, 6),
+        st.lists(st.integers(1, 5), max_size=3),
+        st.integers(0, 50),
+        st.sampled_from([0, 0, 1, 7, 10**9, 3 * 10**9]),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=50)
+@given(changes)
+def test_what_a_change_does_not_reach_goes_on_as_if_all_were_worked_out_anew(changes):
+    capacity = dict.fromkeys(range(1, 6), 9)
+    flows, plain, moving = Flows(capacity), PlainFlows(capacity), {}
+    for what, flow, path, number, wait in changes:
+        end = plain.next_end()
+        now = end[0] if what == "end" and end else plain.now + wait
+        there = flow in plain.path
+        if what == "start" and not there and number:
+            flows.join(flow, number * 10**9, path, now=now)
+            plain.advance(now)
+            plain.left[flow], plain.path[flow] = number * 10**9, tuple(path)
+            moving[flow] = False
+        elif what == "reroute" and there:
+            flows.reroute(flow, path, now=now)
+            plain.advance(now)
+            plain.path[flow] = tuple(path)
+        elif what == "rate":
+            flows.set_rate(flow % 5 + 1, number, now=now)
+            plain.advance(now)
+            plain.capacity[flow % 5 + 1] = number
+        elif what == "stop" and there:
+            plain.advance(now)
+            left = max(0, -(-plain.left.pop(flow) // 10**9))
+            del plain.path[flow]
+            assert flows.stop(flow, now=now) == left
+        elif what in {"finish", "end"}:
+            assert flows.finish(now) == plain.finish(now)
+        assert flows.rates_bps() == plain.rates()
+        end = plain.next_end()
+        assert flows.next_end() == end
+        first = end and min(end[1], key=lambda each: (plain.path[each][:1] or (-1,), each))
+        assert flows.first_end() == (end and (end[0], first))
+        moving.update((each, flows.moves(each)) for each in flows.turned() if each in flows)
+        assert {each: moving[each] for each in plain.path} == {
+            each: plain.moves(each) for each in plain.path
+        }
 
 
 def test_a_share_is_never_taken_twice():
