@@ -7,6 +7,7 @@ devices what arrived, and sends again what a device's have vector lacks. It wait
 from typing import cast
 
 from simedge.protocol.bookkeeping import Refusals, Timers
+from simedge.protocol.door import Door, Terms
 from simedge.protocol.elal_delivery import GIVE, Deliveries, check_set
 from simedge.protocol.elal_publishing import Outlet, Publisher
 from simedge.protocol.errors import WireError
@@ -34,15 +35,13 @@ from simedge.protocol.post import Post
 from simedge.protocol.publication import Shelf
 from simedge.protocol.register import Register, Token, stamp_of
 from simedge.protocol.settings import ElalSettings
-from simedge.protocol.shape import LEVEL_MAX, Ground
+from simedge.protocol.shape import Ground
 from simedge.protocol.wire import (
     X_MODES,
     Join,
     Kind,
     Message,
-    Reply,
     Report,
-    Status,
     decode,
 )
 
@@ -128,6 +127,16 @@ class ElalServer:
         self._timers = Timers()
         self._register = Register(self._shape, self._devices)
         self._members = Members()
+        terms = Terms(
+            pset=self._ground.pset,
+            classes=self._ground.classes,
+            rows=self._ground.rows,
+            blocks=self._ground.blocks,
+            x_mode=X_MODES[self._settings.x_mode],
+            parts=True,
+            devices=self._devices,
+        )
+        self._door = Door(terms, self._post, members=self._members, refusals=self._refusals)
         self._shelf = Shelf(self._shape.blocks)
         self._deliveries = Deliveries(
             self._ground, self._post, timers=self._timers, refusals=self._refusals
@@ -190,74 +199,31 @@ class ElalServer:
         try:
             message = decode(event.data, self._shape, self._shape.message_limit)
         except WireError as error:
-            effects = self._refusals.refuse(error.cause, event.src)
-            if error.cause == "bad_version":
-                effects += self._rebuff(Status.VERSION, event.src, now)
-            return effects
+            return self._door.unreadable(error, event.src, now)
         cause = self._objection(event.src, message, now)
         if cause is not None:
-            effects = self._refusals.refuse(cause, event.src)
-            if cause == "stranger" and message.dev == event.src:
-                effects += self._rebuff(Status.JOIN_FIRST, event.src, now, boot=message.boot)
-            return effects
+            return self._door.refuse(cause, message, src=event.src, now=now)
         return self._readers[message.kind](message, now)
 
     def _objection(self, src: int, message: Message, now: int) -> str | None:
         """Return why a message is not read, if it is not."""
-        dev = message.dev
-        member = self._members.get(dev)
-        if dev != src or dev == 0 or (member is None and message.kind != Kind.JOIN):
+        if self._door.strange(message, src):
             return "stranger"
         if message.t_us * 1_000 > now + self._ground.ahead_ns_max:
             return "future"
         if message.kind not in self._readers:
             return "refused"
-        if message.kind != Kind.JOIN and member is not None and message.boot < member.window.boot:
+        if message.kind != Kind.JOIN and self._door.stale(message):
             return "stale_boot"
         return None
 
-    def _rebuff(self, status: Status, dev: int, now: int, *, boot: int = 0) -> list[Effect]:
-        """Tell a sender what is wrong, at most once a second and status."""
-        if not 1 <= dev <= self._devices or not self._members.may_rebuff(status, dev, now):
-            return []
-        return [self._reply(dev, now, boot=boot, reply=Reply(status=status, lowest_boot=1))]
-
-    def _reply(self, dev: int, now: int, *, boot: int, reply: Reply) -> Effect:
-        message = self._post.write(Kind.JOIN, now, payload=reply.pack(), g=boot)
-        return self._post.send(message, dst=dev, cls="reply")
-
     def _read_join(self, message: Message, now: int) -> list[Effect]:
-        dev, boot = message.dev, message.boot
-        join = Join.unpack(message.payload)
-        member = self._members.get(dev)
-        lowest = member.window.boot if member else 1
-        status = self._status_of(join, dev, boot=boot, lowest=lowest)
-        if status == Status.ACCEPTED:
-            lowest = boot
-            if self._members.admit(dev, boot, part_level=join.part_level):
-                self._refusals.count("joins")
-        elif status == Status.BOOT_TOO_LOW:
-            lowest += 1  # numbers of the lowest boot itself are used up
-        reply = Reply(status=status, lowest_boot=lowest)
-        effects = [self._reply(dev, now, boot=boot, reply=reply)]
-        if status == Status.ACCEPTED and join.wants_proxy and self._settings.delivery == "transfer":
-            effects += self._deliveries.owe(dev, stamp_of(boot, message.seq), now)
-        return effects
-
-    def _status_of(self, join: Join, dev: int, *, boot: int, lowest: int) -> Status:
-        ground, level = self._ground, join.part_level
-        same = (join.pset, join.classes, join.rows, join.blocks, join.x_mode) == (
-            ground.pset,
-            ground.classes,
-            ground.rows,
-            ground.blocks,
-            X_MODES[self._settings.x_mode],
-        )
-        if not same or level > LEVEL_MAX or ground.rows % (1 << level):
-            return Status.MISMATCH
-        if dev > self._devices:
-            return Status.FULL
-        return Status.BOOT_TOO_LOW if boot < lowest else Status.ACCEPTED
+        accepted, reply = self._door.read(message, now)
+        wanted = accepted and Join.unpack(message.payload).wants_proxy
+        if not wanted or self._settings.delivery != "transfer":
+            return [reply]
+        stamp = stamp_of(message.boot, message.seq)
+        return [reply, *self._deliveries.owe(message.dev, stamp, now)]
 
     def _read_token(self, message: Message, now: int) -> list[Effect]:
         dev, member = message.dev, self._member(message)

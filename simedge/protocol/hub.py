@@ -4,12 +4,14 @@ What it makes of what came is its scheme. It asks its own learner for the first 
 join, reads each of their messages once, and owes models to devices until they have them.
 """
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Protocol, cast
 
 from simedge.protocol.asking import Asking
 from simedge.protocol.asks import GetParams, Value
 from simedge.protocol.bookkeeping import Refusals, Timers
+from simedge.protocol.door import Door, Terms
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import (
     Effect,
@@ -35,7 +37,7 @@ from simedge.protocol.post import Post
 from simedge.protocol.register import stamp_of
 from simedge.protocol.shape import Ground
 from simedge.protocol.supply import Supply
-from simedge.protocol.wire import Join, Kind, Message, Reply, Status
+from simedge.protocol.wire import Kind, Message
 
 __all__ = ["Arrival", "House", "Hub", "Scheme"]
 
@@ -77,15 +79,51 @@ class House:
         self.members = Members()
         self.once = Once()
         self.down: set[int] = set()
+        self._live: set[int] = set()
+        self._ascending: list[int] | None = None
+        shape = shape_on(self.ground)
+        terms = Terms(
+            pset=self.ground.pset,
+            classes=shape.classes,
+            rows=shape.rows,
+            blocks=shape.blocks,
+            devices=self.devices,
+        )
+        self.door = Door(terms, self.post, members=self.members, refusals=self.refusals)
         self.supply = Supply(self.post, self.timers, refusals=self.refusals, is_live=self.is_live)
 
     def is_live(self, dev: int) -> bool:
         """Return whether a device has joined and its link is not known to be down."""
-        return self.members.get(dev) is not None and dev not in self.down
+        return dev in self._live
 
     def live(self) -> list[int]:
         """Return the numbers of all live devices, ascending."""
-        return [dev for dev, _ in self.members.ascending() if dev not in self.down]
+        if self._ascending is None:
+            self._ascending = sorted(self._live)
+        return list(self._ascending)
+
+    @property
+    def live_count(self) -> int:
+        """How many devices are live."""
+        return len(self._live)
+
+    def all_live_in(self, devices: AbstractSet[int]) -> bool:
+        """Return whether no live device is missing."""
+        return len(self._live) <= len(devices) and self._live <= devices
+
+    def see(self, dev: int, *, up: bool | None = None) -> None:
+        """Take note that a device joined or was forgotten, or that its link went up or down."""
+        if up is not None:
+            (self.down.discard if up else self.down.add)(dev)
+        live = self.members.get(dev) is not None and dev not in self.down
+        if live != (dev in self._live):
+            (self._live.add if live else self._live.discard)(dev)
+            self._ascending = None
+
+    def see_all(self) -> None:
+        """Count who is live anew."""
+        self._live = {dev for dev, _ in self.members.ascending() if dev not in self.down}
+        self._ascending = None
 
     def merged(self, arrival: Arrival, now: int) -> list[Effect]:
         """Say that what came was used, and how stale it was."""
@@ -131,6 +169,7 @@ class House:
         self.once.load(state["once"])
         self.down = set(cast("list[int]", state["down"]))
         self.supply.load(state["supply"])
+        self.see_all()
 
 
 class Scheme(Protocol):
@@ -232,6 +271,7 @@ class Hub:
         house.timers.clear()
         house.supply.restart()
         house.down.clear()
+        house.see_all()
         return self._on_started(Started(boot=boot), now)
 
     # ------------------------------------------------------------------------------------ events
@@ -255,10 +295,7 @@ class Hub:
     def _on_link_status(self, event: LinkStatus, now: int) -> list[Effect]:
         house, dev = self._house, event.other
         before = house.is_live(dev)
-        if event.up:
-            house.down.discard(dev)
-        else:
-            house.down.add(dev)
+        house.see(dev, up=event.up)
         if before == house.is_live(dev):
             return []
         if before:
@@ -270,6 +307,7 @@ class Hub:
         if house.members.get(dev) is None:
             return []
         house.members.forget(dev)
+        house.see(dev)
         return [*house.supply.drop(dev), *self._scheme.leave(dev, now, forgotten=True)]
 
     def _on_rolled_back(self, event: RolledBack, now: int) -> list[Effect]:
@@ -279,22 +317,16 @@ class Hub:
 
     # ---------------------------------------------------------------------------------- messages
     def _on_received(self, event: Received, now: int) -> list[Effect]:
-        refusals = self._house.refusals
+        door = self._house.door
         try:
             message = read_message(event.data, self._shape)
             if message.kind == Kind.PARAMS:
                 self._scheme.check(message)
         except WireError as error:
-            effects = refusals.refuse(error.cause, event.src)
-            if error.cause == "bad_version":
-                effects += self._rebuff(Status.VERSION, event.src, now)
-            return effects
+            return door.unreadable(error, event.src, now)
         cause = self._objection(event.src, message, now)
         if cause is not None:
-            effects = refusals.refuse(cause, event.src)
-            if cause == "stranger" and message.dev == event.src:
-                effects += self._rebuff(Status.JOIN_FIRST, event.src, now, boot=message.boot)
-            return effects
+            return door.refuse(cause, message, src=event.src, now=now)
         if message.kind == Kind.JOIN:
             return self._read_join(message, now)
         shared = self._house.ground.shared_clock
@@ -310,9 +342,8 @@ class Hub:
 
     def _objection(self, src: int, message: Message, now: int) -> str | None:
         """Return why a message is not read, if it is not."""
-        house, dev = self._house, message.dev
-        member = house.members.get(dev)
-        if dev != src or dev == 0 or (member is None and message.kind != Kind.JOIN):
+        house = self._house
+        if house.door.strange(message, src):
             return "stranger"
         if message.t_us * 1_000 > now + house.ground.ahead_ns_max:
             return "future"
@@ -320,39 +351,19 @@ class Hub:
             return None
         if message.kind != Kind.PARAMS or not house.supply.known:
             return "refused"
-        if member is not None and message.boot < member.window.boot:
+        if house.door.stale(message):
             return "stale_boot"
         return None if house.once.take(message) else "duplicate"
 
-    def _rebuff(self, status: Status, dev: int, now: int, *, boot: int = 0) -> list[Effect]:
-        """Tell a sender what is wrong, at most once a second and status."""
-        house = self._house
-        if not 1 <= dev <= house.devices or not house.members.may_rebuff(status, dev, now):
-            return []
-        return [self._reply(dev, now, boot=boot, reply=Reply(status=status, lowest_boot=1))]
-
-    def _reply(self, dev: int, now: int, *, boot: int, reply: Reply) -> Effect:
-        post = self._house.post
-        return post.send(
-            post.write(Kind.JOIN, now, payload=reply.pack(), g=boot), dst=dev, cls="reply"
-        )
-
     def _read_join(self, message: Message, now: int) -> list[Effect]:
-        house, dev, boot = self._house, message.dev, message.boot
-        member = house.members.get(dev)
-        lowest = member.window.boot if member else 1
-        status = self._status_of(Join.unpack(message.payload), dev, boot=boot, lowest=lowest)
-        effects: list[Effect] = []
-        if status == Status.ACCEPTED:
-            lowest = boot
-            if house.members.admit(dev, boot, part_level=0):
-                house.refusals.count("joins")
-            if self._is_new(message) and house.supply.known and house.is_live(dev):
-                effects = self._scheme.admit(dev, now)
-        elif status == Status.BOOT_TOO_LOW:
-            lowest += 1  # numbers of the lowest boot itself are used up
-        reply = self._reply(dev, now, boot=boot, reply=Reply(status=status, lowest_boot=lowest))
-        return [reply, *effects]
+        house, dev = self._house, message.dev
+        accepted, reply = house.door.read(message, now)
+        if not accepted:
+            return [reply]
+        house.see(dev)
+        if self._is_new(message) and house.supply.known and house.is_live(dev):
+            return [reply, *self._scheme.admit(dev, now)]
+        return [reply]
 
     def _is_new(self, message: Message) -> bool:
         """Return whether a join is no retry of one that was read before."""
@@ -362,12 +373,3 @@ class Hub:
             return False
         member.have_stamp = stamp  # there are no have vectors here
         return True
-
-    def _status_of(self, join: Join, dev: int, *, boot: int, lowest: int) -> Status:
-        shape = self._shape
-        said = (join.pset, join.classes, join.rows, join.blocks, join.x_mode)
-        if said != (self._house.ground.pset, shape.classes, shape.rows, shape.blocks, 0):
-            return Status.MISMATCH
-        if dev > self._house.devices:
-            return Status.FULL
-        return Status.BOOT_TOO_LOW if boot < lowest else Status.ACCEPTED

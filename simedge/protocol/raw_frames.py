@@ -164,6 +164,7 @@ class FrameSteps:
     def forget(self) -> None:
         """Be as new."""
         self._queues: dict[int, list[_Frame]] = {}
+        self._queued: set[int] = set()
         self._learning: list[tuple[int, int]] = []
         self._gathered = self._waiting = self._due = False
 
@@ -207,6 +208,7 @@ class FrameSteps:
             return self._house.drop("overrun", arrival)
         payload = arrival.message.payload
         (label,) = _CLASS.unpack_from(payload, len(payload) - _CLASS.size)
+        self._queued.add(arrival.dev)
         queue.append((payload[: -_CLASS.size], label, arrival.captured_ns))
         return [*self._house.merged(arrival, now), *self._step_if_due(now)]
 
@@ -245,6 +247,7 @@ class FrameSteps:
         """Take over a state that ``dump`` returned."""
         queues = cast("list[tuple[int, list[_Frame]]]", state["queues"])
         self._queues = {dev: [(d, label, at) for d, label, at in q] for dev, q in queues}
+        self._queued = {dev for dev, queue in self._queues.items() if queue}
         learning = cast("list[tuple[int, int]]", state["learning"])
         self._learning = [(dev, at) for dev, at in learning]
         self._gathered = cast("bool", state["gathered"])
@@ -253,15 +256,14 @@ class FrameSteps:
 
     # ------------------------------------------------------------------------------------- steps
     def _everybody(self) -> bool:
-        return len(self._house.live()) >= self._devices
+        return self._house.live_count >= self._devices
 
     def _step_if_due(self, now: int) -> list[Effect]:
         """Step if every live device has sent a frame; else see that the step has a deadline."""
         self._gathered = self._gathered or self._everybody()
-        queued = [dev for dev, queue in self._queues.items() if queue]
-        if self._learning or not self._gathered or not queued:
+        if self._learning or not self._gathered or not self._queued:
             return []
-        if all(dev in queued for dev in self._house.live()):
+        if self._house.all_live_in(self._queued):
             return self._step(now)
         if self._settings.step_deadline is None or self._due:
             return []
@@ -271,7 +273,8 @@ class FrameSteps:
     def _step(self, now: int) -> list[Effect]:
         del now
         self._due = False
-        frames = [(dev, q.pop(0)) for dev, q in sorted(self._queues.items()) if q]
+        frames = [(dev, self._queues[dev].pop(0)) for dev in sorted(self._queued)]
+        self._queued = {dev for dev in self._queued if self._queues[dev]}
         self._learning = [(dev, at) for dev, (_, _, at) in frames]
         args = TrainOn(
             frames=tuple(data for _, (data, _, _) in frames),

@@ -202,7 +202,7 @@ class Rounds:
         self._mean = Mean(self._size)
 
     def _gather(self, now: int) -> list[Effect]:
-        live = len(self._house.live())
+        live = self._house.live_count
         if live and (self._gathered or live >= self._devices):
             self._gathered = True
             return [*self._house.timers.cancel("gather"), *self._begin_round(now)]
