@@ -9,6 +9,7 @@ import hashlib
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from simedge.protocol.arrays import array_of, plain_of
@@ -107,13 +108,12 @@ class FdServer(Party):
             return effects
         self._version += 1
         means = means_of_others(self._tables, self._present)
+        newest = _newest_of_others(np.where(self._present, self._row_ns, -1).max(axis=1))
         for dev in others:
-            effects += self._publish(means[dev - 1], dev, now)
+            effects += self._publish(means[dev - 1], dev, int(newest[dev - 1]), now=now)
         return effects
 
-    def _publish(self, table: Params, dev: int, now: int) -> list[Effect]:
-        newest = np.where(self._present, self._row_ns, -1).max(axis=1)
-        captured_ns = int(np.delete(newest, dev - 1).max())
+    def _publish(self, table: Params, dev: int, captured_ns: int, *, now: int) -> list[Effect]:
         parcel = Parcel(code=Code.TABLE, payload=bytes_of(table), captured_ns=now, g=self._version)
         digest = hashlib.sha256(parcel.payload).digest()
         labels = (("block", dev), ("version", self._version))
@@ -123,3 +123,11 @@ class FdServer(Party):
             *self._send(parcel, [dev]),
             Sample(metric="published_age_s", value=age_s, labels=labels),
         ]
+
+
+def _newest_of_others(times_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each the greatest time of all others; -1 if there is none."""
+    newest = np.full_like(times_ns, times_ns.max())
+    first = int(times_ns.argmax())
+    newest[first] = np.delete(times_ns, first).max(initial=-1)
+    return newest

@@ -9,6 +9,7 @@ with weight (1 + t - tau)^(-1/2), and the K_b-th of them makes a step (Nguyen et
 The divisor is the count, not the sum of the weights. Published implementations differ in this.
 """
 
+from itertools import islice
 from typing import cast
 
 import numpy as np
@@ -48,30 +49,29 @@ class FedBuff:
         self._count = 0
         self._samples = 0
         self._captured_ns = 0
-        self._busy: list[int] = []
-        self._idle: list[int] = []
-        self._away: list[int] = []
+        self._busy: dict[int, None] = {}
+        self._idle: dict[int, None] = {}
+        self._away: dict[int, None] = {}
 
     def begin(self, now: int) -> list[Effect]:
         """Give out work anew; the buffer stays, if it survived."""
-        self._busy, self._idle, self._away = [], self._house.live(), []
+        self._busy, self._idle, self._away = {}, dict.fromkeys(self._house.live()), {}
         return self._hand_out(now)
 
     def admit(self, dev: int, now: int) -> list[Effect]:
         """Give a device its work again, or let it wait for its turn."""
         if dev in self._busy:
             return self._house.supply.give(dev, now)
-        if dev not in self._idle:
-            self._idle.append(dev)
+        self._idle.setdefault(dev)
         return self._hand_out(now)
 
     def back(self, dev: int, now: int) -> list[Effect]:
         """Count a device as at work again if it was; else it may be its turn."""
         if dev in self._away:
-            self._away.remove(dev)
-            self._busy.append(dev)
-        elif dev not in self._busy and dev not in self._idle:
-            self._idle.append(dev)
+            del self._away[dev]
+            self._busy[dev] = None
+        elif dev not in self._busy:
+            self._idle.setdefault(dev)
         return self._hand_out(now)
 
     def leave(self, dev: int, now: int, *, forgotten: bool) -> list[Effect]:
@@ -79,10 +79,9 @@ class FedBuff:
         was_busy = dev in self._busy
         places = (self._busy, self._idle, self._away) if forgotten else (self._busy,)
         for place in places:
-            if dev in place:
-                place.remove(dev)
+            place.pop(dev, None)
         if was_busy and not forgotten:
-            self._away.append(dev)
+            self._away[dev] = None
         return self._hand_out(now)
 
     def check(self, message: Message) -> None:
@@ -95,16 +94,13 @@ class FedBuff:
         """Take an update, step if it is time to, and give the next device work."""
         house, dev = self._house, arrival.dev
         for place in (self._busy, self._away):
-            if dev in place:
-                place.remove(dev)
+            place.pop(dev, None)
         behind = house.supply.version - arrival.g
         if behind < 0:
-            if dev in self._idle:
-                self._idle.remove(dev)
-            self._busy.append(dev)
+            self._idle.pop(dev, None)
+            self._busy[dev] = None
             return [*house.drop("unknown_version", arrival), *house.supply.give(dev, now)]
-        if dev not in self._idle:
-            self._idle.append(dev)
+        self._idle.setdefault(dev)
         delta = values_of(arrival.message, house.ground.params).astype(np.float64)
         self._buffer += (1 + behind) ** -0.5 * delta
         self._count += 1
@@ -141,7 +137,7 @@ class FedBuff:
         counts = cast("tuple[int, int, int]", state["counts"])
         self._count, self._samples, self._captured_ns = counts
         self._busy, self._idle, self._away = (
-            list(cast("list[int]", state[name])) for name in ("busy", "idle", "away")
+            dict.fromkeys(cast("list[int]", state[name])) for name in ("busy", "idle", "away")
         )
 
     def _step(self) -> list[Effect]:
@@ -156,10 +152,12 @@ class FedBuff:
     def _hand_out(self, now: int) -> list[Effect]:
         """Give idle devices work, in turn, while fewer than the most are at it."""
         effects: list[Effect] = []
-        for dev in [dev for dev in self._idle if self._house.is_live(dev)]:
-            if len(self._busy) >= self._busy_max:
-                break
-            self._idle.remove(dev)
-            self._busy.append(dev)
+        room = self._busy_max - len(self._busy)
+        if room <= 0:
+            return effects
+        live = (dev for dev in self._idle if self._house.is_live(dev))
+        for dev in list(islice(live, room)):
+            del self._idle[dev]
+            self._busy[dev] = None
             effects += self._house.supply.give(dev, now)
         return effects

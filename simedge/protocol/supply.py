@@ -69,6 +69,8 @@ class Supply:
         self._samples = 0
         self._tag = 0
         self._debts: dict[int, _Debt] = {}
+        self._flying: dict[int, int] = {}
+        """By tag: to whom a model is on its way."""
         self._payload = b""
 
     @property
@@ -111,6 +113,7 @@ class Supply:
             return []
         effects = [*self._timers.cancel(f"give-{dev}"), *self._publish(now)]
         self._tag += 1
+        self._flying[self._tag] = dev
         # What leaves is the newest, whatever was promised: that settles the promise.
         debt.tag, debt.wanted, debt.sent = self._tag, self.version, self.version
         parcel = Parcel(
@@ -124,8 +127,8 @@ class Supply:
 
     def ended(self, tag: int, now: int, *, ok: bool) -> list[Effect]:
         """Take the outcome of a send; what failed is tried again while it is owed."""
-        dev = next((dev for dev, debt in self._debts.items() if debt.tag == tag), None)
-        if dev is None or tag == 0:
+        dev = self._flying.pop(tag, None)
+        if dev is None:
             return self._refusals.late()
         debt = self._debts[dev]
         debt.tag = 0
@@ -155,18 +158,21 @@ class Supply:
 
     def drop(self, dev: int) -> list[Effect]:
         """Forget all about a device; the outcome of what is on its way will come too late."""
-        self._debts.pop(dev, None)
+        debt = self._debts.pop(dev, None)
+        if debt is not None:
+            self._flying.pop(debt.tag, None)
         return self._timers.cancel(f"give-{dev}")
 
     def restart(self) -> None:
         """Forget what was on its way, and to whom: a crash took it. Tags and the model stay."""
         self._debts.clear()
+        self._flying.clear()
 
     def roll_back(self, state: object) -> None:
         """Put the model of an old ``dump`` in place of this one; debts and tags stay."""
-        debts, tag = self._debts, self._tag
+        debts, tag, flying = self._debts, self._tag, self._flying
         self.load(state)
-        self._debts, self._tag = debts, tag
+        self._debts, self._tag, self._flying = debts, tag, flying
 
     def dump(self) -> Plain:
         """Return the state as plain data."""
@@ -191,6 +197,7 @@ class Supply:
         self._tag = cast("int", plain["tag"])
         rows = cast("list[tuple[int, int, int, int, int]]", plain["debts"])
         self._debts = {dev: _Debt(*rest) for dev, *rest in rows}
+        self._flying = {debt.tag: dev for dev, debt in self._debts.items() if debt.tag}
 
     def _set(self, values: Params) -> None:
         self.values = values
