@@ -1,6 +1,8 @@
 """Settings: two names for a key, but never both; nothing that cannot be sent."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from simedge.protocol.settings import (
@@ -91,3 +93,9 @@ def test_the_coding_follows_from_the_classes_unless_set():
         usual.shape(classes=10, blocks=8, rows=128)
     halved = READ({"kind": "elal", "part_level": 1})
     assert halved.shape(classes=10, blocks=8, rows=128).rows == 128
+
+
+@given(st.integers(1, 100), st.integers(1, 300))
+def test_a_round_chooses_the_share_as_it_is_written(percent, devices):
+    chosen = READ({"kind": "fedavg", "fraction": percent / 100}).chosen(devices)
+    assert chosen == max(1, -(-percent * devices // 100))
