@@ -88,7 +88,7 @@ class DracoPeer(Party):
         self._samples = 0
         self._owed = 0
         self._fresh_ns = 0
-        self._hub = False
+        self._turn = 0
         self._clear_sums()
 
     def _clear_sums(self) -> None:
@@ -115,14 +115,15 @@ class DracoPeer(Party):
     @override
     def _begin(self, now: int) -> list[Effect]:
         self._owed = 0
-        self._hub = False
+        self._turn = 0
         return [self._set(name, now) for name in (*_CLOCKS, *self._steps)]
 
     # --------------------------------------------------------------------------------- clocks
     def _set(self, name: str, now: int) -> Effect:
         """Set a clock anew: at random, or for the next multiple of its period."""
         if name in self._means:
-            return self._timers.set(name, now + self._draws.exponential_ns(self._means[name]))
+            draws = self._draws if name == "gradient" else self._side
+            return self._timers.set(name, now + draws.exponential_ns(self._means[name]))
         return self._timers.set(name, now + self._steps[name] - now % self._steps[name])
 
     @override
@@ -136,7 +137,7 @@ class DracoPeer(Party):
             count = now // self._steps["unify"]
             if count % self._ground.devices != self._dev - 1:
                 return effects
-            self._hub = True
+            self._turn = count
         return effects + self._read_model()
 
     def _want_gradient(self) -> list[Effect]:
@@ -227,10 +228,9 @@ class DracoPeer(Party):
         self._own = np.zeros(self._size)
         self._received = np.zeros(self._size)
         self._count = 0
-        if not self._hub:
+        if not self._turn:
             return effects
-        self._hub = False
-        self._unified = now // self._steps["unify"]
+        self._unified, self._turn = self._turn, 0
         self._accepted = 0
         self._clear_sums()
         parcel = Parcel(
@@ -253,7 +253,9 @@ class DracoPeer(Party):
         self._clear_sums()
         # A model that is on its way from the learner is not to be merged any more.
         self._asking.void("model")
-        self._hub = False
+        # A flood of an earlier turn that comes late does not take one's own turn away.
+        if message.g >= self._turn:
+            self._turn = 0
         parcel = Parcel(
             code=Code.MODEL,
             payload=message.payload,
@@ -264,6 +266,7 @@ class DracoPeer(Party):
         return [
             *effects,
             self._ask("set", "set_params", SetParams(values=values)),
+            *(self._read_model() if self._turn else []),
             *self._send(parcel, [other for other in self._up() if other != message.dev]),
         ]
 
@@ -280,7 +283,7 @@ _SCALARS = (
     "_samples",
     "_owed",
     "_fresh_ns",
-    "_hub",
+    "_turn",
     "_pending",
     "_count",
 )

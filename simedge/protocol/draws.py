@@ -1,7 +1,8 @@
 """What a machine leaves to chance: keyed draws whose position is part of its state.
 
 Draw i of boot b takes the first word of the counter (0, i, lane, b). A machine that comes back
-with an older position, or none, thus draws anew and not the same again.
+with an older position, or none, thus draws anew and not the same again. What is drawn aside has a
+lane and a position of its own, so that neither shifts the other.
 """
 
 from collections.abc import Sequence
@@ -18,10 +19,12 @@ from simedge.core.streams import (
     unit_float,
 )
 
-__all__ = ["Draws"]
+__all__ = ["ASIDE", "Draws"]
 
 _LANE: Final = 1
-"""Lane 0 of the same stream is the policy's."""
+"""Lane 0 of the same stream is the policy's, and so are those from 2 on, two for each layer."""
+ASIDE: Final = 1 << 20
+"""A lane that no policy reaches."""
 
 
 class Draws:
@@ -31,10 +34,13 @@ class Draws:
     ----------
     stream
         Where they come from; without one nothing may be left to chance.
+    lane
+        Which draws of the stream they are.
     """
 
-    def __init__(self, stream: Stream | None) -> None:
+    def __init__(self, stream: Stream | None, *, lane: int = _LANE) -> None:
         self._stream = stream
+        self._lane = lane
         self.boot = 1
         self.position = 0
         """Draws so far."""
@@ -63,4 +69,4 @@ class Draws:
     def _word(self) -> int:
         assert self._stream is not None
         self.position += 1
-        return self._stream.words(self.position, _LANE, self.boot)[0]
+        return self._stream.words(self.position, self._lane, self.boot)[0]

@@ -15,7 +15,7 @@ from simedge.core.streams import Stream
 from simedge.protocol.asking import Asking
 from simedge.protocol.asks import Asked, Op, Params, SetLambda, Value
 from simedge.protocol.bookkeeping import Period, Refusals, Timers
-from simedge.protocol.draws import Draws
+from simedge.protocol.draws import ASIDE, Draws
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.machine import (
     Checkpoint,
@@ -86,6 +86,7 @@ class Party(ABC):
         self.counters = self._refusals.counters
         self._asking = Asking()
         self._draws = Draws(seat.stream)
+        self._side = Draws(seat.stream, lane=ASIDE)
         self._clear()
         self._handlers: dict[type, Handler] = {
             Started: self._on_started,
@@ -114,7 +115,7 @@ class Party(ABC):
             "timers": self._timers.dump(),
             "period": self._period.dump(),
             "policy": self._policy.dump(),
-            "draws": [self._draws.boot, self._draws.position],
+            "draws": [self._draws.boot, self._draws.position, self._side.position],
             "outbox": [self._tag, [[tag, *way] for tag, way in self._outbox.items()]],
             "down": sorted(self._down),
             "frames": [self._frames, self._captured_ns],
@@ -236,7 +237,7 @@ class Party(ABC):
         self._timers = Timers()
         self._period = Period(self._interval)
         self._policy.load(self._unlearned)
-        self._draws.position = 0
+        self._draws.position = self._side.position = 0
         self._tag = 0
         self._outbox: dict[int, tuple[int, Code]] = {}
         self._down: set[int] = set()
@@ -251,7 +252,9 @@ class Party(ABC):
         self._timers.load(state["timers"])
         self._period.load(state["period"])
         self._policy.load(cast("Plain", state["policy"]))
-        self._draws.boot, self._draws.position = cast("tuple[int, int]", state["draws"])
+        boot, *positions = cast("list[int]", state["draws"])
+        self._draws.boot = self._side.boot = boot
+        self._draws.position, self._side.position = positions
         self._tag, outbox = cast("tuple[int, list[tuple[int, int, int]]]", state["outbox"])
         self._outbox = {tag: (other, Code(code)) for tag, other, code in outbox}
         self._down = set(cast("list[int]", state["down"]))
@@ -260,7 +263,7 @@ class Party(ABC):
 
     def _on_started(self, event: Started, now: int) -> list[Effect]:
         self._post.sender.reboot(event.boot)
-        self._draws.boot = event.boot
+        self._draws.boot = self._side.boot = event.boot
         return [*self._set_lambda(self._policy.begin()), *self._begin(now)]
 
     def _on_restarted(self, event: Restarted, now: int) -> list[Effect]:

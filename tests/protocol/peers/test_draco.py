@@ -169,3 +169,34 @@ def test_gradients_that_fall_due_wait_and_not_for_ever(open_peers):
             peers.answer(1)
         peers.answer(1)
     assert len(peers.calls("gradient")) == 17
+
+
+def test_a_flood_that_comes_late_does_not_take_the_turn_of_the_hub(open_peers):
+    peers = open_peers("draco", unify_every="300 ms", window="100 ms")
+    peers.run(29)
+    peers.advance(10 * MS)
+    while peers.answers[2]:
+        peers.answer(2)
+    peers.advance(300 * MS)
+    # It is the turn of number 3; the flood of number 2 is still on its way.
+    index = next(i for i, (n, e) in enumerate(peers.mail) if (e.cls, n, e.dst) == ("model", 2, 3))
+    assert peers.machines[3].dump()["own"]["scalars"][6] == 2, "it is about to flood"
+    peers.deliver(index)
+    while peers.answers[3]:
+        peers.answer(3)
+    floods = [message.g for message in sent(peers, "model", 3)]
+    assert floods == [1, 2, 2], "one passed on, one of its own to each"
+
+
+def times_of(peers, clock):
+    return [at for at, number, e in peers.effects if number == 1 and getattr(e, "id", "") == clock]
+
+
+def test_neither_clock_shifts_the_other(open_peers):
+    """Gradients are so rare in one world that their clock draws once."""
+    often = open_peers("draco", devices=1, gradient_every=2)
+    rarely = open_peers("draco", devices=1, gradient_every=10**6)
+    for peers in (often, rarely):
+        peers.advance(1000 * MS)
+    assert len(times_of(often, "gradient")) > 2 * len(times_of(rarely, "gradient"))
+    assert times_of(often, "transmit") == times_of(rarely, "transmit")
