@@ -197,6 +197,8 @@ class ElalDevice:
         effects: list[Effect] = []
         if kit.ready:
             effects += self._tokens.send(call, codes, now)
+        else:
+            kit.refusals.count("token_unsent")
         held = kit.priors.held(address, now - kit.age_ns_max)
         known = value.any(axis=1) if held is None else held.mask & value.any(axis=1)
         has_prior = held is not None and bool(known.any())

@@ -79,6 +79,10 @@ class FdDevice(Party):
         if self._asking.awaits("table"):
             self._refusals.count("table_overrun")
             return []
+        if not self._up():
+            # To read the table would empty it: it goes on until the link is up again.
+            self._refusals.count("table_unsent")
+            return []
         return [self._ask("table", "class_table", ClassTable(first=0, count=self._classes))]
 
     @override
@@ -87,6 +91,7 @@ class FdDevice(Party):
             return [Note(kind="applied", subject=self._dev, detail=(self._version,))]
         table = checked(value, (self._classes, self._classes))
         if not self._up():
+            self._refusals.count("table_lost")
             return []
         parcel = Parcel(
             code=Code.TABLE,

@@ -73,7 +73,7 @@ class GossipPeer(Party):
         self._cycles = 0
         self._owed = 0
         self._published = -1
-        self._purse = Purse(self._settings.flow, self._draws)
+        self._purse = Purse(self._settings.flow, self._side)
         self._waiting: list[Aged] = []
 
     @override
@@ -160,6 +160,9 @@ class GossipPeer(Party):
         """Send the model as often as is owed, each time to a neighbour of its own choice."""
         up = self._up()
         effects: list[Effect] = []
+        if not up and self._owed:
+            # Credit that was paid for is lost, as a message on a link that just went down is.
+            self._refusals.count("model_unsent", self._owed)
         payload = bytes_of(model.values) if self._owed and up else b""
         for _ in range(self._owed if up else 0):
             parcel = Parcel(

@@ -306,5 +306,7 @@ class FrameSteps:
             )
             if house.is_live(dev):
                 effects.append(send_params(house.post, parcel, dst=dev))
+            else:
+                house.refusals.count("prediction_unsent")
         self._learning = []
         return effects

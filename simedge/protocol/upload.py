@@ -38,8 +38,11 @@ class Upload:
         return self._sent is not None
 
     def give_up(self) -> list[Effect]:
-        """Drop what has not arrived; its outcome will come too late."""
-        if self._sent is not None:
+        """Drop what has not arrived; the outcome of what is on its way will come too late.
+
+        What is on its way may well arrive: only what waits for its next try is given up.
+        """
+        if self._sent is not None and not self._flying:
             self._tools.refusals.count("given_up")
         self.forget()
         return self._tools.timers.cancel(_TIMER)

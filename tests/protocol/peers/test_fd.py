@@ -97,3 +97,25 @@ def test_a_rolled_back_server_has_the_tables_of_then(open_peers):
     now = peers.machines[0].dump()
     assert now["own"] == then["own"]
     assert now["post"] != then["post"], "numbers of messages never fall"
+
+
+def test_no_table_is_read_while_nobody_can_be_told(open_peers):
+    peers = open_peers("fd")
+    peers.run(4)
+    peers.tell(1, LinkStatus(other=0, up=False))
+    before = len(peers.calls("class_table", 1))
+    peers.run(4)
+    assert len(peers.calls("class_table", 1)) == before, "reading it empties it"
+    assert peers.machines[1].counters["table_unsent"] == 2
+    peers.tell(1, LinkStatus(other=0, up=True))
+    peers.run(2)
+    assert len(peers.calls("class_table", 1)) == before + 1
+
+
+def test_a_table_that_was_read_as_the_link_went_down_is_counted(open_peers):
+    peers = open_peers("fd")
+    peers.frame(1)
+    peers.frame(1)
+    peers.tell(1, LinkStatus(other=0, up=False))
+    peers.answer(1)
+    assert peers.machines[1].counters["table_lost"] == 1

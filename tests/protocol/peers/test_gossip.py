@@ -121,3 +121,13 @@ def test_models_of_another_size_form_or_time_are_refused(open_peers):
         causes += [note.detail[0] for note in peers.tell(1, event)]
     assert causes == ["malformed", "malformed", "future", "stranger", "stranger"]
     assert not peers.answers[1]
+
+
+def test_what_is_owed_as_the_last_link_goes_down_is_counted(open_peers):
+    peers = open_peers("gossip", devices=2)
+    for _ in range(2):
+        peers.frame(1)
+    peers.tell(1, LinkStatus(other=2, up=False))
+    peers.answer(1)
+    assert not peers.mail
+    assert peers.machines[1].counters["model_unsent"] == 1

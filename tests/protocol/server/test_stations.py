@@ -224,3 +224,14 @@ def test_who_has_no_hidden_layer_sets_no_share(desk):
     effects = machine.handle(Started(boot=1), 0)
     assert not [e for e in effects if isinstance(e, LearnerCall)]
     assert [e.cls for e in effects if isinstance(e, Send)] == ["join"]
+
+
+@pytest.mark.parametrize("failed", [False, True])
+def test_an_upload_counts_as_given_up_only_if_it_waited_for_its_next_try(desk, failed):
+    station = desk(BUFFER)
+    (read,) = calls(station.answer(begun(station), Trained(4, 0.5)), "get_params")
+    (upload,) = [e for e in station.answer(read, ONES) if isinstance(e, Send)]
+    if failed:
+        station.tell(SendOutcome(tag=upload.tag, ok=False))
+    station.give(2)
+    assert station.machine.counters.get("given_up", 0) == failed
