@@ -215,16 +215,25 @@ NoteKind = Literal["merged", "published", "applied", "joined", "refused", "actio
 class Note:
     """Something for the event log, which the driver writes.
 
-    ========= ============================= =======================================
-    kind      subject                       detail
-    ========= ============================= =======================================
-    merged    number of the sending device  base version of the token
-    published block address                 version, SHA-256 of the message
-    applied   block address                 KL steps
-    joined    boot                          status of the reply (0 accepted)
-    refused   number of the sender, or 0    counter that was raised
-    action    number of the decision        SHA-256 of the Hebbian shares (float64)
-    ========= ============================= =======================================
+    ========= ======== ============================= =======================================
+    kind      of       subject                       detail
+    ========= ======== ============================= =======================================
+    merged    server   number of the sending device  base version
+    merged    peer, fd number of the sending device  base version, versions behind, capture (us)
+    published elal     block address                 version, SHA-256 of the message
+    published fd       number of the device          version, SHA-256 of the table
+    published others   code of the contents          version, SHA-256 of the contents
+    applied   elal     block address                 KL steps
+    applied   fd       number of the device          version
+    applied   station  code of a model               version
+    applied   peer     0                             models or updates that were merged
+    joined    device   boot                          status of the reply (0 accepted)
+    refused   all      number of the sender, or 0    counter that was raised
+    action    policy   number of the decision        SHA-256 of the Hebbian shares (float64)
+    ========= ======== ============================= =======================================
+
+    A server is that of elal or one that stations train for; a peer has no server. How many entries
+    a detail has is part of the log's format.
     """
 
     kind: NoteKind
