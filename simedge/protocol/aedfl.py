@@ -47,8 +47,8 @@ from simedge.protocol.draws import Draws
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.machine import Effect, Note, Plain, Sample
 from simedge.protocol.mixing import mix, stochastic
-from simedge.protocol.params import OPAQUE, Code, Parcel, check_size
-from simedge.protocol.party import Party, Seat, checked
+from simedge.protocol.params import OPAQUE, Code, Parcel, check_size, checked
+from simedge.protocol.party import Party, Seat
 from simedge.protocol.peer_settings import AedflSettings
 from simedge.protocol.sparse import largest, pack_sparse, unpack_sparse
 from simedge.protocol.wire import U32_MAX, Message

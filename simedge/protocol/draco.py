@@ -30,12 +30,12 @@ import numpy as np
 from typing_extensions import override
 
 from simedge.protocol.arrays import array_of, plain_of
-from simedge.protocol.asks import GetParams, Gradient, Params, SetParams, Slope, Value
+from simedge.protocol.asks import Gradient, Params, SetParams, Slope, Value
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.machine import Checkpoint, Effect, Floats, Note, Plain, Sample
 from simedge.protocol.mixing import narrow, stochastic
-from simedge.protocol.params import Code, Parcel, bytes_of, check_size, values_of
-from simedge.protocol.party import Party, Seat, checked
+from simedge.protocol.params import Code, Parcel, bytes_of, check_size, checked, values_of
+from simedge.protocol.party import MODEL, Party, Seat
 from simedge.protocol.peer_settings import DracoSettings
 from simedge.protocol.wire import Message
 
@@ -149,19 +149,13 @@ class DracoPeer(Party):
             self._owed += 1
         return []
 
-    def _read_model(self) -> list[Effect]:
-        """Ask the learner for its model, unless it is on its way already."""
-        return (
-            [] if self._asking.awaits("model") else [self._ask("model", "get_params", GetParams())]
-        )
-
     @override
     def _answered(self, purpose: str, value: Value, now: int) -> list[Effect]:
         if purpose == "gradient":
             if not isinstance(value, Slope):
                 raise ProtocolError("a gradient must be answered with a slope")
             return self._progress(value, now)
-        if purpose == "model":
+        if purpose == MODEL:
             return self._end_window(checked(value, (self._size,)), now)
         return []
 
@@ -252,7 +246,7 @@ class DracoPeer(Party):
         self._captured_ns = self._captured(message, now)
         self._clear_sums()
         # A model that is on its way from the learner is not to be merged any more.
-        self._asking.void("model")
+        self._asking.void(MODEL)
         # A flood of an earlier turn that comes late does not take one's own turn away.
         if message.g >= self._turn:
             self._turn = 0

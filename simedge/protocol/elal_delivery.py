@@ -2,20 +2,17 @@
 
 import hashlib
 from dataclasses import replace
-from typing import Final, cast
+from typing import cast
 
 from simedge.protocol.bookkeeping import Refusals, Timers
 from simedge.protocol.errors import ProtocolError
 from simedge.protocol.machine import Effect, Plain
 from simedge.protocol.post import Post
 from simedge.protocol.shape import MESSAGE_BYTES_AROUND_MAX, RELIABLE_BYTES_MAX, Ground
-from simedge.protocol.transport import JOIN_RETRY_NS_MAX, RoundTrip
+from simedge.protocol.transport import GIVE, backoff_ns
 from simedge.protocol.wire import Kind
 
-__all__ = ["GIVE", "Deliveries", "check_set"]
-
-GIVE: Final = "give-"
-"""Begins the names of the timers; the device's number follows."""
+__all__ = ["Deliveries", "check_set"]
 
 
 def check_set(ground: Ground) -> None:
@@ -73,11 +70,8 @@ class Deliveries:
         ground = self._ground
         message = self._post.write(Kind.PROXY, now, payload=ground.proxy_set)
         message = replace(message, n=ground.blocks * ground.rows)
-        sent = self._post.send(message, dst=dev, cls="proxy")
-        return [
-            *self._timers.cancel(f"{GIVE}{dev}"),
-            replace(sent, reliability="reliable", tag=self._tag),
-        ]
+        sent = self._post.send_whole(message, dst=dev, cls="proxy", tag=self._tag)
+        return [*self._timers.cancel(f"{GIVE}{dev}"), sent]
 
     def ended(self, tag: int, now: int, *, ok: bool) -> list[Effect]:
         """Take the outcome of a send; what failed is tried again, each time after a longer wait."""
@@ -89,7 +83,7 @@ class Deliveries:
             return []
         self._refusals.count("proxy_failed")
         self._owed[dev] = 0, failed + 1
-        wait_ns = RoundTrip().retry_ns(failed, JOIN_RETRY_NS_MAX)
+        wait_ns = backoff_ns(failed)
         return [self._timers.set(f"{GIVE}{dev}", now + wait_ns)]
 
     def restart(self, now: int) -> list[Effect]:

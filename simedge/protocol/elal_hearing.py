@@ -53,11 +53,12 @@ class Hearing:
     def hear(self, event: Received, now: int) -> list[Effect]:
         """Take a message, whatever it is."""
         kit = self._kit
-        kit.post.got(event.data)
         try:
             message = self._read(event.data)
         except WireError as error:
+            kit.post.got(event.data)
             return kit.refusals.refuse(error.cause, event.src)
+        kit.post.got(event.data, whole=message.kind == Kind.PROXY)
         reader = self._readers.get(message.kind)
         cause = self._objection(event.src, message, now)
         if cause is None and reader is None:

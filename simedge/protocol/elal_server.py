@@ -8,7 +8,7 @@ from typing import cast
 
 from simedge.protocol.bookkeeping import Refusals, Timers
 from simedge.protocol.door import Door, Terms
-from simedge.protocol.elal_delivery import GIVE, Deliveries, check_set
+from simedge.protocol.elal_delivery import Deliveries, check_set
 from simedge.protocol.elal_publishing import Outlet, Publisher
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import (
@@ -36,6 +36,7 @@ from simedge.protocol.publication import Shelf
 from simedge.protocol.register import Register, Token, stamp_of
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import Ground
+from simedge.protocol.transport import GIVE
 from simedge.protocol.wire import (
     X_MODES,
     Join,

@@ -17,8 +17,8 @@ from simedge.protocol.arrays import array_of, plain_of
 from simedge.protocol.asks import ClassTable, Params, SetClassPrior, Value
 from simedge.protocol.fd_table import open_table
 from simedge.protocol.machine import Effect, FrameLearned, Note, Plain, Sample
-from simedge.protocol.params import Code, Parcel, bytes_of
-from simedge.protocol.party import Party, Seat, checked
+from simedge.protocol.params import Code, Parcel, bytes_of, checked
+from simedge.protocol.party import Party, Seat
 from simedge.protocol.peer_settings import FdSettings
 from simedge.protocol.wire import U32_MAX, Message
 

@@ -19,13 +19,13 @@ from typing import Final, cast
 from typing_extensions import override
 
 from simedge.protocol.arrays import array_of, plain_of
-from simedge.protocol.asks import GetParams, Params, SetParams, Value
+from simedge.protocol.asks import Params, SetParams, Value
 from simedge.protocol.credit import Purse
 from simedge.protocol.errors import WireError
 from simedge.protocol.machine import Effect, FrameLearned, Note, Plain, Sample
 from simedge.protocol.mixing import mix, stochastic
-from simedge.protocol.params import Code, Parcel, bytes_of, check_size, values_of
-from simedge.protocol.party import Party, Seat, checked
+from simedge.protocol.params import Code, Parcel, bytes_of, check_size, checked, values_of
+from simedge.protocol.party import MODEL, Party, Seat
 from simedge.protocol.peer_settings import GossipSettings
 from simedge.protocol.wire import U32_MAX, Message
 
@@ -115,12 +115,6 @@ class GossipPeer(Party):
             effects += self._read_model()
         return effects
 
-    def _read_model(self) -> list[Effect]:
-        """Ask the learner for its model, unless it is on its way already."""
-        return (
-            [] if self._asking.awaits("model") else [self._ask("model", "get_params", GetParams())]
-        )
-
     # -------------------------------------------------------------------------------- merging
     @override
     def _open(self, message: Message) -> Params:
@@ -142,7 +136,7 @@ class GossipPeer(Party):
 
     @override
     def _answered(self, purpose: str, value: Value, now: int) -> list[Effect]:
-        if purpose != "model":
+        if purpose != MODEL:
             return []
         model = Aged(self._age, checked(value, (self._size,)))
         effects: list[Effect] = []

@@ -37,6 +37,7 @@ from simedge.protocol.post import Post
 from simedge.protocol.register import stamp_of
 from simedge.protocol.shape import Ground
 from simedge.protocol.supply import Supply
+from simedge.protocol.transport import GIVE
 from simedge.protocol.wire import Kind, Message
 
 __all__ = ["Arrival", "House", "Hub", "Scheme"]
@@ -279,8 +280,9 @@ class Hub:
         house = self._house
         if not house.timers.fire(event.id, now):
             return house.refusals.late()
-        name, _, dev = event.id.partition("-")
-        return house.supply.flush(int(dev), now) if dev else self._scheme.timer(name, now)
+        if event.id.startswith(GIVE):
+            return house.supply.flush(int(event.id.removeprefix(GIVE)), now)
+        return self._scheme.timer(event.id, now)
 
     def _on_learner_done(self, event: LearnerDone, now: int) -> list[Effect]:
         house = self._house

@@ -4,13 +4,13 @@ Merging a model is not idempotent, unlike merging a token. A receiver therefore 
 (boot, seq) that it handled of each sender and kind, and drops the rest.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, cast
 
 import numpy as np
 
-from simedge.protocol.asks import Params
+from simedge.protocol.asks import Params, Value
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.machine import Send
 from simedge.protocol.post import Post
@@ -33,6 +33,7 @@ __all__ = [
     "Parcel",
     "bytes_of",
     "check_size",
+    "checked",
     "read_message",
     "send_params",
     "shape_on",
@@ -96,6 +97,19 @@ def values_of(message: Message, count: int) -> Params:
     return values
 
 
+def checked(value: Value, shape: tuple[int, ...]) -> Params:
+    """Return the array that a learner answered with.
+
+    Raises
+    ------
+    ProtocolError
+        If it is none of this shape.
+    """
+    if not isinstance(value, np.ndarray) or value.shape != shape:
+        raise ProtocolError(f"the learner must answer with an array of shape {shape}")
+    return value
+
+
 def read_message(data: bytes, shape: Shape) -> Message:
     """Return the message of a byte string.
 
@@ -124,10 +138,10 @@ def send_params(post: Post, parcel: Parcel, *, dst: int, tag: int = 0) -> Send:
         enc=parcel.enc,
         payload=parcel.payload,
     )
-    sent = post.send(message, dst=dst, cls=parcel.code.name.lower())
+    cls = parcel.code.name.lower()
     if parcel.code == Code.PREDICTION:
-        return sent
-    return replace(sent, reliability="reliable", tag=tag)
+        return post.send(message, dst=dst, cls=cls)
+    return post.send_whole(message, dst=dst, cls=cls, tag=tag)
 
 
 def shape_on(ground: Ground) -> Shape:

@@ -6,17 +6,15 @@ answer of its learner, when a timer fires or a period of frames is over.
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from typing import cast
-
-import numpy as np
+from dataclasses import dataclass, field
+from typing import Final, cast
 
 from simedge.core.streams import Stream
 from simedge.protocol.asking import Asking
-from simedge.protocol.asks import Asked, Op, Params, SetLambda, Value
+from simedge.protocol.asks import Asked, GetParams, Op, Params, SetLambda, Value
 from simedge.protocol.bookkeeping import Period, Refusals, Timers
 from simedge.protocol.draws import ASIDE, Draws
-from simedge.protocol.errors import ProtocolError, WireError
+from simedge.protocol.errors import WireError
 from simedge.protocol.machine import (
     Checkpoint,
     Effect,
@@ -43,9 +41,11 @@ from simedge.protocol.post import Post
 from simedge.protocol.shape import Ground
 from simedge.protocol.wire import U32_MAX, Kind, Message
 
-__all__ = ["Party", "Seat", "checked"]
+__all__ = ["MODEL", "Party", "Seat"]
 
-_LAMBDA = "lambda"
+MODEL: Final = "model"
+"""Purpose of an answer that is the learner's model."""
+_LAMBDA: Final = "lambda"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +193,12 @@ class Party(ABC):
     def _ask(self, purpose: str, op: Op, args: Asked) -> Effect:
         return self._asking.ask(op, args, purpose=purpose)
 
+    def _read_model(self) -> list[Effect]:
+        """Ask the learner for its model, unless it is on its way already."""
+        if self._asking.awaits(MODEL):
+            return []
+        return [self._ask(MODEL, "get_params", GetParams())]
+
     def _send(self, parcel: Parcel, others: Sequence[int]) -> list[Send]:
         """Return the sendings of one message to others."""
         sends: list[Send] = []
@@ -200,7 +206,7 @@ class Party(ABC):
             self._tag += 1
             self._outbox[self._tag] = other, parcel.code
             if sends:
-                sends.append(replace(sends[0], dst=other, tag=self._tag))
+                sends.append(self._post.copy(sends[0], dst=other, tag=self._tag))
             else:
                 sends.append(send_params(self._post, parcel, dst=other, tag=self._tag))
         return sends
@@ -298,7 +304,8 @@ class Party(ABC):
         if not self._period.add(event, self._refusals):
             return []
         effects: list[Effect] = [Checkpoint()]
-        decision = self._policy.decide(Outlook(loss=self._period.loss))
+        decision = self._policy.decide(Outlook(loss=self._period.loss, bits=self._post.bits))
+        self._post.bits = 0
         if decision is not None:
             effects += [*self._set_lambda(decision.values), *decision.effects]
         return effects + self._period_over(now)
@@ -329,7 +336,7 @@ class Party(ABC):
         return self._unreachable(*way, now)
 
     def _on_received(self, event: Received, now: int) -> list[Effect]:
-        self._post.got(event.data)
+        self._post.got(event.data, whole=True)
         try:
             message, content = self._unwrap(event.data)
         except WireError as error:
@@ -347,16 +354,3 @@ class Party(ABC):
         if message.kind != Kind.PARAMS:
             raise WireError("refused")
         return message, self._open(message)
-
-
-def checked(value: Value, shape: tuple[int, ...]) -> Params:
-    """Return the array that a learner answered with.
-
-    Raises
-    ------
-    ProtocolError
-        If it is none of this shape.
-    """
-    if not isinstance(value, np.ndarray) or value.shape != shape:
-        raise ProtocolError(f"the learner must answer with an array of shape {shape}")
-    return value

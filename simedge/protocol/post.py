@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import cast
 
 from simedge.protocol.machine import Send
-from simedge.protocol.transport import wire_bits
+from simedge.protocol.transport import bulk_bits, wire_bits
 from simedge.protocol.wire import U32_MAX, Kind, Message, encode
 
 __all__ = ["Post", "Sender"]
@@ -68,19 +68,38 @@ class Post:
         )
 
     def send(self, message: Message, *, dst: int, cls: str) -> Send:
-        """Return the first sending of a message."""
+        """Return the first sending of a message, as a datagram."""
         data = encode(message)
         self.bits += wire_bits(data)
         return Send(dst=dst, data=data, cls=cls, boot=message.boot, seq=message.seq)
+
+    def send_whole(self, message: Message, *, dst: int, cls: str, tag: int) -> Send:
+        """Return the sending of a message that is to arrive whole."""
+        sent = Send(
+            dst=dst,
+            data=encode(message),
+            cls=cls,
+            boot=message.boot,
+            seq=message.seq,
+            reliability="reliable",
+            tag=tag,
+        )
+        self.bits += bulk_bits(sent.data)
+        return sent
+
+    def copy(self, sent: Send, *, dst: int, tag: int) -> Send:
+        """Return the sending of the same whole message to another."""
+        self.bits += bulk_bits(sent.data)
+        return replace(sent, dst=dst, tag=tag)
 
     def again(self, sent: Send, resend: int) -> Send:
         """Return a later sending of the same bytes."""
         self.bits += wire_bits(sent.data)
         return replace(sent, resend=resend)
 
-    def got(self, data: bytes) -> None:
-        """Weigh a message that arrived."""
-        self.bits += wire_bits(data)
+    def got(self, data: bytes, *, whole: bool = False) -> None:
+        """Weigh a message that arrived, as a datagram or whole."""
+        self.bits += bulk_bits(data) if whole else wire_bits(data)
 
     def dump(self) -> list[object]:
         """Return the state."""

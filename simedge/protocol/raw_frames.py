@@ -7,13 +7,19 @@ one step. Then the predictions go down, or, every so many steps, the model does.
 import struct
 from typing import Final, cast
 
-import numpy as np
-
 from simedge.protocol.asks import GetParams, RawFrame, SetParams, TakeFrame, TrainOn, Value
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.hub import Arrival, House
 from simedge.protocol.machine import Effect, Note, Plain, Sample
-from simedge.protocol.params import OPAQUE, Code, Parcel, check_size, send_params, values_of
+from simedge.protocol.params import (
+    OPAQUE,
+    Code,
+    Parcel,
+    check_size,
+    checked,
+    send_params,
+    values_of,
+)
 from simedge.protocol.server_settings import CentralSettings
 from simedge.protocol.station import SERVER, Tools
 from simedge.protocol.trainee import model_of
@@ -216,10 +222,9 @@ class FrameSteps:
         """Serve what a step made, and see whether the next is due."""
         if op == "train_on":
             return [*self._serve(value), *self._step_if_due(now)]
-        if not isinstance(value, np.ndarray) or value.shape != (self._house.ground.params,):
-            raise ProtocolError("parameters must be a vector of the model's size")
+        values = checked(value, (self._house.ground.params,))
         newest = max((at for _, at in self._learning), default=0)
-        self._house.supply.replace(value, captured_ns=newest, n=len(self._learning))
+        self._house.supply.replace(values, captured_ns=newest, n=len(self._learning))
         self._learning = []
         effects: list[Effect] = []
         for dev in self._house.live():

@@ -14,11 +14,10 @@ import numpy as np
 from simedge.protocol.arrays import array_of, plain_of
 from simedge.protocol.asks import Params, Value
 from simedge.protocol.bookkeeping import Refusals, Timers
-from simedge.protocol.errors import ProtocolError
 from simedge.protocol.machine import Checkpoint, Effect, Floats, Note, Plain, Sample
-from simedge.protocol.params import Code, Parcel, bytes_of, send_params
+from simedge.protocol.params import Code, Parcel, bytes_of, checked, send_params
 from simedge.protocol.post import Post
-from simedge.protocol.transport import JOIN_RETRY_NS_MAX, RoundTrip
+from simedge.protocol.transport import GIVE, backoff_ns
 
 __all__ = ["Supply"]
 
@@ -45,7 +44,7 @@ class Supply:
     Parameters
     ----------
     post, timers, refusals
-        Of the server; timers are named ``give-<device>``.
+        Of the server; timers are named `GIVE` and the device.
     is_live
         Whether there is a way to a device.
     """
@@ -80,9 +79,7 @@ class Supply:
 
     def take_first(self, value: Value, params: int) -> None:
         """Take the model that the server's own learner begins with."""
-        if not isinstance(value, np.ndarray) or value.shape != (params,):
-            raise ProtocolError(f"parameters must be a vector of {params} numbers")
-        self._set(value.astype(np.float32))
+        self._set(checked(value, (params,)).astype(np.float32))
 
     def advance(self, values: Floats, *, captured_ns: int, n: int) -> list[Effect]:
         """Take the next version, made from `n` samples, the newest captured then."""
@@ -111,7 +108,7 @@ class Supply:
         debt = self._debts.get(dev)
         if debt is None or debt.tag or debt.wanted == _NEVER or not self._is_live(dev):
             return []
-        effects = [*self._timers.cancel(f"give-{dev}"), *self._publish(now)]
+        effects = [*self._timers.cancel(f"{GIVE}{dev}"), *self._publish(now)]
         self._tag += 1
         self._flying[self._tag] = dev
         # What leaves is the newest, whatever was promised: that settles the promise.
@@ -142,9 +139,9 @@ class Supply:
         if debt.wanted == _NEVER:
             del self._debts[dev]
             return []
-        wait_ns = RoundTrip().retry_ns(debt.failed, JOIN_RETRY_NS_MAX)
+        wait_ns = backoff_ns(debt.failed)
         debt.failed += 1
-        return [self._timers.set(f"give-{dev}", now + wait_ns)]
+        return [self._timers.set(f"{GIVE}{dev}", now + wait_ns)]
 
     def withdraw(self, dev: int) -> list[Effect]:
         """Owe a device nothing any more; what is on its way goes on."""
@@ -161,7 +158,7 @@ class Supply:
         debt = self._debts.pop(dev, None)
         if debt is not None:
             self._flying.pop(debt.tag, None)
-        return self._timers.cancel(f"give-{dev}")
+        return self._timers.cancel(f"{GIVE}{dev}")
 
     def restart(self) -> None:
         """Forget what was on its way, and to whom: a crash took it. Tags and the model stay."""

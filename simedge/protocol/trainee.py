@@ -27,7 +27,7 @@ from simedge.protocol.asks import (
 )
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.machine import Checkpoint, Effect, Handler, Note, Plain, Sample
-from simedge.protocol.params import Code, Parcel, bytes_of, check_size, values_of
+from simedge.protocol.params import Code, Parcel, bytes_of, check_size, checked, values_of
 from simedge.protocol.station import Tools
 from simedge.protocol.upload import Upload
 from simedge.protocol.wire import Message
@@ -234,9 +234,7 @@ class Trainee:
         return self._finish(self._vector(value.values), now)
 
     def _vector(self, value: Value) -> Params:
-        if not isinstance(value, np.ndarray) or value.shape != (self._params,):
-            raise ProtocolError(f"parameters must be a vector of {self._params} numbers")
-        return value.astype(np.float32, copy=False)
+        return checked(value, (self._params,)).astype(np.float32, copy=False)
 
     def _finish(self, values: Params, now: int) -> list[Effect]:
         if self._next is not None:

@@ -5,18 +5,41 @@ The estimator is that of RFC 6298 with gains 1/8 and 1/4, in whole nanoseconds.
 
 from typing import Final, cast
 
-__all__ = ["JOIN_RETRY_NS_MAX", "RoundTrip", "wire_bits"]
+__all__ = ["GIVE", "JOIN_RETRY_NS_MAX", "RoundTrip", "backoff_ns", "bulk_bits", "wire_bits"]
 
 _FIRST_NS: Final = 1_000_000_000
 _LEAST_NS: Final = 200_000_000
 _MOST_NS: Final = 10_000_000_000
 JOIN_RETRY_NS_MAX: Final = 60_000_000_000
+GIVE: Final = "give-"
+"""What the timers of a server begin with that are for a device to which it owes something."""
 _DATAGRAM_HEADER_BYTES: Final = 28
+_LENGTH_BYTES: Final = 4
+_SEGMENT_BYTES: Final = 1448
+_SEGMENT_HEADER_BYTES: Final = 52
 
 
 def wire_bits(data: bytes) -> int:
     """Return the bits of a datagram on the wire: contents, UDP and IPv4 headers."""
     return 8 * (len(data) + _DATAGRAM_HEADER_BYTES)
+
+
+def bulk_bits(data: bytes) -> int:
+    """Return the bits of a reliable message: its segments, and an answer to every second of them.
+
+    What is lost and sent again below is not in it: no machine hears of that.
+    """
+    size = _LENGTH_BYTES + len(data)
+    segments = -(-size // _SEGMENT_BYTES)
+    return 8 * (size + _SEGMENT_HEADER_BYTES * (segments + -(-segments // 2)))
+
+
+def backoff_ns(failed: int) -> int:
+    """Return how long to wait before a reliable message is tried again that failed so often before.
+
+    One second at first, then twice as long each time, up to a minute.
+    """
+    return RoundTrip().retry_ns(failed, JOIN_RETRY_NS_MAX)
 
 
 class RoundTrip:

@@ -6,7 +6,7 @@ from typing import Final, cast
 from simedge.protocol.machine import Effect, Send
 from simedge.protocol.params import Parcel, send_params
 from simedge.protocol.station import SERVER, Tools
-from simedge.protocol.transport import JOIN_RETRY_NS_MAX, RoundTrip
+from simedge.protocol.transport import backoff_ns
 
 __all__ = ["Upload"]
 
@@ -70,7 +70,7 @@ class Upload:
             self.forget()
             return []
         self._tools.refusals.count("upload_resent")
-        wait_ns = RoundTrip().retry_ns(sent.resend, JOIN_RETRY_NS_MAX)
+        wait_ns = backoff_ns(sent.resend)
         self._sent = replace(sent, resend=sent.resend + 1)
         self._flying = False
         return [self._tools.timers.set(_TIMER, now + wait_ns)]

@@ -21,6 +21,7 @@ from simedge.protocol.machine import (
 from simedge.protocol.opening import open_server
 from simedge.protocol.settings import ElalSettings
 from simedge.protocol.shape import DATAGRAM_BYTES_MAX, RELIABLE_BYTES_MAX, Ground
+from simedge.protocol.transport import bulk_bits, wire_bits
 from simedge.protocol.wire import Join, Kind, Message, decode, encode
 
 S = 10**9
@@ -82,6 +83,15 @@ def test_who_has_the_set_asks_for_it_no_more_and_takes_no_other(lone):
     assert lone.machine.counters == {"oversize": 1}
     lone.hear(5, ITEMS[:100])
     assert lone.machine.counters == {"oversize": 1, "duplicate": 1}
+
+
+def test_the_reward_weighs_the_set_as_a_transfer(lone):
+    before = lone.machine.dump()["post"][1]
+    lone.hear(5, ITEMS)
+    around = range(17, 54)
+    whole = {bulk_bits(bytes(len(ITEMS) + each)) for each in around}
+    assert whole.isdisjoint(wire_bits(bytes(len(ITEMS) + each)) for each in around)
+    assert lone.machine.dump()["post"][1] - before in whole
 
 
 @given(broken=st.binary(max_size=3_000))

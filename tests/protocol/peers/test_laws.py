@@ -15,6 +15,7 @@ from simedge.protocol.draws import Draws
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.fd_table import means_of_others, open_table
 from simedge.protocol.gossip import Aged, merge_aged
+from simedge.protocol.machine import Send
 from simedge.protocol.mixing import mix, stochastic
 from simedge.protocol.opening import open_device
 from simedge.protocol.params import FLOAT32, OPAQUE, Code, bytes_of
@@ -28,7 +29,9 @@ from simedge.protocol.peer_settings import (
 )
 from simedge.protocol.shape import Ground
 from simedge.protocol.sparse import largest, pack_sparse, unpack_sparse
+from simedge.protocol.transport import bulk_bits
 from simedge.protocol.wire import Kind, Message
+from simedge.world.bulk import bulk
 
 STREAM = Streams(3).stream("policy", "cam-1", "draws")
 FLOAT = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -250,3 +253,25 @@ def test_windows_and_unifications_are_shares_of_the_run():
     ground = replace(GROUND, duration_ns=120 * 10**9)
     assert DracoSettings().window_ns(ground) == 2 * 10**9
     assert DracoSettings().unify_ns(ground) == 12 * 10**9
+
+
+@given(st.integers(0, 10_000))
+def test_a_whole_message_weighs_what_its_transfer_costs_where_nothing_is_lost(size):
+    cost = bulk(size, 0)
+    assert bulk_bits(bytes(size)) == 8 * (cost.wire_bytes + cost.ack_bytes)
+
+
+@pytest.mark.parametrize("name", ["gossip", "aedfl", "draco", "fd"])
+def test_the_reward_knows_the_bits_of_all_that_was_sent_and_received(open_peers, name):
+    peers = open_peers(name, policy={"kind": "reinforce"}, interval=2)
+    policy, heard = peers.machines[1]._policy, []  # noqa: SLF001 -- it is told nobody else
+    decide = policy.decide
+    policy.decide = lambda outlook: heard.append(outlook.bits) or decide(outlook)
+    peers.run(40)
+    moved = sum(
+        bulk_bits(effect.data)
+        for _, number, effect in peers.effects
+        if isinstance(effect, Send) and 1 in {number, effect.dst}
+    )
+    assert len(heard) == 20
+    assert sum(heard) + peers.machines[1].dump()["post"][1] == moved > 0

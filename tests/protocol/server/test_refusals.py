@@ -286,7 +286,7 @@ def test_a_learner_that_answers_nonsense_is_to_blame(counter):
     desk = counter({**RAW, "serve": "device", "serve_every": 1}, devices=1)
     (ask,) = asked(desk.say(1, b"a\0\1", **FRAME))
     (ask,) = asked(desk.tell(LearnerDone(call=ask.call, value=(1,))))
-    with pytest.raises(ProtocolError, match="vector of the model's size"):
+    with pytest.raises(ProtocolError, match="array of shape"):
         desk.tell(LearnerDone(call=ask.call, value=np.zeros(9)))
 
 
@@ -296,7 +296,7 @@ def test_what_a_server_needs_is_asked_for(counter):
     desk = counter(ASYNC)
     machine = open_server(desk.settings, desk.ground, devices=3, stream=None)
     (ask,) = machine.handle(Started(boot=1), 0)
-    with pytest.raises(ProtocolError, match="vector of 2"):
+    with pytest.raises(ProtocolError, match=r"shape \(2,\)"):
         machine.handle(LearnerDone(call=ask.call, value=np.zeros(5)), 1)
     with pytest.raises(ProtocolError, match="frame_ns"):
         dataclasses.replace(desk.ground, frame_ns=-1)
