@@ -27,11 +27,8 @@ def tuples_of(node, function):
     if isinstance(node, ast.Tuple):
         return [node]
     assert isinstance(node, ast.Name), ast.dump(node)
-    found = []
-    for each in ast.walk(function):
-        if isinstance(each, ast.Assign) and node.id in {getattr(t, "id", "") for t in each.targets}:
-            found.append(each.value)
-    return found
+    sets = [each for each in ast.walk(function) if isinstance(each, ast.Assign)]
+    return [each.value for each in sets if node.id in {getattr(t, "id", "") for t in each.targets}]
 
 
 def in_the_code():
