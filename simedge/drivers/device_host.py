@@ -14,6 +14,7 @@ from simedge.drivers.lookahead import LearnerDoor
 from simedge.drivers.observer import Predictor
 from simedge.drivers.plight import Plight
 from simedge.drivers.questions import TELLING
+from simedge.drivers.service import Serves
 from simedge.drivers.struck_host import StruckHost
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner, Learned
@@ -61,8 +62,8 @@ class DeviceHost(StruckHost):
         Whether local checkpoints are taken: only a fault can ask for one.
     sets_aside
         Whether every 16th frame that arrives is never learned, for a loss to be taken on.
-    predictor
-        Who predicts on it, if not its learner.
+    service
+        Who predicts for it, if it has no model of its own.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a device
@@ -79,14 +80,13 @@ class DeviceHost(StruckHost):
         holding: Holding,
         checkpoints: bool,
         sets_aside: bool = False,
-        predictor: Predictor | None = None,
+        service: Serves | None = None,
     ) -> None:
         super().__init__(place, device=device, plight=plight, account=holding.account)
         self._holding = holding
         self.door = door
         self.learner = learner
-        self.predictor: Predictor = learner if predictor is None else predictor
-        """Who predicts on it, if not its learner."""
+        self._service = service
         self._settings = settings
         self._meter = meter
         self._sets_aside = sets_aside
@@ -100,6 +100,11 @@ class DeviceHost(StruckHost):
         events are counted without, and each job and volley that ended as one."""
 
     _unpaused = frozenset({"frame", "volley", "pace"})
+
+    @property
+    def predictor(self) -> Predictor | None:
+        """Return what predicts on it now: its learner, or a server's; None: nobody answers it."""
+        return self._service.predictor(self.number) if self._service else self.learner
 
     def begin(self) -> None:
         """Schedule what is known before the run: a first frame, heat and load, the battery."""

@@ -242,6 +242,11 @@ class Host:
             else:
                 self.handle(late, now)
 
+    @property
+    def answers(self) -> bool:
+        """Whether it runs, and is not in a pause."""
+        return self.up and not self._pauses
+
     def timers(self) -> dict[str, int]:
         """Return the timers that are set, and for when."""
         return {name: at for name, (_, at) in self._timers.items()}
