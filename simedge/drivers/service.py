@@ -7,7 +7,7 @@ from simedge.drivers.observer import Predictor
 from simedge.drivers.server_host import ServerHost
 from simedge.drivers.sides import Sides
 
-__all__ = ["Service", "Serves"]
+__all__ = ["Serves", "Service"]
 
 
 class Serves(Protocol):
