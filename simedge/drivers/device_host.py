@@ -118,6 +118,7 @@ class DeviceHost(StruckHost):
     def close(self, now: int) -> None:
         """Write the totals at the end of the run."""
         self._catch_up(now)
+        self._take_stock()
         account = self.account
         account.up = self.up
         account.busy_ns = self.device.busy_ns(now)
@@ -145,6 +146,7 @@ class DeviceHost(StruckHost):
         """Stop at once: jobs, queues and timers are gone."""
         self._order = Order.FAULT
         self._catch_up(now, fault=True)
+        self._take_stock()
         for dropped in self.device.crash(now):
             self._drop(dropped, now, lost=True)
         self.account.crashes += 1
@@ -208,6 +210,10 @@ class DeviceHost(StruckHost):
         )
         for dropped in self._refused(frame) or self.device.frame(frame, now):
             self._drop(dropped, now, lost=False)
+        self._look(now)
+
+    @override
+    def _take_stock(self) -> None:
         kept = (*self.device.frames_kept(), *self.door.held)
         self._holding.look(kept, self._knowledge.held(self.number))
 

@@ -61,8 +61,8 @@ class DeviceTally:
     ops_fj: int = 0
     memory_peak_bytes: int = 0
     """The most that was held at any time."""
-    memory_bound_bytes: int = 0
-    """The most that can be held, all terms at their largest."""
+    memory_now_bytes: int = 0
+    """What was held when it was looked at last."""
     memory_limit_bytes: int = 0
     busy_ns: int = 0
     on_ns: int = 0

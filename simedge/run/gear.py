@@ -49,10 +49,8 @@ def holding_of(
 ) -> Holding:
     """Return what a device holds, with its tally; refuse one that cannot hold what it must."""
     terms = memory_terms(settings, learner, scenario, pixels=pixels)
-    bound = check_memory(terms, settings.memory, device=name)
-    account = DeviceTally(
-        name=name, memory_bound_bytes=bound, memory_limit_bytes=limit_bytes(settings.memory)
-    )
+    check_memory(terms, settings.memory, device=name)
+    account = DeviceTally(name=name, memory_limit_bytes=limit_bytes(settings.memory))
     return Holding(account, terms, blocks=extent_of(scenario, learner.classes)[0])
 
 
