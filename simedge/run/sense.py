@@ -255,7 +255,7 @@ def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     frames = max(group.queue for group in scenario.devices) + 1 + _SET_ASIDE * needs.sets_aside
     queue = frames * _FRAME_BYTES * pixels
     if isinstance(learner, CircuitSettings):
-        return 8 * _circuit_numbers(learner, sight, rows, needs.copies) + queue
+        return 8 * _circuit_numbers(learner, sight, rows, copies=needs.copies) + queue
     channels, weights, neurons = 2, 0, 0
     for layer in learner.layers if isinstance(learner, SpikingSettings) else ():
         width, height = (
@@ -276,7 +276,7 @@ def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     return 8 * numbers + queue
 
 
-def _circuit_numbers(learner: CircuitSettings, sight: Sight, rows: int, copies: int) -> int:
+def _circuit_numbers(learner: CircuitSettings, sight: Sight, rows: int, *, copies: int) -> int:
     """Return more than the numbers that a structured learner holds, with so many proxy rows."""
     below, synapses, neurons = 2 * sight.width * sight.height, 0, 0
     for layer in learner.layers:

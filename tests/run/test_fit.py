@@ -1,14 +1,14 @@
 """Laws of what a device must hold: nothing that machines and queues keep is left out."""
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simedge.core.streams import Streams
 from simedge.drivers import lookahead
 from simedge.learning.learner import open_learner
-from simedge.run import sense
 from simedge.run.fit import memory_terms, params_of
-from simedge.run.scenario import Scenario
+from simedge.run.problems import ScenarioError
 from simedge.run.sight import sight_of
 
 FRAME_BYTES = 13 * 8  # a pixel's, at most
@@ -72,9 +72,7 @@ def test_a_device_holds_what_its_machine_and_its_queue_can_keep(small, protocol,
     frames = queue + 1 + (lookahead.HELD_MAX if kind == "aedfl" else 0)
     assert terms["queue"] == frames * FRAME_BYTES * pixels
     # The quick bound spares nobody what the slow one would refuse.
-    own = sum(terms.values()) - terms["runtime"]
-    assert sense._most_bytes(scenario, sight_of(scenario)) >= own
-
-
-def test_the_quick_bound_knows_how_many_frames_are_set_aside():
-    assert sense._SET_ASIDE == lookahead.HELD_MAX
+    fits = sum(terms.values()) * 100 // 70 + 2
+    assert scenario.vary({"devices[cam].memory": f"{fits} B"})
+    with pytest.raises(ScenarioError, match="must hold"):
+        scenario.vary({"devices[cam].memory": f"{fits - 4} B"})
