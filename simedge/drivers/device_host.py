@@ -130,7 +130,7 @@ class DeviceHost(StruckHost):
         left_fj = self._left_fj(now)
         if left_fj is not None:
             self._journal.sample(now, self.number, metric="battery_j", value=left_fj / 1e15)
-        if self.device.update_ns:
+        if account.frames_learned and self.device.update_ns:
             ordered = sorted(self.device.update_ns)
             p95_ms = ordered[-(-19 * len(ordered) // 20) - 1] / 1e6  # by nearest rank
             self._journal.sample(now, self.number, metric="update_p95_ms", value=p95_ms)
@@ -283,9 +283,7 @@ class DeviceHost(StruckHost):
         tally = self._journal.tally
         tally.counts.frames_learned += 1
         tally.update_latencies_ns.append(now - done.job.since_ns)
-        decided_ns = now - self.feed.start_ns(frame)
-        self.account.decision_ns += decided_ns
-        tally.decision_latencies_ns.append(decided_ns)
+        self._decided(frame, now)
         self._journal.log(
             now,
             Order.LEARNED,
@@ -301,6 +299,11 @@ class DeviceHost(StruckHost):
         )
         self._tell(FrameLearned(n=1, loss=learned.loss, correct=learned.correct), now)
 
+    def _decided(self, frame: Frame, now: int) -> None:
+        decided_ns = now - self.feed.start_ns(frame)
+        self.account.decision_ns += decided_ns
+        self._journal.tally.decision_latencies_ns.append(decided_ns)
+
     def _used(self, done: Done, now: int) -> None:
         """Count and log a frame whose gradient was taken, or that was taken itself."""
         frame = done.job.subject
@@ -309,11 +312,12 @@ class DeviceHost(StruckHost):
         tally, account = self._journal.tally, self.account
         if taken:
             account.frames_taken += 1
+            tally.counts.frames_taken += 1
         else:
             account.frames_learned += 1
             tally.counts.frames_learned += 1
             tally.update_latencies_ns.append(now - done.job.since_ns)
-            account.decision_ns += now - self.feed.start_ns(frame)
+            self._decided(frame, now)
         self._journal.log(
             now,
             Order.LEARNED,

@@ -158,7 +158,7 @@ class Observer:
                 items=items,
                 correct={device.name: correct for device, correct in right.items()},
                 bits=bits,
-                frames_learned=tally.counts.frames_learned + tally.frames_taken,
+                frames_learned=tally.counts.frames_learned + tally.counts.frames_taken,
                 before_shift=before_shift,
             )
         )

@@ -40,6 +40,8 @@ class Counts:
     frames_arrived: int = 0
     frames_learned: int = 0
     frames_dropped: int = 0
+    frames_taken: int = 0
+    """Frames that devices sent on as they were, for others to learn."""
     tokens_sent: int = 0
     tokens_accepted: int = 0
     priors_applied: int = 0
@@ -189,8 +191,3 @@ class Tally:
     server_crashes: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     """Messages that receivers did not take, by cause."""
-
-    @property
-    def frames_taken(self) -> int:
-        """Frames that devices sent on as they were."""
-        return sum(device.frames_taken for device in self.devices)

@@ -99,7 +99,7 @@ def _memory(device: DeviceTally) -> Breach | None:
 
 def _frame_totals(tally: Tally) -> Breach | None:
     """See that the totals of the run are the sums over its devices."""
-    names = ("frames_arrived", "frames_learned", "frames_dropped")
+    names = ("frames_arrived", "frames_learned", "frames_dropped", "frames_taken")
     for name in names:
         total = sum(getattr(device, name) for device in tally.devices)
         if total != getattr(tally.counts, name):

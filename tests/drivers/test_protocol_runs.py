@@ -155,3 +155,20 @@ def test_what_cannot_be_is_refused():
         world(PROTOCOLS["gossip"], topology={"kind": "star"})
     with pytest.raises(ScenarioError, match="same hidden weights"):
         world(PROTOCOLS["fedavg"]).vary({**SPIKING, "learner.shared_start": False})
+
+
+@every_protocol
+def test_each_frame_that_teaches_a_device_is_a_decision_and_frames_sent_on_count_apart(protocol):
+    result = run(world(protocol, duration="3 s"))
+    kinds = Counter(record.kind for record in result.records)
+    counts, latency = result.summary["counts"], result.summary["latency_ms"]
+    assert counts["frames_taken"] == kinds["frame-taken"]
+    assert counts["frames_learned"] == kinds["frame-learned"] + kinds["frame-sloped"]
+    for percent in ("p50", "p95", "p99"):
+        update, decision = latency["update"][percent], latency["decision"][percent]
+        assert (update is None) == (decision is None) == (counts["frames_learned"] == 0)
+        # It takes the presentation, too.
+        assert update is None or decision > update
+    slowest = {s.entity for s in result.metrics() if s.metric == "update_p95_ms"}
+    taught = {r.target for r in result.records if r.kind in {"frame-learned", "frame-sloped"}}
+    assert slowest == taught

@@ -17,7 +17,7 @@ SHAPE = json.loads("""
  "devices": 20, "virtual_s": 120.0, "wall_s": 0.0, "log_sha256": "",
  "counts": {"kernel_events": 0, "jobs": 0, "volleys": 0, "spikes": 0, "synaptic_events": 0,
             "plasticity_updates": 0, "frames_arrived": 0, "frames_learned": 0,
-            "frames_dropped": 0, "tokens_sent": 0, "tokens_accepted": 0, "priors_applied": 0},
+            "frames_dropped": 0, "frames_taken": 0, "tokens_sent": 0, "tokens_accepted": 0, "priors_applied": 0},
  "accuracy": {"final": 0.0, "before_shift": 0.0, "chance": 0.1, "per_device": {}, "curve": []},
  "communication": {"bits_up": 0, "bits_down": 0, "bits_retransmitted": 0,
                    "bits_preinstalled": 0, "bits_to_target": null,
