@@ -366,6 +366,7 @@ class _Builder:
             member.name,
             prepare=learner.prepare,
             executor=self.executor,
+            devices=len(self.world.members) - 1,
             leanings=self.leanings.get(member.number, ()),
         )
 
