@@ -26,7 +26,7 @@ from simedge.protocol.machine import (
     Send,
 )
 from simedge.sensors.frames import Sensor
-from simedge.world.datagrams import Datagram, Uid
+from simedge.world.datagrams import UNKNOWN_NS, Datagram, Uid
 from simedge.world.fault_settings import SlowFault, State
 from simedge.world.faults import Strike
 from simedge.world.server_fault_settings import OverloadFault, RollbackFault, SplitBrainFault
@@ -270,7 +270,11 @@ class ServerHost(Host):
             wire_bytes = len(data) + HEADER_BYTES
             self.receive(
                 Datagram(
-                    uid=uid, data=data, wire_bytes=wire_bytes, path=(self.number,), sent_ns=now
+                    uid=uid,
+                    data=data,
+                    wire_bytes=wire_bytes,
+                    path=(self.number,),
+                    sent_ns=UNKNOWN_NS,
                 ),
                 now,
             )

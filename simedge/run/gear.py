@@ -25,7 +25,7 @@ def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
     """Return the tally of a run that has not begun."""
     preinstalled = preinstalled_bits(scenario, sensor)
     shifts = [at for at in sensor.shifts_ns if 0 < at <= scenario.duration]
-    return Tally(
+    tally = Tally(
         scenario=scenario.name,
         seed=scenario.seed,
         protocol=scenario.protocol.kind,
@@ -37,6 +37,8 @@ def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
         bits_down=preinstalled,
         bits_preinstalled=preinstalled,
     )
+    tally.bits_by_cause["proxy"] = preinstalled
+    return tally
 
 
 def holding_of(
