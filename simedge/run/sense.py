@@ -199,6 +199,8 @@ def _raster(scenario: ScenarioSettings) -> Iterator[Finding]:
     path: Path = ("record", "raster")
     known = device_names(scenario)
     for place, name in enumerate(raster.devices):
+        if name in raster.devices[:place]:
+            yield (*path, "devices", place), "sense", f"the device {name!r} is named twice"
         if name not in known:
             yield (
                 (*path, "devices", place),
