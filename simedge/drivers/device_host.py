@@ -14,6 +14,7 @@ from simedge.drivers.lookahead import LearnerDoor
 from simedge.drivers.observer import Predictor
 from simedge.drivers.plight import Plight
 from simedge.drivers.questions import TELLING
+from simedge.drivers.service import Serves
 from simedge.drivers.struck_host import StruckHost
 from simedge.kernel.kernel import Record
 from simedge.learning.ports import DeviceLearner, Learned
@@ -61,8 +62,8 @@ class DeviceHost(StruckHost):
         Whether local checkpoints are taken: only a fault can ask for one.
     sets_aside
         Whether every 16th frame that arrives is never learned, for a loss to be taken on.
-    predictor
-        Who predicts on it, if not its learner.
+    service
+        Who predicts for it, if it has no model of its own.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts of a device
@@ -79,14 +80,13 @@ class DeviceHost(StruckHost):
         holding: Holding,
         checkpoints: bool,
         sets_aside: bool = False,
-        predictor: Predictor | None = None,
+        service: Serves | None = None,
     ) -> None:
         super().__init__(place, device=device, plight=plight, account=holding.account)
         self._holding = holding
         self.door = door
         self.learner = learner
-        self.predictor: Predictor = learner if predictor is None else predictor
-        """Who predicts on it, if not its learner."""
+        self._service = service
         self._settings = settings
         self._meter = meter
         self._sets_aside = sets_aside
@@ -101,6 +101,11 @@ class DeviceHost(StruckHost):
 
     _unpaused = frozenset({"frame", "volley", "pace"})
 
+    @property
+    def predictor(self) -> Predictor | None:
+        """Return what predicts on it now: its learner, or a server's; None: nobody answers it."""
+        return self._service.predictor(self.number) if self._service else self.learner
+
     def begin(self) -> None:
         """Schedule what is known before the run: a first frame, heat and load, the battery."""
         for due in pace_dues(self._settings, self.number):
@@ -113,6 +118,7 @@ class DeviceHost(StruckHost):
     def close(self, now: int) -> None:
         """Write the totals at the end of the run."""
         self._catch_up(now)
+        self._take_stock()
         account = self.account
         account.up = self.up
         account.busy_ns = self.device.busy_ns(now)
@@ -124,7 +130,7 @@ class DeviceHost(StruckHost):
         left_fj = self._left_fj(now)
         if left_fj is not None:
             self._journal.sample(now, self.number, metric="battery_j", value=left_fj / 1e15)
-        if self.device.update_ns:
+        if account.frames_learned and self.device.update_ns:
             ordered = sorted(self.device.update_ns)
             p95_ms = ordered[-(-19 * len(ordered) // 20) - 1] / 1e6  # by nearest rank
             self._journal.sample(now, self.number, metric="update_p95_ms", value=p95_ms)
@@ -140,6 +146,7 @@ class DeviceHost(StruckHost):
         """Stop at once: jobs, queues and timers are gone."""
         self._order = Order.FAULT
         self._catch_up(now, fault=True)
+        self._take_stock()
         for dropped in self.device.crash(now):
             self._drop(dropped, now, lost=True)
         self.account.crashes += 1
@@ -203,6 +210,10 @@ class DeviceHost(StruckHost):
         )
         for dropped in self._refused(frame) or self.device.frame(frame, now):
             self._drop(dropped, now, lost=False)
+        self._look(now)
+
+    @override
+    def _take_stock(self) -> None:
         kept = (*self.device.frames_kept(), *self.door.held)
         self._holding.look(kept, self._knowledge.held(self.number))
 
@@ -272,9 +283,7 @@ class DeviceHost(StruckHost):
         tally = self._journal.tally
         tally.counts.frames_learned += 1
         tally.update_latencies_ns.append(now - done.job.since_ns)
-        decided_ns = now - self.feed.start_ns(frame)
-        self.account.decision_ns += decided_ns
-        tally.decision_latencies_ns.append(decided_ns)
+        self._decided(frame, now)
         self._journal.log(
             now,
             Order.LEARNED,
@@ -290,6 +299,11 @@ class DeviceHost(StruckHost):
         )
         self._tell(FrameLearned(n=1, loss=learned.loss, correct=learned.correct), now)
 
+    def _decided(self, frame: Frame, now: int) -> None:
+        decided_ns = now - self.feed.start_ns(frame)
+        self.account.decision_ns += decided_ns
+        self._journal.tally.decision_latencies_ns.append(decided_ns)
+
     def _used(self, done: Done, now: int) -> None:
         """Count and log a frame whose gradient was taken, or that was taken itself."""
         frame = done.job.subject
@@ -298,11 +312,12 @@ class DeviceHost(StruckHost):
         tally, account = self._journal.tally, self.account
         if taken:
             account.frames_taken += 1
+            tally.counts.frames_taken += 1
         else:
             account.frames_learned += 1
             tally.counts.frames_learned += 1
             tally.update_latencies_ns.append(now - done.job.since_ns)
-            account.decision_ns += now - self.feed.start_ns(frame)
+            self._decided(frame, now)
         self._journal.log(
             now,
             Order.LEARNED,

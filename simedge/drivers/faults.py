@@ -123,6 +123,9 @@ class Faults:
                 self._strike(payload, now, host=host)
             case "relief", Strike():
                 self._relieve(payload, now, host=host)
+            case "memory", str(name) if host.up:
+                self._fallen.add((host.number, name))
+                host.crash(now, state="checkpoint")
             case "battery", str(name):
                 self._drain(name, now, host=host)
             case _:

@@ -15,10 +15,16 @@ Leaning = tuple[int, int, Lean]
 """From when on, until when, and what."""
 
 _BATCH = 48
+_LEAST = 2
+_AHEAD_MAX = 8192
+"""Frames of all devices that are rendered before any has arrived."""
 
 
 class Feed:
     """Frames of one device in order; the next batch is rendered while the present one is used.
+
+    How long batches are never shows: they are short where there are many devices, and none is
+    rendered ahead before a frame of the present one has arrived.
 
     Parameters
     ----------
@@ -26,6 +32,8 @@ class Feed:
         Brings frames into the learner's own form.
     executor
         Renders ahead; frames are pure functions of (seed, device, index), so nothing else changes.
+    devices
+        How many there are.
     leanings
         From when to when a class is seen more often or less than it is by the sensor.
     """
@@ -37,12 +45,14 @@ class Feed:
         *,
         prepare: Callable[[Sequence[Frame]], Any],
         executor: Executor,
+        devices: int = 1,
         leanings: Sequence[Leaning] = (),
     ) -> None:
         self.sensor = sensor
         self._prepare = prepare
         self._device = device
         self._executor = executor
+        self._batch_count = max(_LEAST, min(_BATCH, _AHEAD_MAX // devices))
         self._leanings = tuple(leanings)
         self._frames: deque[tuple[Frame, Shown]] = deque()
         self._next = 0
@@ -57,13 +67,15 @@ class Feed:
         """Return the frame that arrives next, plain and as learners see it."""
         if not self._frames:
             self._frames.extend(self._batch() if self._coming is None else self._coming.result())
-            self._coming = self._executor.submit(self._batch)
+            self._coming = None
         return self._frames[0]
 
     def pop(self) -> Frame:
         """Return the frame that arrives now."""
         frame, _ = self.peek()
         self._frames.popleft()
+        if self._coming is None:
+            self._coming = self._executor.submit(self._batch)
         return frame
 
     def arrival_ns(self, *, whole: bool = False) -> int:
@@ -76,16 +88,16 @@ class Feed:
         return self.sensor.start_ns(frame.index)
 
     def _batch(self) -> list[tuple[Frame, Shown]]:
-        first, self._next = self._next, self._next + _BATCH
+        first, self._next = self._next, self._next + self._batch_count
         frames = self._frames_of(first)
         prepared = self._prepare(frames)
         return [(frame, (prepared, i)) for i, frame in enumerate(frames)]
 
     def _frames_of(self, first: int) -> list[Frame]:
         """Return the frames of a batch, as many at a time as are seen alike."""
-        indices = range(first, first + _BATCH)
+        indices = range(first, first + self._batch_count)
         if not self._leanings:
-            return self.sensor.frames(self._device, first, _BATCH)
+            return self.sensor.frames(self._device, first, self._batch_count)
         frames: list[Frame] = []
         for leans, group in groupby(indices, self._leans):
             count = sum(1 for _ in group)

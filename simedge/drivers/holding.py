@@ -1,7 +1,8 @@
 """What a device holds while a run goes on, and the most it ever held.
 
 Most terms are there from the start (runtime, parameters, the learner's state). What comes and goes
-is looked at when a frame arrives, after it has found its place: then the queue is at its longest.
+is looked at when a frame arrives, after it has found its place: then the queue is at its longest;
+also when a fault strikes, before a crash and at the end of the run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,11 +42,15 @@ class Holding:
         for term, size in terms.items():
             if term not in {"queue", "priors"}:
                 self._book.hold(term, size)
-        account.memory_peak_bytes = self._book.peak_bytes
+        self._note()
 
     def look(self, frames: Iterable[object], priors: Iterable[int]) -> None:
         """Take the frames that are kept, and the addresses of the priors that are held."""
         events = sum(len(frame.t_us) for frame in frames if isinstance(frame, Frame))
         self._book.hold("queue", EVENT_BYTES * events)
         self._book.hold("priors", self._block_bytes * len({at % _BLOCKS for at in priors}))
+        self._note()
+
+    def _note(self) -> None:
         self.account.memory_peak_bytes = self._book.peak_bytes
+        self.account.memory_now_bytes = self._book.now_bytes

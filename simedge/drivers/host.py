@@ -242,6 +242,11 @@ class Host:
             else:
                 self.handle(late, now)
 
+    @property
+    def answers(self) -> bool:
+        """Whether it runs, and is not in a pause."""
+        return self.up and not self._pauses
+
     def timers(self) -> dict[str, int]:
         """Return the timers that are set, and for when."""
         return {name: at for name, (_, at) in self._timers.items()}
@@ -331,6 +336,10 @@ class Host:
         if self.checkpoints:
             self._saved = self._dump(now)
 
+    def _shared(self, took_ns: int, now: int) -> None:
+        self._journal.tally.share_latencies_ns.append(took_ns)
+        self._journal.sample(now, self.number, metric="share_latency_ms", value=took_ns / 1e6)
+
     def _note(self, effect: Note, now: int) -> None:
         subject: int | str = int(effect.subject)
         read, counts = self._reading, self._journal.tally.counts
@@ -338,6 +347,8 @@ class Host:
             subject = uid_text(read.uid)
         if effect.kind == "merged":
             counts.tokens_accepted += read is not None and read.uid.cls == "token"
+            if read is not None and read.sent_ns >= 0:
+                self._shared(now - read.sent_ns, now)
         elif effect.kind == "applied":
             counts.priors_applied += 1
         self._journal.log(

@@ -23,7 +23,7 @@ from simedge.drivers.server_host import ServerHost
 from simedge.kernel import Kernel
 from simedge.kernel.kernel import Record
 from simedge.protocol.wire import Kind
-from simedge.world.datagrams import Datagram, Uid
+from simedge.world.datagrams import UNKNOWN_NS, Datagram, Uid
 
 __all__ = ["LiveNode"]
 
@@ -112,7 +112,7 @@ class LiveNode:
             data=data,
             wire_bytes=wire_bytes(data, reliable=reliable),
             path=(self.number,),
-            sent_ns=self.crank.clock.now_ns(),
+            sent_ns=UNKNOWN_NS,
         )
         self.crank.post(Order.RECEIVED, self.number, "arrive", payload=datagram)
 
@@ -142,8 +142,13 @@ class LiveNode:
         host, journal = self._host, self._journal
         assert host is not None
         assert journal is not None
-        boot, tag, whole, name, size = handed
+        boot, tag, whole, name, sizes = handed
         kind = "transfer-ended" if whole else "transfer-failed"
-        journal.log(now, Order.OUTCOME, self.number, kind=kind, subject=name, detail=(size,))
+        journal.log(now, Order.OUTCOME, self.number, kind=kind, subject=name, detail=sizes)
+        books = journal.tally.transfers
+        books.under_way -= 1
+        books.ended += whole
+        books.failed += not whole
+        books.billed_bytes -= sizes[1]
         if host.up and host.boot == boot:
             host.end_send(now, tag=tag, ok=whole)

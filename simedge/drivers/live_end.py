@@ -57,7 +57,9 @@ class Endpoint:
         self.counts: Counter[str] = Counter()
         self._arrive = arrive
         self._patience = patience
-        self._outlets: dict[Address, Outlet] = {}
+        self._outlets: dict[int, Outlet] = {}
+        """By number: whoever has moved is sent no more to where he was."""
+        self._leaving: set[asyncio.Task[None]] = set()
         self._connections: Connections | None = None
         self._server: asyncio.Server | None = None
         self._datagrams: tuple[asyncio.DatagramTransport, DatagramIntake] | None = None
@@ -86,6 +88,7 @@ class Endpoint:
             self._server.close()
         await asyncio.gather(*(outlet.close() for outlet in self._outlets.values()))
         self._outlets.clear()
+        await asyncio.gather(*self._leaving)
         if self._connections is not None:
             await self._connections.close()
         if self._server is not None:
@@ -123,9 +126,18 @@ class Endpoint:
             self.counts["too_long"] += 1
             told(False)
         else:
-            if to not in self._outlets:
-                self._outlets[to] = Outlet(to, self.counts, patience=self._patience)
-            self._outlets[to].send(data, told)
+            self._outlet(number, to).send(data, told)
+
+    def _outlet(self, number: int, to: Address) -> Outlet:
+        """Return the way out to somebody; one to where he was before is given up."""
+        outlet = self._outlets.get(number)
+        if outlet is None or outlet.to != to:
+            if outlet is not None:
+                leaving = asyncio.create_task(outlet.give_up())
+                self._leaving.add(leaving)
+                leaving.add_done_callback(self._leaving.discard)
+            outlet = self._outlets[number] = Outlet(to, self.counts, patience=self._patience)
+        return outlet
 
     def _take_datagram(self, data: bytes, came_from: Address) -> bool:
         envelope = envelope_of(data)

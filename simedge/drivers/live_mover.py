@@ -1,10 +1,9 @@
 """Moves the messages of one host by sockets; logs and bills them as links of the world do."""
 
 from collections.abc import Callable
-from typing import Final
 
 from simedge.core.records import Order
-from simedge.drivers.carrier import HEADER_BYTES, SERVER
+from simedge.drivers.carrier import HEADER_BYTES, SERVER, cause_of
 from simedge.drivers.journal import Journal, uid_text
 from simedge.drivers.live_end import Endpoint
 from simedge.protocol.machine import Send
@@ -13,9 +12,8 @@ from simedge.world.datagrams import Uid
 
 __all__ = ["Handed", "LiveMover", "wire_bytes"]
 
-Handed = tuple[int, int, bool, str, int]
-"""(boot, tag, whether it went out whole, name, bytes) of a reliable message."""
-_CLASSES: Final = {"report": "ack", "have": "ack", "join": "join", "reply": "join"}
+Handed = tuple[int, int, bool, str, tuple[int, int]]
+"""(boot, tag, whether it went out whole, name, (bytes, billed)) of a reliable message."""
 
 
 def wire_bytes(data: bytes, *, reliable: bool) -> int:
@@ -58,10 +56,12 @@ class LiveMover:
             tally.bits_down += 8 * size
         else:
             tally.bits_up += 8 * size
-        if message.resend:
+        cause = cause_of(message)
+        if cause == "retransmission":
             tally.bits_retransmitted += 8 * size
+        tally.bits_by_cause[cause] += 8 * size
         if reliable:
-            self._start(message, source, now)
+            self._start(message, source, now, size=size)
         else:
             self._throw(message, source, now, size=size)
 
@@ -73,7 +73,7 @@ class LiveMover:
         """Do nothing: who is down has no ear for what arrives."""
 
     def _throw(self, message: Send, source: int, now: int, *, size: int) -> None:
-        cause = "retransmission" if message.resend else _CLASSES.get(message.cls, "payload")
+        cause = cause_of(message)
         names = self._journal.names
         self._journal.sink(
             now,
@@ -87,14 +87,18 @@ class LiveMover:
         if lost is not None:
             self._lost(message, source, now, cause=lost)
 
-    def _start(self, message: Send, source: int, now: int) -> None:
-        name, size = self._name(message, source), len(message.data)
+    def _start(self, message: Send, source: int, now: int, *, size: int) -> None:
+        name, octets = self._name(message, source), len(message.data)
         self._journal.log(
-            now, Order.RECEIVED, source, kind="transfer-started", subject=name, detail=(size,)
+            now, Order.RECEIVED, source, kind="transfer-started", subject=name, detail=(octets,)
         )
+        books = self._journal.tally.transfers
+        books.started += 1
+        books.under_way += 1
+        books.billed_bytes += size
 
         def told(whole: bool) -> None:  # noqa: FBT001 -- all there is to tell
-            self._handed((message.boot, message.tag, whole, name, size))
+            self._handed((message.boot, message.tag, whole, name, (octets, size)))
 
         self._end.send_message(message.dst, message.data, told)
 

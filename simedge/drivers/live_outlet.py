@@ -54,12 +54,13 @@ class Outlet:
     def __init__(
         self, to: Address, counts: Counter[str], *, patience: Patience | None = None
     ) -> None:
-        self._to = to
+        self.to = to
         self._counts = counts
         self._patience = patience or Patience()
         self._outbox: asyncio.Queue[tuple[bytes, Outcome]] = asyncio.Queue(OUTBOX_MAX)
         self._pipe: _Pipe | None = None
         self._furthest = 0
+        self._at_work: Outcome | None = None
         self._task = asyncio.create_task(self._work())
 
     def send(self, message: bytes, told: Outcome) -> None:
@@ -78,10 +79,20 @@ class Outlet:
         if not self._task.cancelled():
             self._task.result()
 
+    async def give_up(self) -> None:
+        """Stop at once, and tell of all that was not handed over."""
+        await self.close()
+        if self._at_work is not None:
+            self._at_work(False)
+        while not self._outbox.empty():
+            self._outbox.get_nowait()[1](False)
+
     async def _work(self) -> None:
         while True:
-            message, told = await self._outbox.get()
-            told(await self._deliver(framed(message)))
+            message, self._at_work = await self._outbox.get()
+            whole = await self._deliver(framed(message))
+            told, self._at_work = self._at_work, None
+            told(whole)
 
     async def _deliver(self, data: bytes) -> bool:
         """Return whether all bytes were handed over, over one connection."""
@@ -113,7 +124,7 @@ class Outlet:
         wait_s = self._patience.first_s
         while self._pipe is None or self._pipe.gone:
             try:
-                _, self._pipe = await asyncio.get_running_loop().create_connection(_Pipe, *self._to)
+                _, self._pipe = await asyncio.get_running_loop().create_connection(_Pipe, *self.to)
             except OSError:
                 self._counts["no_connection"] += 1
                 await asyncio.sleep(wait_s)

@@ -53,13 +53,16 @@ class Observed(Protocol):
         ...
 
     @property
-    def predictor(self) -> Predictor:
-        """Return what predicts on it."""
+    def predictor(self) -> Predictor | None:
+        """Return what predicts on it now; None: nobody answers it."""
         ...
 
 
 class Observer:
     """Evaluates the devices that are up at every `every_ns` and 1 ns before each shift.
+
+    A device that is up and that nobody answers, as it has no model and no server serves it, has
+    no item right: it counts with 0, below chance, as no answer was ever given.
 
     Parameters
     ----------
@@ -90,7 +93,8 @@ class Observer:
         self._duration_ns = duration_ns
         self._journal = journal
         self._executor = executor
-        self._prepared: dict[bool, tuple[Any, NDArray[np.int64]]] = {}
+        self._lists: dict[bool, tuple[Sequence[Frame], NDArray[np.int64]]] = {}
+        self._prepared: dict[bool, Any] = {}
         self._before = {at - 1 for at in sensor.shifts_ns if 0 < at <= duration_ns}
 
     def next_due(self, target: int, now: int) -> Due | None:
@@ -109,13 +113,28 @@ class Observer:
         asked = [device for device in self._devices if device.up]
         if not asked:
             return
-        frames, labels = self._list(asked[0].predictor, shifted=shifted)
+        answered = {device: device.predictor for device in asked}
+        # Devices that one server serves have one predictor, which is asked once for all.
+        predictors = {id(each): each for each in answered.values() if each is not None}
+        counts = self._right(list(predictors.values()), shifted=shifted)
+        by_predictor = dict(zip(predictors, counts, strict=True))
+        right = {device: by_predictor.get(id(each), 0) for device, each in answered.items()}
+        items = len(self._list(shifted=shifted)[1])
+        self._write(now, right, items=items, before_shift=now in self._before and not shifted)
 
-        def ask(device: Observed) -> int:
-            return int(np.count_nonzero(device.predictor.predict(frames) == labels))
+    def _right(self, predictors: Sequence[Predictor], *, shifted: bool) -> list[int]:
+        """Return how many items each predictor has right."""
+        if not predictors:
+            return []
+        frames, labels = self._list(shifted=shifted)
+        if shifted not in self._prepared:
+            self._prepared[shifted] = predictors[0].prepare(frames)
+        prepared = self._prepared[shifted]
 
-        right = dict(zip(asked, self._executor.map(ask, asked), strict=True))
-        self._write(now, right, items=len(labels), before_shift=now in self._before and not shifted)
+        def ask(predictor: Predictor) -> int:
+            return int(np.count_nonzero(predictor.predict(prepared) == labels))
+
+        return list(self._executor.map(ask, predictors))
 
     def _write(
         self, now: int, right: dict[Observed, int], *, items: int, before_shift: bool
@@ -139,14 +158,14 @@ class Observer:
                 items=items,
                 correct={device.name: correct for device, correct in right.items()},
                 bits=bits,
-                frames_learned=tally.counts.frames_learned + tally.frames_taken,
+                frames_learned=tally.counts.frames_learned + tally.counts.frames_taken,
                 before_shift=before_shift,
             )
         )
 
-    def _list(self, learner: Predictor, *, shifted: bool) -> tuple[Any, NDArray[np.int64]]:
-        if shifted not in self._prepared:
+    def _list(self, *, shifted: bool) -> tuple[Sequence[Frame], NDArray[np.int64]]:
+        if shifted not in self._lists:
             frames = self._sensor.evaluation(self._items, shifted=shifted)
             labels = np.array([frame.label for frame in frames], np.int64)
-            self._prepared[shifted] = learner.prepare(frames), labels
-        return self._prepared[shifted]
+            self._lists[shifted] = frames, labels
+        return self._lists[shifted]

@@ -4,6 +4,7 @@ What they learn is what routing knows, after the time that it takes to notice.
 """
 
 from collections.abc import Callable, Iterable
+from collections.abc import Set as AbstractSet
 
 from simedge.core.records import Order
 from simedge.kernel.kernel import Record
@@ -33,27 +34,34 @@ class Reach:
     ) -> None:
         self._post = post
         self._pairs = frozenset(pairs)
-        # Routes follow the ways that somebody has asked for.
-        self._lost = {pair for pair in self._pairs if not routes.path(*pair)}
+        self._lost: dict[int, set[int]] = {}
+        for source, other in self._pairs:
+            # Routes follow the ways that somebody has asked for.
+            if not routes.path(source, other):
+                self._lost.setdefault(source, set()).add(other)
 
     def begin(self) -> None:
         """Tell at the start what cannot be reached."""
-        for source in sorted({source for source, _ in self._lost}):
+        for source in sorted(self._lost):
             self.remind(source, 0)
 
     def changed(self, change: RouteChange, now: int) -> None:
         """Take a change of a path."""
         pair = change.source, change.destination
-        if pair not in self._pairs or (pair in self._lost) != bool(change.path):
-            return
         up = bool(change.path)
-        (self._lost.discard if up else self._lost.add)(pair)
+        if pair not in self._pairs or (change.destination in self._of(change.source)) != up:
+            return
+        lost = self._lost.setdefault(change.source, set())
+        (lost.discard if up else lost.add)(change.destination)
         self._tell(pair, now, up=up)
 
     def remind(self, source: int, now: int) -> None:
         """Tell one that has (re)started whom it cannot reach."""
-        for pair in sorted(pair for pair in self._lost if pair[0] == source):
-            self._tell(pair, now, up=False)
+        for other in sorted(self._of(source)):
+            self._tell((source, other), now, up=False)
+
+    def _of(self, source: int) -> AbstractSet[int]:
+        return self._lost.get(source, frozenset())
 
     def _tell(self, pair: tuple[int, int], now: int, *, up: bool) -> None:
         source, other = pair

@@ -21,12 +21,11 @@ from simedge.protocol.machine import (
     Event,
     LearnerCall,
     LearnerDone,
-    Plain,
     RolledBack,
     Send,
 )
 from simedge.sensors.frames import Sensor
-from simedge.world.datagrams import Datagram, Uid
+from simedge.world.datagrams import UNKNOWN_NS, Datagram, Uid
 from simedge.world.fault_settings import SlowFault, State
 from simedge.world.faults import Strike
 from simedge.world.server_fault_settings import OverloadFault, RollbackFault, SplitBrainFault
@@ -77,7 +76,7 @@ class ServerHost(Host):
         self._crowds = dict(crowds or {})
         made_up = [crowd.numbers for crowd in self._crowds.values()]
         self.made_up: Sequence[range] = getattr(first, "made_up", made_up)
-        self._past: deque[Plain] = deque(maxlen=history + 1 if history else 0)
+        self._past: deque[Saved] = deque(maxlen=history + 1 if history else 0)
         self._standby: dict[tuple[str, int], Saved] = {}
         self._slow_ns: dict[str, int] = {}
         self._line: deque[Record | Datagram] = deque()
@@ -229,13 +228,14 @@ class ServerHost(Host):
     def _checkpoint(self, effect: Checkpoint, now: int) -> None:
         super()._checkpoint(effect, now)
         if self._past.maxlen:
-            self._past.append(self.machine.dump())
+            self._past.append(self._dump(now))
 
     def _roll_back(self, versions: int, now: int) -> None:
         for _ in range(min(versions, len(self._past) - 1)):
             self._past.pop()
         if self._past and self.up:
-            self.hear(RolledBack(state=self._past[-1]), now)
+            self._restore(self._past[-1], now)
+            self.hear(RolledBack(state=self._past[-1].machine), now)
 
     def _queue(self, late: Record | Datagram, now: int) -> None:
         self._line.append(late)
@@ -270,7 +270,11 @@ class ServerHost(Host):
             wire_bytes = len(data) + HEADER_BYTES
             self.receive(
                 Datagram(
-                    uid=uid, data=data, wire_bytes=wire_bytes, path=(self.number,), sent_ns=now
+                    uid=uid,
+                    data=data,
+                    wire_bytes=wire_bytes,
+                    path=(self.number,),
+                    sent_ns=UNKNOWN_NS,
                 ),
                 now,
             )

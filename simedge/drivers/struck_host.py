@@ -40,6 +40,7 @@ class StruckHost(Host):
         self.account = account
         self._plight = plight
         self._dead = False
+        self._limits: dict[str, int] = {}
         self._twins: dict[str, TwinHost] = {}
         self.server: Host | None = None
         """Set by the driver: who hears its tokens."""
@@ -48,6 +49,18 @@ class StruckHost(Host):
         """Count what has ended without a record of its own."""
         raise NotImplementedError
 
+    def _take_stock(self) -> None:
+        """Bring what is held up to date."""
+        raise NotImplementedError
+
+    def _look(self, now: int) -> None:
+        """See what is held now, and whether a fault lets it hold that much."""
+        self._take_stock()
+        if self.up:
+            held = self.account.memory_now_bytes
+            for name in [name for name, limit in self._limits.items() if held > limit]:
+                self._post((now, Order.FAULT, self.number, "memory", name))
+
     @override
     def strike(self, strike: Strike, now: int) -> State | None:
         """Let a fault begin: of pace, camera, what is said, memory or battery."""
@@ -55,7 +68,9 @@ class StruckHost(Host):
         super().strike(strike, now)
         fault = strike.fault
         if isinstance(fault, OutOfMemoryFault):
-            return "checkpoint" if self.account.memory_bound_bytes > fault.limit else None
+            self._limits[strike.name] = fault.limit
+            self._look(now)
+            return None
         if isinstance(fault, BatteryFault):
             self.charge(fault.capacity, strike.name, now)
         self._plight.strike(strike)
@@ -73,6 +88,7 @@ class StruckHost(Host):
         """Let it end."""
         self._catch_up(now, fault=True)
         self._plight.relieve(strike.name)
+        self._limits.pop(strike.name, None)
         if strike.name in self._twins:
             self._twins[strike.name].retire()
         self._set_clock(strike, now, begins=False)

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from simedge.drivers.ages import Segment
 
 __all__ = [
+    "CAUSES",
     "Counts",
     "DeviceTally",
     "Evaluation",
@@ -16,6 +17,9 @@ __all__ = [
     "Tally",
     "TransferTally",
 ]
+
+CAUSES: Final = ("payload", "retransmission", "ack", "join", "proxy")
+"""Why bits are on the wire, each with its headers; ``proxy`` counts sets that were preinstalled."""
 
 
 class Sample(NamedTuple):
@@ -40,6 +44,8 @@ class Counts:
     frames_arrived: int = 0
     frames_learned: int = 0
     frames_dropped: int = 0
+    frames_taken: int = 0
+    """Frames that devices sent on as they were, for others to learn."""
     tokens_sent: int = 0
     tokens_accepted: int = 0
     priors_applied: int = 0
@@ -61,8 +67,8 @@ class DeviceTally:
     ops_fj: int = 0
     memory_peak_bytes: int = 0
     """The most that was held at any time."""
-    memory_bound_bytes: int = 0
-    """The most that can be held, all terms at their largest."""
+    memory_now_bytes: int = 0
+    """What was held when it was looked at last."""
     memory_limit_bytes: int = 0
     busy_ns: int = 0
     on_ns: int = 0
@@ -170,10 +176,14 @@ class Tally:
     bits_preinstalled: int = 0
     """Bits within ``bits_down`` that entered no link: the proxy set that devices came with."""
     bits_retransmitted: int = 0
+    bits_by_cause: dict[str, int] = field(default_factory=lambda: dict.fromkeys(CAUSES, 0))
+    """What ``bits_up`` and ``bits_down`` are made of; each bit has one cause."""
     update_latencies_ns: list[int] = field(default_factory=list)
     decision_latencies_ns: list[int] = field(default_factory=list)
     """From the start of each learned presentation until its decision has taken effect."""
     token_latencies_ns: list[int] = field(default_factory=list)
+    share_latencies_ns: list[int] = field(default_factory=list)
+    """From sending what was learned until the server, or a peer, merged it."""
     prior_ages: list[Segment] = field(default_factory=list)
     """Stretches of the ages of the priors that devices hold (see `ages`)."""
     staleness: list[int] = field(default_factory=list)
@@ -189,8 +199,3 @@ class Tally:
     server_crashes: int = 0
     refused: dict[str, int] = field(default_factory=dict)
     """Messages that receivers did not take, by cause."""
-
-    @property
-    def frames_taken(self) -> int:
-        """Frames that devices sent on as they were."""
-        return sum(device.frames_taken for device in self.devices)

@@ -83,6 +83,11 @@ class TransferDesk:
         tally.bits_up += 8 * bill.up
         tally.bits_down += 8 * bill.down
         tally.bits_retransmitted += 8 * bill.again
+        first = bill.up + bill.down - bill.again - bill.acks
+        tally.bits_by_cause["payload"] += 8 * (first - bill.proxy)
+        tally.bits_by_cause["proxy"] += 8 * bill.proxy
+        tally.bits_by_cause["ack"] += 8 * bill.acks
+        tally.bits_by_cause["retransmission"] += 8 * bill.again
 
     def _log(self, news: News, now: int, order: Order) -> None:
         kind, transfer = news

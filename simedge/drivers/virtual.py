@@ -166,6 +166,12 @@ class VirtualDriver:
                 causes[cause] = causes.get(cause, 0) + count
         return dict(sorted(causes.items()))
 
+    @property
+    def servers(self) -> tuple[ServerHost, ...]:
+        """Return the server, if there is one, and those that faults put beside it."""
+        first = () if self.server is None else (self.server,)
+        return *first, *self._seconds.values()
+
     def pending(self) -> list[Due]:
         """Return the whole future as data."""
         return self.kernel.pending()
@@ -196,6 +202,14 @@ class VirtualDriver:
             self._transfer(record, now, host=host)
         else:
             host.handle(record, now)
+            if kind == "link-status" and host is self.server:
+                self._tell_seconds(record, now)
+
+    def _tell_seconds(self, record: Record, now: int) -> None:
+        """Let other servers that are up hear of a way that is lost or back: it is theirs, too."""
+        for second in self._seconds.values():
+            if second.up:
+                second.handle(record, now)
 
     def _fault(self, record: Record, now: int, *, host: DeviceHost | ServerHost) -> None:
         boot = host.boot

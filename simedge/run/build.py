@@ -20,6 +20,7 @@ from simedge.drivers.observer import Observer
 from simedge.drivers.plight import Plight
 from simedge.drivers.reach import Reach
 from simedge.drivers.server_host import ServerHost
+from simedge.drivers.service import Service
 from simedge.drivers.sides import Sides
 from simedge.drivers.tally import Tally
 from simedge.drivers.ties import shuffled
@@ -345,8 +346,14 @@ class _Builder:
             holding=holding_of(member.name, settings, learner, scenario=scenario, pixels=pixels),
             checkpoints=faults.need_checkpoints,
             sets_aside=self.needs.sets_aside,
-            predictor=server.learner if predicts_at_server(scenario.protocol) else None,
+            service=self._service(server),
         )
+
+    def _service(self, server: ServerHost) -> Service | None:
+        """Return who predicts for devices that have no model of their own."""
+        if not predicts_at_server(self.scenario.protocol):
+            return None
+        return Service(server, sides=self.sides, reaches=self.world.network.reaches)
 
     def _neighbours(self, number: int) -> tuple[int, ...]:
         """Return the devices that one has a link to."""
@@ -359,6 +366,7 @@ class _Builder:
             member.name,
             prepare=learner.prepare,
             executor=self.executor,
+            devices=len(self.world.members) - 1,
             leanings=self.leanings.get(member.number, ()),
         )
 

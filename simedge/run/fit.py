@@ -20,6 +20,7 @@ from simedge.world.settings import DeviceSettings
 __all__ = ["check_fit", "memory_terms", "params_of"]
 
 _VALUE_BYTES = 4
+_EVENTS_A_PIXEL = 8
 
 
 def memory_terms(
@@ -34,13 +35,15 @@ def memory_terms(
     blocks, of_block = extent_of(scenario, classes)
     talks = isinstance(scenario.protocol, ElalSettings)
     rows = blocks * of_block if talks else 0
+    own = learner.memory(kept_rows=0 if needs.classes else rows) if needs.model else {}
+    frames = settings.queue + 1 + HELD_MAX * needs.sets_aside  # one is being learned
     return {
         "runtime": settings.runtime,
-        **learner.memory(kept_rows=0 if needs.classes else rows),
+        **own,
         "priors": _VALUE_BYTES * rows * classes,
         "tokens": _VALUE_BYTES * (of_block * classes if talks else 0),
         **_models(learner, scenario),
-        "queue": (settings.queue + HELD_MAX * needs.sets_aside) * EVENT_BYTES * 8 * pixels,
+        "queue": frames * EVENT_BYTES * _EVENTS_A_PIXEL * pixels,
     }
 
 
@@ -61,10 +64,11 @@ def params_of(learner: DeviceLearner, scenario: ScenarioSettings) -> int:
 
 def _models(learner: DeviceLearner, scenario: ScenarioSettings) -> dict[str, int]:
     """Return the bytes of what a device sends and has received, where it is models or tables."""
-    if needs_of(scenario.protocol).classes:
+    needs = needs_of(scenario.protocol)
+    if needs.classes:
         return {"tables": 2 * _VALUE_BYTES * learner.classes**2}
-    params = params_of(learner, scenario)
-    return {"models": 2 * _VALUE_BYTES * params} if params else {}
+    held = needs.copies * _VALUE_BYTES * params_of(learner, scenario)
+    return {"models": held} if held else {}
 
 
 def check_fit(scenario: ScenarioSettings, sight: Sight) -> list[tuple[int, str]]:

@@ -25,7 +25,7 @@ def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
     """Return the tally of a run that has not begun."""
     preinstalled = preinstalled_bits(scenario, sensor)
     shifts = [at for at in sensor.shifts_ns if 0 < at <= scenario.duration]
-    return Tally(
+    tally = Tally(
         scenario=scenario.name,
         seed=scenario.seed,
         protocol=scenario.protocol.kind,
@@ -37,6 +37,8 @@ def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
         bits_down=preinstalled,
         bits_preinstalled=preinstalled,
     )
+    tally.bits_by_cause["proxy"] = preinstalled
+    return tally
 
 
 def holding_of(
@@ -49,10 +51,8 @@ def holding_of(
 ) -> Holding:
     """Return what a device holds, with its tally; refuse one that cannot hold what it must."""
     terms = memory_terms(settings, learner, scenario, pixels=pixels)
-    bound = check_memory(terms, settings.memory, device=name)
-    account = DeviceTally(
-        name=name, memory_bound_bytes=bound, memory_limit_bytes=limit_bytes(settings.memory)
-    )
+    check_memory(terms, settings.memory, device=name)
+    account = DeviceTally(name=name, memory_limit_bytes=limit_bytes(settings.memory))
     return Holding(account, terms, blocks=extent_of(scenario, learner.classes)[0])
 
 

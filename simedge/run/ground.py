@@ -7,7 +7,7 @@ from simedge.learning.ports import DeviceLearner
 from simedge.protocol.shape import Ground
 from simedge.run.extent import extent_of
 from simedge.run.fit import params_of
-from simedge.run.proxy_set import pack_proxy
+from simedge.run.proxy_set import proxy_set_of
 from simedge.run.settings import ScenarioSettings
 from simedge.sensors.frames import Sensor
 
@@ -39,7 +39,7 @@ def ground_of(
     capture = getattr(protocol, "age_clock", "capture") == "capture"
     blocks, rows = extent_of(scenario, sensor.classes)
     delivered = getattr(protocol, "delivery", None) == "transfer"
-    proxy_set = pack_proxy(sensor.proxy) if delivered else b""
+    proxy_set = proxy_set_of(sensor) if delivered else b""
     return Ground(
         classes=sensor.classes,
         blocks=blocks,

@@ -40,6 +40,7 @@ def check_tally(tally: Tally) -> tuple[int, list[Breach]]:
         *(_memory(device) for device in tally.devices),
         _frame_totals(tally),
         _tokens(tally),
+        _causes(tally),
         *_transfers(tally),
     ]
     return len(checks), [breach for breach in checks if breach is not None]
@@ -99,7 +100,7 @@ def _memory(device: DeviceTally) -> Breach | None:
 
 def _frame_totals(tally: Tally) -> Breach | None:
     """See that the totals of the run are the sums over its devices."""
-    names = ("frames_arrived", "frames_learned", "frames_dropped")
+    names = ("frames_arrived", "frames_learned", "frames_dropped", "frames_taken")
     for name in names:
         total = sum(getattr(device, name) for device in tally.devices)
         if total != getattr(tally.counts, name):
@@ -114,6 +115,17 @@ def _tokens(tally: Tally) -> Breach | None:
     if accepted <= sent:
         return None
     return Breach(law="tokens", culprit="server", finding=f"{accepted} accepted of {sent} sent")
+
+
+def _causes(tally: Tally) -> Breach | None:
+    """Every bit has one cause."""
+    total, causes = tally.bits_up + tally.bits_down, tally.bits_by_cause
+    again, proxy = causes["retransmission"], causes["proxy"]
+    known = again == tally.bits_retransmitted and proxy >= tally.bits_preinstalled
+    if known and sum(causes.values()) == total:
+        return None
+    finding = f"{total} bits counted, {sum(causes.values())} by cause ({causes})"
+    return Breach(law="bill", culprit="causes", finding=finding)
 
 
 def _transfers(tally: Tally) -> list[Breach | None]:

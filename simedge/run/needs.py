@@ -5,6 +5,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final, NamedTuple, get_args
 
+from simedge.protocol.peer_settings import AedflSettings
 from simedge.protocol.settings import ProtocolSettings
 
 __all__ = ["Needs", "caveat_of", "needs_of", "predicts_at_server", "reported_name"]
@@ -25,18 +26,27 @@ class Needs(NamedTuple):
     """Frames that are never learned."""
     news: bool = False
     """Word of ways that are lost, and back."""
+    copies: int = 0
+    """Most models of its size that a device holds beside its own, of others or on their way."""
+    model: bool = True
+    """A model on each device."""
 
 
-_SERVED: Final = Needs(parameters=True, server_learner=True, news=True)
-_PEERS: Final = Needs(parameters=True, peers=True, news=True)
+# The model received, and a newer one that waits or what is sent back.
+_SERVED: Final = Needs(parameters=True, server_learner=True, news=True, copies=2)
+_PEERS: Final = Needs(parameters=True, peers=True, news=True, copies=2)
+_GOSSIP_WAITING: Final = 32
+_PULLED: Final = 3
 _NEEDS: Final[Mapping[str, Needs]] = MappingProxyType(
     {
         "elal": Needs(),
         "isolated": Needs(),
         "fd": Needs(classes=True, news=True),
-        "gossip": _PEERS,
+        # Models that came wait until the learner's own is read.
+        "gossip": _PEERS._replace(copies=2 + _GOSSIP_WAITING),
         "aedfl": _PEERS._replace(sets_aside=True),
-        "draco": _PEERS,
+        # Own progress, what goes out, the sum of what came; one received and one sent.
+        "draco": _PEERS._replace(copies=5),
     }
 )
 
@@ -45,7 +55,13 @@ def needs_of(protocol: ProtocolSettings) -> Needs:
     """Return what a protocol needs: of those with a server, unless they say otherwise, a model."""
     if getattr(protocol, "x_mode", None) == "class":
         return Needs(classes=True)
-    return _NEEDS.get(protocol.kind, _SERVED)
+    needs = _NEEDS.get(protocol.kind, _SERVED)
+    if predicts_at_server(protocol):
+        return needs._replace(copies=0, model=False)
+    if isinstance(protocol, AedflSettings):
+        # Those pulled; one's own as read, as merged and as published.
+        return needs._replace(copies=_PULLED + protocol.pulls)
+    return needs
 
 
 def predicts_at_server(protocol: ProtocolSettings) -> bool:

@@ -42,6 +42,7 @@ __all__ = ["device_names", "notes", "sense"]
 
 _USABLE_PERCENT = 70
 _FRAME_BYTES = 256  # more than the events of one pixel take in a frame that waits
+_SET_ASIDE = 16  # frames, as the driver has it: to ask there would take numpy
 
 
 def sense(scenario: ScenarioSettings) -> list[Finding]:
@@ -198,6 +199,8 @@ def _raster(scenario: ScenarioSettings) -> Iterator[Finding]:
     path: Path = ("record", "raster")
     known = device_names(scenario)
     for place, name in enumerate(raster.devices):
+        if name in raster.devices[:place]:
+            yield (*path, "devices", place), "sense", f"the device {name!r} is named twice"
         if name not in known:
             yield (
                 (*path, "devices", place),
@@ -250,9 +253,11 @@ def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
         return None
     classes, width, height = sight
     pixels, rows = width * height, proxy.blocks * proxy.rows
-    queue = max(group.queue for group in scenario.devices) * _FRAME_BYTES * pixels
+    needs = needs_of(scenario.protocol)
+    frames = max(group.queue for group in scenario.devices) + 1 + _SET_ASIDE * needs.sets_aside
+    queue = frames * _FRAME_BYTES * pixels
     if isinstance(learner, CircuitSettings):
-        return 8 * _circuit_numbers(learner, sight, rows) + queue
+        return 8 * _circuit_numbers(learner, sight, rows, copies=needs.copies) + queue
     channels, weights, neurons = 2, 0, 0
     for layer in learner.layers if isinstance(learner, SpikingSettings) else ():
         width, height = (
@@ -268,11 +273,12 @@ def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     inputs = channels * pixels
     features = bins * neurons + learner.readout.input_bins * 2 * pixels
     numbers = weights + 8 * (neurons + inputs) + features * (rows + 3 * classes + 1)
+    numbers += needs.copies * (features + 1) * (classes + 1)
     numbers += 2 * rows * classes
     return 8 * numbers + queue
 
 
-def _circuit_numbers(learner: CircuitSettings, sight: Sight, rows: int) -> int:
+def _circuit_numbers(learner: CircuitSettings, sight: Sight, rows: int, *, copies: int) -> int:
     """Return more than the numbers that a structured learner holds, with so many proxy rows."""
     below, synapses, neurons = 2 * sight.width * sight.height, 0, 0
     for layer in learner.layers:
@@ -280,7 +286,8 @@ def _circuit_numbers(learner: CircuitSettings, sight: Sight, rows: int) -> int:
         below, neurons = layer.neurons, neurons + layer.neurons
     bins = learner.readout.bins if isinstance(learner.readout, CountReadoutSettings) else 1
     kept = bins * neurons + sight.classes
-    return 2 * synapses + kept * (rows + sight.classes) + neurons * (12 + sight.classes)
+    models = copies * kept * sight.classes
+    return 2 * synapses + kept * (rows + sight.classes) + neurons * (12 + sight.classes) + models
 
 
 def _reach(scenario: ScenarioSettings) -> Iterator[Finding]:

@@ -37,6 +37,7 @@ def summarise(tally: Tally) -> dict[str, Any]:
             "update": _latencies(tally.update_latencies_ns),
             "decision": _latencies(tally.decision_latencies_ns),
             "token": _latencies(tally.token_latencies_ns),
+            "share": _shares(tally.share_latencies_ns),
         },
         "information_age_s": {
             "mean": _seconds(mean_ns(tally.prior_ages)),
@@ -106,6 +107,7 @@ def _communication(tally: Tally) -> dict[str, Any]:
         "bits_down": tally.bits_down,
         "bits_retransmitted": tally.bits_retransmitted,
         "bits_preinstalled": tally.bits_preinstalled,
+        "bits_by_cause": dict(tally.bits_by_cause),
         "bits_to_target": _bits_to_target(tally),
         "datagrams": {
             "sent": sum(f.offered for f in flows),
@@ -138,6 +140,12 @@ def _latencies(samples_ns: Sequence[int]) -> dict[str, float | None]:
         for percent in (50, 95, 99)
         for value in [percentile(ordered, Fraction(percent, 100))]
     }
+
+
+def _shares(samples_ns: Sequence[int]) -> dict[str, float | None]:
+    mean_ns_, percents = _mean(samples_ns), _latencies(samples_ns)
+    mean_ms = None if mean_ns_ is None else mean_ns_ / 1e6
+    return {"mean": mean_ms, "p50": percents["p50"], "p95": percents["p95"]}
 
 
 def _energy(devices: Sequence[DeviceTally]) -> dict[str, Any]:

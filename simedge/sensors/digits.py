@@ -22,7 +22,7 @@ from simedge.sensors.table import CLASSES, cast_roles, digits
 __all__ = ["DigitsSensor"]
 
 _NEVER: Final = 2**63 - 1
-_IMAGE_BYTES: Final = 64  # 8 x 8 pixels
+_SIDE: Final = 8  # pixels of an image
 """A number that no presentation reaches."""
 
 
@@ -119,14 +119,19 @@ class DigitsSensor(Rhythm):
             sha.update(part.astype("<i8").tobytes())
         return sha.digest()
 
-    @property
-    def proxy_bytes(self) -> int:
-        """Give the size of the proxy set: images, and all draws that rendering reads, in bytes.
+    @functools.cached_property
+    def proxy_set(self) -> bytes:
+        """Give the proxy set as devices get it: images, and all draws that rendering reads.
 
-        A device renders the items itself, so they need not come as events.
+        A device renders the items itself, so they need not come as events. A byte a pixel, then
+        the draws as u64, little-endian.
         """
         shots = self._proxy_shots
-        return len(shots.tags) * _IMAGE_BYTES + shots.words.nbytes
+        scene = self._projector.scene(shots, self._item_camera)
+        side = _SIDE + 2  # pictures have a rim of nothing
+        framed = unpack_pictures(scene.pictures[scene.plans[:, 0]]).reshape(-1, side, side)
+        images = framed[:, 1:-1, 1:-1].astype(np.uint8)
+        return images.tobytes() + shots.words.astype("<u8").tobytes()
 
     @functools.cached_property
     def _proxy_shots(self) -> Shots:

@@ -7,6 +7,7 @@ from simedge.core.records import Due
 
 __all__ = [
     "NOTHING",
+    "UNKNOWN_NS",
     "Datagram",
     "Fate",
     "Flight",
@@ -16,6 +17,9 @@ __all__ = [
     "Uid",
     "Whole",
 ]
+
+UNKNOWN_NS: Final = -1
+"""Time of sending of what came from outside the run."""
 
 
 class LinkError(SimedgeError, ValueError):
@@ -71,7 +75,7 @@ class Datagram(NamedTuple):
     cause
         Why it was sent (payload, retransmission, ack, join, ...): for the accounts.
     sent_ns
-        When its first sender sent it.
+        When its first sender sent it, if that is known.
     whole
         The datagram that it is a fragment of, if any.
     """

@@ -86,9 +86,13 @@ class MemoryBook:
     def hold(self, term: str, size: int) -> bool:
         """Set the size of a term in bytes; return whether everything still fits."""
         self._terms[term] = size
-        now = sum(self._terms.values())
-        self.peak_bytes = max(self.peak_bytes, now)
-        return now <= self.limit_bytes
+        self.peak_bytes = max(self.peak_bytes, self.now_bytes)
+        return self.now_bytes <= self.limit_bytes
+
+    @property
+    def now_bytes(self) -> int:
+        """Bytes held now, all terms together."""
+        return sum(self._terms.values())
 
     @property
     def terms(self) -> Mapping[str, int]:

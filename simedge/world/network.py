@@ -211,6 +211,12 @@ class Network:
         """Return the links that start or end at a device, ascending by number."""
         return self._around.get(number, ())
 
+    def reaches(self, source: int, destination: int) -> bool:
+        """Whether there is a way, and nothing on it is dead or cut: messages may still be lost."""
+        path = self.routes.path(source, destination)
+        hops = zip((source, *path), path, strict=False)
+        return bool(path) and all(self._whole(self._between[hop]) for hop in hops)
+
     def totals(self) -> dict[str, int]:
         """Return datagrams over all links: sent, delivered, lost, duplicated, in_flight."""
         tallies = [link.tally().datagrams() for link in self.links]

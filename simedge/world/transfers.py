@@ -29,6 +29,7 @@ on with what is left. It fails
 
 from collections import deque
 from collections.abc import Iterable
+from operator import add
 from typing import Final, NamedTuple
 
 from simedge.core.records import Due, Order
@@ -49,11 +50,17 @@ _OPEN_MAX: Final = 4096
 
 
 class Bill(NamedTuple):
-    """Bytes on the wire, hop by hop, and those within them that were sent again."""
+    """Bytes on the wire, hop by hop, and those within them that were sent again, by cause.
+
+    ``again`` counts what was sent again, ``acks`` acknowledgements, ``proxy`` what first moved a
+    proxy set; the rest is what first moved all else.
+    """
 
     up: int = 0
     down: int = 0
     again: int = 0
+    acks: int = 0
+    proxy: int = 0
 
 
 class Account(NamedTuple):
@@ -122,7 +129,7 @@ class Transfers:
         self._led: set[int] = set()
         self._started = self._ended = self._failed = 0
         self._offered = self._passed = self._abandoned = 0
-        self._up = self._down = self._again = 0
+        self._bill = Bill()
         self.active = self._sharing.active
         """Whether steps of the network concern transfers or a medium."""
 
@@ -200,8 +207,7 @@ class Transfers:
 
     def bill(self) -> Bill:
         """Return what has to be billed since one asked last."""
-        bill = Bill(self._up, self._down, self._again)
-        self._up = self._down = self._again = 0
+        bill, self._bill = self._bill, Bill()
         return bill
 
     def account(self, now: int) -> Account:
@@ -326,15 +332,16 @@ class Transfers:
         passed = transfer.wire_bytes - left_bytes
         self._passed += passed - transfer.passed_bytes
         spent = transfer.advance(passed, self._back(transfer.links))
+        first = spent.data - spent.again
         if transfer.source == _SERVER:
-            self._down += spent.data
-            self._up += spent.acks
+            up, down = spent.acks, spent.data
+        elif transfer.destination == _SERVER:
+            up, down = spent.data, spent.acks  # acknowledgements of the server go down
         else:
-            self._up += spent.data
-            # Acknowledgements of the server go down.
-            self._down += spent.acks if transfer.destination == _SERVER else 0
-            self._up += 0 if transfer.destination == _SERVER else spent.acks
-        self._again += spent.again
+            up, down = spent.data + spent.acks, 0
+        proxy = first if transfer.message.cause == "proxy" else 0
+        more = Bill(up, down, spent.again, spent.acks, proxy)
+        self._bill = Bill(*map(add, self._bill, more))
 
     def _settled(self, now: int, step: Step = NOTHING) -> Step:
         """Return a step with all that is to be scheduled; see who makes progress."""

@@ -13,6 +13,7 @@ from script import LOSSY, PROTOCOLS, SERVED, scenario_of, story_of
 
 from simedge.drivers.loop import drive, drive_at_once
 from simedge.protocol.wire import Kind, Message, encode
+from simedge.run.invariants import Audit, check_bill
 from simedge.run.simulate import Run
 
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -67,6 +68,15 @@ async def on_sockets(scenario, *, serverless):
         world.clock.go()
         await world.finish()
         await world.until(lambda story: len(story.merged) == len(story.sent))
+        audit = Audit()
+        for at, _, target, kind, subject, detail in world.lines:
+            audit.take(at, target, kind, subject=subject, detail=detail)
+        assert check_bill(world.tally, audit) is None
+        assert audit.bits > 0
+        causes = world.tally.bits_by_cause
+        assert sum(causes.values()) == world.tally.bits_up + world.tally.bits_down
+        books = world.tally.transfers
+        assert books.started == books.ended + books.failed + books.under_way
         return world.story, world.counts
 
 

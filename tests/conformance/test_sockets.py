@@ -226,6 +226,31 @@ def test_who_stays_away_is_given_up_and_the_outbox_has_an_end():
     on_a_loop(main())
 
 
+def test_who_has_moved_is_not_sent_to_where_he_was():
+    """What waits for the old address is given up at once, and only one way out is kept."""
+
+    async def main():
+        near, far = Ear(), Ear()
+        gone = await far.end.open()
+        await far.end.close()
+        far = Ear()
+        there = await far.end.open()
+        await near.end.open()
+        loop, outcomes = asyncio.get_running_loop(), []
+        for at in (gone, gone, there):
+            near.end.book.tell(1, at)
+            outcomes.append(loop.create_future())
+            near.end.send_message(1, message(seq=len(outcomes)), outcomes[-1].set_result)
+            await asyncio.sleep(0)
+        assert await asyncio.gather(*outcomes) == [False, False, True]
+        await far.has(1)
+        await near.end.close()
+        await far.end.close()
+        assert far.heard == [(1, message(seq=3))]
+
+    on_a_loop(main())
+
+
 def test_a_message_that_was_cut_is_sent_again_whole():
     """The first connection is closed in the middle of it, by who hears."""
 

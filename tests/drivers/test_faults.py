@@ -251,6 +251,24 @@ def test_a_fault_of_memory_spares_who_holds_less():
     assert summary_of(small)["robustness"]["crashes"] == 0
 
 
+@settings(max_examples=4)
+@given(st.integers(0, 2000))
+def test_a_fault_of_memory_strikes_who_holds_more_than_is_left_as_soon_as_it_does(kib):
+    """The queue of a slow device grows with each frame; its memory is enough for it whole."""
+    slow = {"kind": "slow", "devices": ["cam-1"], "factor": 4000, "at": 0}
+    world = lossy(faults=[slow], duration="4 s")
+    (name, peak), *_ = run(world).summary["memory_bytes"]["peak_per_device"].items()
+    assert name == "cam-1"
+    limit = peak + 1000 - kib
+    small = {"kind": "out-of-memory", "devices": [name], "limit": f"{limit} B", "at": "1 s"}
+    result = run(world.vary({"faults": [slow, small | {"for": "2 s"}]}))
+    fallen = [r.at for r in result.records if r.kind == "crashed"]
+    held = result.summary["memory_bytes"]["peak_per_device"][name]
+    assert len(fallen) == (limit < held) <= (limit < peak)
+    assert all(S <= at < 3 * S for at in fallen)
+    assert not result.summary["invariants"]["broken"]
+
+
 def test_a_camera_that_is_silent_delivers_nothing():
     silent = {"kind": "frame-silence", "devices": ["cam-1"], "at": "1 s", "for": "2 s"}
     burst = {"kind": "frame-burst", "devices": ["cam-2"], "at": "1 s", "for": "2 s", "factor": 4}

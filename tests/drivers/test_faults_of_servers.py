@@ -2,9 +2,10 @@
 
 from itertools import pairwise
 
-from worlds import lossy, records_of, run
+from worlds import Run, lossy, records_of, run
 
 import simedge
+from simedge.protocol.machine import Checkpoint, LinkStatus
 from simedge.run.eventlog import LogRecord
 from simedge.run.invariants import check_records
 from simedge.run.scenario import Scenario
@@ -175,3 +176,54 @@ def test_a_second_server_knows_the_crowd_of_the_first():
     )
     summary = simedge.simulate(scenario).summary
     assert summary["invariants"]["broken"] == []
+
+
+def test_a_server_that_is_rolled_back_knows_no_more_than_it_did_then():
+    """What it learned from frames falls with its versions; the machine asks to keep each."""
+    back = {"kind": "rollback", "versions": 3, "at": "3 s"}
+    scenario = lossy(faults=[back], duration="4 s").vary({"protocol": {"kind": "centralised"}})
+    known, found = [], []
+    with Run(scenario) as held:
+        server = held.driver.server
+        handle, hear = server.machine.handle, server.hear
+
+        def keeping(event, now):
+            before = server.machine.counters.get("rounds", 0)
+            effects = handle(event, now)
+            if server.machine.counters.get("rounds", 0) == before:
+                return effects
+            known.append(server.learner.digest())
+            return [Checkpoint(), *effects]
+
+        def rolled(event, now):
+            found.append((known[-4], server.learner.digest(), known[-1]))
+            hear(event, now)
+
+        server.machine.handle, server.hear = keeping, rolled
+        list(held.slices())
+    ((then, now, before),) = found
+    assert now == then != before
+
+
+def test_two_servers_hear_of_ways_that_are_lost_and_back():
+    split = {"kind": "split-brain", "groups": [["cam"], ["box"]], "at": "1 s", "for": "4 s"}
+    cut = {"kind": "partition", "groups": [["box-1"], ["server", "cam", "box-2"]], "at": "2 s"}
+    quick = {"topology": {"kind": "star", "hello": "100 ms"}, "protocol": {"kind": "fedasync"}}
+    heard = {}
+
+    def listen(host):
+        handle = host.machine.handle
+
+        def hear(event, now):
+            if isinstance(event, LinkStatus):
+                heard.setdefault(host.name, []).append((now, event.other, event.up))
+            return handle(event, now)
+
+        host.machine.handle = hear
+
+    with Run(lossy(faults=[split, cut | {"for": "1 s"}]).vary(quick)) as held:
+        for host in held.driver.servers:
+            listen(host)
+        list(held.slices())
+    assert heard["server"] == heard["server-2"]
+    assert [(other, up) for _, other, up in heard["server"]] == [(3, False), (3, True)]

@@ -28,6 +28,10 @@ PROTOCOLS = {
 }
 every_protocol = pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=PROTOCOLS)
 TALKING = [protocol for name, protocol in PROTOCOLS.items() if name != "isolated"]
+ELAL = {
+    "kind": "elal", "interval": 4, "prior_period": "500 ms", "prior_budget": 4, "arq": 2,
+    "policy": {"kind": "fixed"},
+}  # fmt: skip
 ALONE = [{"id": "cam", "count": 1, "compute": "cpu-large", "memory": "512 MiB"}]
 DEAF = {"profile": "wifi-air", "loss": {"kind": "bernoulli", "mean": "100%"}}
 
@@ -155,3 +159,47 @@ def test_what_cannot_be_is_refused():
         world(PROTOCOLS["gossip"], topology={"kind": "star"})
     with pytest.raises(ScenarioError, match="same hidden weights"):
         world(PROTOCOLS["fedavg"]).vary({**SPIKING, "learner.shared_start": False})
+
+
+@every_protocol
+def test_each_frame_that_teaches_a_device_is_a_decision_and_frames_sent_on_count_apart(protocol):
+    result = run(world(protocol, duration="3 s"))
+    kinds = Counter(record.kind for record in result.records)
+    counts, latency = result.summary["counts"], result.summary["latency_ms"]
+    assert counts["frames_taken"] == kinds["frame-taken"]
+    assert counts["frames_learned"] == kinds["frame-learned"] + kinds["frame-sloped"]
+    for percent in ("p50", "p95", "p99"):
+        update, decision = latency["update"][percent], latency["decision"][percent]
+        assert (update is None) == (decision is None) == (counts["frames_learned"] == 0)
+        # It takes the presentation, too.
+        assert update is None or decision > update
+    slowest = {s.entity for s in result.metrics() if s.metric == "update_p95_ms"}
+    taught = {r.target for r in result.records if r.kind in {"frame-learned", "frame-sloped"}}
+    assert slowest == taught
+
+
+@settings(max_examples=14)
+@given(st.sampled_from([*TALKING, ELAL, ELAL | {"delivery": "transfer"}]), st.integers(1, 99))
+def test_every_bit_has_one_cause_and_sharing_takes_as_long_as_the_log_says(protocol, seed):
+    """Over all protocols, with losses, detours, crashes and resent tokens."""
+    scenario = world(protocol, seed=seed, duration="3 s", faults=CRASHES)
+    result = run(scenario.vary({"links.default.arq.retries": seed % 3}))
+    assert result.summary["invariants"]["broken"] == []
+    bits = result.summary["communication"]
+    causes = bits["bits_by_cause"]
+    assert sum(causes.values()) == bits["bits_up"] + bits["bits_down"]
+    assert causes["retransmission"] == bits["bits_retransmitted"]
+    delivered = protocol.get("delivery") == "transfer"
+    assert (causes["proxy"] > 0) == (protocol["kind"] == "elal")
+    assert (bits["bits_preinstalled"] == causes["proxy"]) is not delivered
+    sent, took = {}, []
+    for record in result.records:
+        if record.kind in {"sent", "transfer-started"}:
+            sent.setdefault(record.subject, record.at)
+        elif record.kind == "merged" and isinstance(record.subject, str):
+            took.append((record.at - sent[record.subject]) / 1e6)
+    said = [s.value for s in result.metrics() if s.metric == "share_latency_ms"]
+    assert said == took
+    share = result.summary["latency_ms"]["share"]
+    assert share["mean"] == (pytest.approx(sum(took) / len(took)) if took else None)
+    assert share["p50"] is None if not took else min(took) <= share["p50"] <= share["p95"]
