@@ -13,7 +13,8 @@ own: U, the top K eigenvectors of AND(C, C_new), and a small matrix M that is tr
 where sg stops the gradient. U and M stay with the task, W is common to all.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from simedge.learning.continual.conceptors import (
     spectrum,
     trimmed,
 )
-from simedge.learning.continual.costs import Tally, words_of
+from simedge.learning.continual.costs import Tally, code_macs, words_of
 from simedge.learning.continual.settings import CodeSettings
 from simedge.learning.errors import LearnerError
 
@@ -122,18 +123,19 @@ class CodeLayer:
             return np.zeros((self.inputs, self.inputs))
         return self._left if self._right is None else self._left @ self._right
 
-    def begin(self, inputs: Matrix) -> Free | None:
+    def begin(self, inputs: Matrix | None = None) -> Free | None:
         """Begin a task; return its free dimensions, if it gets any.
 
         Parameters
         ----------
         inputs
-            One batch of the task through the net as it is, (N, d).
+            One batch of the task through the net as it is, (N, d); None: nothing is known of it,
+            and it gets none.
         """
         if self._busy:
             raise LearnerError("a task is under way: finish it first")
         self._busy, self.overlap, free, wish = True, 0.0, None, self._settings
-        if self._left is not None:
+        if self._left is not None and inputs is not None:
             stored, new = self.stored, self._shown(inputs)
             self.overlap = overlap(stored, new)
             if self.overlap > wish.overlap and self.inputs > self._wide and wish.free:
@@ -179,11 +181,40 @@ class CodeLayer:
         free = self._free[-1 if task is None else task] if self._free else None
         return weights if free is None else free.effective(weights)
 
+    def project_macs(self, neurons: int) -> int:
+        """Return the work of the next projection of a gradient of so many rows."""
+        if self._left is None:
+            return 0
+        rank: int = self._left.shape[1]  # C whole: d, and 2·d is more than d
+        return code_macs(neurons, self.inputs, rank)
+
     @property
     def state_bytes(self) -> int:
         """Bytes of C, or of its half, and of all free dimensions, at 4 a number."""
         own = [words_of(free.basis, free.mix) for free in self._free if free is not None]
         return words_of(self._left) + sum(own)
+
+    def dump(self) -> dict[str, Any]:
+        """Return all that is kept, as arrays and numbers; copies."""
+        return {
+            "left": None if self._left is None else self._left.copy(),
+            "whole": self._right is None,
+            "free": [None if f is None else (f.basis.copy(), f.mix.copy()) for f in self._free],
+            "busy": self._busy,
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over a dump of an equal layer."""
+        left = state["left"]
+        self._left = None if left is None else np.array(left)
+        self._right = None if self._left is None or state["whole"] else self._left.T
+        self._free, self._busy = [], state["busy"]
+        for task, held in enumerate(state["free"]):
+            free = None
+            if held is not None:
+                free = Free(np.array(held[0]), self._stream, stop=self._stop, task=task)
+                free.mix = np.array(held[1])
+            self._free.append(free)
 
     def _shown(self, inputs: Matrix) -> Matrix:
         """Return the conceptor of a batch, grown until it keeps enough of it."""

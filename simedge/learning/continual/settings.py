@@ -5,12 +5,19 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from simedge.core.quantities import Settings
-from simedge.learning.ranges import Number, Positive, UnitShare
+from simedge.learning.ranges import Count, Number, Positive, UnitShare
 
 __all__ = ["CodeSettings", "LanceSettings"]
 
 
-class CodeSettings(Settings):
+class _TaskSettings(Settings):
+    task: Count = 256
+    """A learner that nobody tells of tasks begins a new one after so many presentations."""
+    shown: Count = 125
+    """Presentations that such a learner knows a task by."""
+
+
+class CodeSettings(_TaskSettings):
     """Updates are kept out of the conceptor of what earlier tasks showed."""
 
     kind: Literal["code-cl"] = "code-cl"
@@ -28,7 +35,7 @@ class CodeSettings(Settings):
     """Eigenvalues of the stored conceptor below this are forgotten."""
 
 
-class LanceSettings(Settings):
+class LanceSettings(_TaskSettings):
     """Each task learns in a few directions that earlier tasks did not use."""
 
     kind: Literal["lance"] = "lance"

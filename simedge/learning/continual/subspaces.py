@@ -12,7 +12,8 @@ says after the task which directions P gains. Momentum of an earlier task and we
 would both move it.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,15 +74,31 @@ class LanceLayer:
         self._tasks = 0
         self._busy = False
 
-    def begin(self, inputs: Matrix) -> Matrix | None:
-        """Begin a task, with some of its inputs through the net as it is, (N, d); return U."""
+    def begin(self, inputs: Matrix | None = None) -> Matrix | None:
+        """Begin a task, with some of its inputs through the net as it is, (N, d); return U.
+
+        None: nothing is known of it, and U is all that P leaves, until `narrow` is called.
+        """
         if self._busy:
             raise LearnerError("a task is under way: finish it first")
-        if self._tasks:
+        self._busy, self._tasks, self.basis = True, self._tasks + 1, None
+        if inputs is not None:
+            self.narrow(inputs)
+        return self.basis
+
+    def narrow(self, inputs: Matrix) -> None:
+        """Choose U for the task under way, if it is not the first, from some of its inputs."""
+        if not self._busy:
+            raise LearnerError("no task is under way")
+        if self._tasks > 1:
             moment = self._moment(inputs)
             self.basis = leading_residual(moment, self.protected, self._energy, least=1)
-        self._busy, self._tasks = True, self._tasks + 1
-        return self.basis
+
+    def project(self, gradient: Matrix) -> Matrix:
+        """Return what of a gradient (n, d) the task may learn: g_W·U·Uᵀ, or outside P if no U."""
+        basis = self.protected if self.basis is None else self.basis
+        within = self.tally.product(self.tally.product(gradient, basis), basis.T)
+        return gradient - within if self.basis is None else within
 
     def keep(self, inputs: Matrix) -> Matrix:
         """Return what is kept of inputs (N, d) until their gradient is taken: g = Uᵀ·x, (N, r)."""
@@ -90,7 +107,7 @@ class LanceLayer:
     def gradient(self, post: Matrix, kept: Matrix) -> Matrix:
         """Return Σ a⊗(U·g), (n, d), of post factors a (N, n) and what was kept."""
         if self.basis is None:
-            return self.tally.product(post.T, kept)
+            return self.project(self.tally.product(post.T, kept))
         return narrow_product(post, kept, self.basis, tally=self.tally)
 
     def finish(self, inputs: Matrix) -> None:
@@ -100,10 +117,31 @@ class LanceLayer:
         more = leading_residual(self._moment(inputs), self.protected, self._energy)
         self.protected, self._busy = np.hstack([self.protected, more]), False
 
+    def project_macs(self, neurons: int) -> int:
+        """Return the work of the next projection of a gradient of so many rows."""
+        basis = self.protected if self.basis is None else self.basis
+        return 2 * neurons * basis.size
+
     @property
     def state_bytes(self) -> int:
         """Bytes of P and of U, at 4 a number."""
         return words_of(self.protected, self.basis)
+
+    def dump(self) -> dict[str, Any]:
+        """Return all that is kept, as arrays and numbers; copies."""
+        return {
+            "protected": self.protected.copy(),
+            "basis": None if self.basis is None else self.basis.copy(),
+            "tasks": self._tasks,
+            "busy": self._busy,
+        }
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Take over a dump of an equal layer."""
+        basis = state["basis"]
+        self.protected = np.array(state["protected"])
+        self.basis = None if basis is None else np.array(basis)
+        self._tasks, self._busy = state["tasks"], state["busy"]
 
     def _moment(self, inputs: Matrix) -> Matrix:
         if np.shape(inputs)[1:] != (self.inputs,):
