@@ -89,14 +89,17 @@ class Workshop:
 
     def settle(self, before: Reals) -> None:
         """Take back of what the readout has changed since what earlier tasks do not allow."""
-        if self.keeper is not None:
-            weights = self.readout.weights
-            weights[:] = self.keeper.changed(before, weights)
-            self.terms.held.apply(weights, None, 0.0)
+        weights = self.readout.weights
+        weights[:] = self.allowed(before, weights)
+        self.terms.held.apply(weights, None, 0.0)
+
+    def allowed(self, before: Reals, after: Reals) -> Reals:
+        """Return weights after a change, as far as earlier tasks allow it."""
+        return after if self.keeper is None else self.keeper.changed(before, after)
 
     @property
     def kept_macs(self) -> int:
-        """Work of one `settle`."""
+        """Work of one `allowed`."""
         return 0 if self.keeper is None else self.keeper.macs(self.readout.classes)
 
     def dump(self) -> dict[str, Any]:
@@ -194,9 +197,10 @@ class KlSteps(_Dense):
         self._parts, self._step, self._steps, self._whole = parts, step, steps, whole
         self._result: NDArray[np.float32] | None = None
         size, rows = shop.readout.weights.size, sum(len(rows) for _, rows, _ in parts)
-        writes = size * steps * sum(1 for _, rows, _ in parts if len(rows))
-        kept = shop.kept_macs if rows else 0
-        super().__init__(shop, macs=2 * rows * size * steps + kept, writes=writes)
+        taking = sum(1 for _, rows, _ in parts if len(rows))
+        writes = size * steps * taking
+        macs = 2 * rows * size * steps + taking * shop.kept_macs
+        super().__init__(shop, macs=macs, writes=writes)
 
     def compute(self) -> None:
         """Work out what the readout becomes, once; it may be done on another core."""
@@ -207,18 +211,16 @@ class KlSteps(_Dense):
         for address, rows, prior in self._parts:
             if len(rows):
                 raws = readout.kept.levels(address, rows)
-                law = prior, self._step, self._steps
+                law, before = (prior, self._step, self._steps), self._result.copy()
                 readout.step(self._result, self._shop.stage.binning, raws, prior=law)
+                self._result = self._shop.allowed(before, self._result)
 
     def commit(self) -> int | tuple[int, ...]:
         """Take the steps now; return the number of rows that took part, in each part."""
         self._shop.end(self)
         self.compute()
         assert self._result is not None
-        weights = self._shop.readout.weights
-        before = weights.copy()
-        weights[:] = self._result
-        self._shop.settle(before)
+        self._shop.readout.weights[:] = self._result
         took = tuple(len(rows) for _, rows, _ in self._parts)
         return took if self._whole else took[0]
 

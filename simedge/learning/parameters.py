@@ -241,7 +241,7 @@ class Parameters:
             for one, label in zip(seen, labels, strict=True):
                 shown = one.raw, one.features
                 readout.learn(shown, one.chances.copy(), label, share=1 / len(seen))
-            self._shop.settle(before)
+            readout.weights[:] = self._shop.allowed(before, readout.weights)
             return found
 
         once = self._shop.kept_macs
