@@ -35,8 +35,8 @@ class Presentation:
     """
 
     __slots__ = (
-        "_at", "_begin", "_done", "_index", "_kept_as", "_outcome", "_row", "_ticks", "learns",
-        "room", "shop", "shown", "volleys",
+        "_at", "_begin", "_done", "_index", "_kept_as", "_kept_macs", "_outcome", "_row", "_ticks",
+        "learns", "room", "shop", "shown", "volleys",
     )  # fmt: skip
 
     def __init__(
@@ -48,6 +48,7 @@ class Presentation:
         shop.begin(self)
         self._done = self._row = self._at = 0
         self._outcome: Outcome | None = None
+        self._kept_macs = shop.kept_macs  # the commit may end a task, and with it change this
         self.learns = kept_as is None and shop.plan.plastic
         """Whether hidden weights change."""
         self.room: Room | None = None
@@ -109,7 +110,7 @@ class Presentation:
         dense = self.shop.readout.weights.size
         if self._kept_as is not None:
             return counts._replace(macs=counts.macs + dense)
-        macs = counts.macs + (2 + self.shop.terms.passes) * dense
+        macs = counts.macs + (2 + self.shop.terms.passes) * dense + self._kept_macs
         return counts._replace(macs=macs, weight_writes=counts.weight_writes + dense)
 
     @property
@@ -117,8 +118,10 @@ class Presentation:
         """Multiply-accumulates of the readout: one pass to predict, another to learn."""
         if not self._over or not self._done:
             return {"dense": 0}
-        passes = 2 + self.shop.terms.passes if self._kept_as is None else 1
-        return {"dense": passes * self.shop.readout.weights.size}
+        dense = self.shop.readout.weights.size
+        if self._kept_as is not None:
+            return {"dense": dense}
+        return {"dense": (2 + self.shop.terms.passes) * dense + self._kept_macs}
 
     def commit(self) -> Learned | NDArray[np.float32]:
         """Finish; learn or keep the features now; return `Learned`, or the proxy row's softmax."""

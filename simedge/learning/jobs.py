@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simedge.learning.continual.keeper import Keeper
 from simedge.learning.errors import LearnerError
 from simedge.learning.pool import Pool
 from simedge.learning.ports import Counts
@@ -22,7 +23,15 @@ _NONE = np.empty(0, np.int64)
 class Workshop:
     """What the jobs of one learner share, and the one place where they leave their effect."""
 
-    def __init__(self, plan: Blueprint, pool: Pool, readout: Readout, *, place: int) -> None:
+    def __init__(
+        self,
+        plan: Blueprint,
+        pool: Pool,
+        readout: Readout,
+        *,
+        place: int,
+        keeper: Keeper | None = None,
+    ) -> None:
         self.plan, self.pool, self.readout, self.place = plan, pool, readout, place
         self.stage = pool.stage
         self.held, self.held_tick = pool.held[place], pool.held_tick[place]
@@ -34,6 +43,8 @@ class Workshop:
         """Device ticks of all presentations learned: the clock of the thresholds."""
         self.terms = Terms(readout.classes)
         """What machines have added to learning, and what it remembers for them."""
+        self.keeper = keeper
+        """What protects earlier tasks, if anything does."""
         self.own_room: Room | None = None
         """For presentations that run volley by volley."""
         self._open: object = None
@@ -60,21 +71,44 @@ class Workshop:
 
         Label, prior and anchor pull from where the weights are before it.
         """
-        readout, terms = self.readout, self.terms
+        readout, terms, keeper = self.readout, self.terms, self.keeper
         terms.note(label, own)
         held, prior = terms.held, terms.prior
-        before = readout.weights.copy() if held.anchor is not None else None
+        kept = held.anchor is not None or keeper is not None
+        before = readout.weights.copy() if kept else None
         if prior is not None and prior.mask[label]:
             law = prior.target[label : label + 1], readout.kl_rate * prior.alpha, prior.steps
             readout.step(readout.weights, self.stage.binning, seen[0][None].copy(), prior=law)
         readout.learn(seen, own, label)
-        held.apply(readout.weights, before, readout.rate)
+        held.apply(readout.weights, None if held.anchor is None else before, readout.rate)
+        if keeper is not None:
+            assert before is not None
+            self.settle(before)
+            keeper.note(seen[1])
+            readout.settled = keeper.settled
+
+    def settle(self, before: Reals) -> None:
+        """Take back of what the readout has changed since what earlier tasks do not allow."""
+        weights = self.readout.weights
+        weights[:] = self.allowed(before, weights)
+        self.terms.held.apply(weights, None, 0.0)
+
+    def allowed(self, before: Reals, after: Reals) -> Reals:
+        """Return weights after a change, as far as earlier tasks allow it."""
+        return after if self.keeper is None else self.keeper.changed(before, after)
+
+    @property
+    def kept_macs(self) -> int:
+        """Work of one `allowed`."""
+        return 0 if self.keeper is None else self.keeper.macs(self.readout.classes)
 
     def dump(self) -> dict[str, Any]:
         """Return weights, thresholds, λ and kept features; copies."""
         arrays = {name: array.copy() for name, array in self._arrays().items()}
+        keeper = {} if self.keeper is None else {"keeper": self.keeper.dump()}
         return {
             **arrays,
+            **keeper,
             "clock": self.clock,
             "shares": self.shares,
             "learned": self.readout.learned,
@@ -95,6 +129,9 @@ class Workshop:
         self.readout.learned = state["learned"]
         self.readout.kept.load(state["kept"])
         self.terms.load(state["terms"])
+        if self.keeper is not None:
+            self.keeper.load(state["keeper"])
+            self.readout.settled = self.keeper.settled
 
     def _arrays(self) -> dict[str, NDArray[Any]]:
         return {
@@ -160,8 +197,10 @@ class KlSteps(_Dense):
         self._parts, self._step, self._steps, self._whole = parts, step, steps, whole
         self._result: NDArray[np.float32] | None = None
         size, rows = shop.readout.weights.size, sum(len(rows) for _, rows, _ in parts)
-        writes = size * steps * sum(1 for _, rows, _ in parts if len(rows))
-        super().__init__(shop, macs=2 * rows * size * steps, writes=writes)
+        taking = sum(1 for _, rows, _ in parts if len(rows))
+        writes = size * steps * taking
+        macs = 2 * rows * size * steps + taking * shop.kept_macs
+        super().__init__(shop, macs=macs, writes=writes)
 
     def compute(self) -> None:
         """Work out what the readout becomes, once; it may be done on another core."""
@@ -172,8 +211,9 @@ class KlSteps(_Dense):
         for address, rows, prior in self._parts:
             if len(rows):
                 raws = readout.kept.levels(address, rows)
-                law = prior, self._step, self._steps
+                law, before = (prior, self._step, self._steps), self._result.copy()
                 readout.step(self._result, self._shop.stage.binning, raws, prior=law)
+                self._result = self._shop.allowed(before, self._result)
 
     def commit(self) -> int | tuple[int, ...]:
         """Take the steps now; return the number of rows that took part, in each part."""

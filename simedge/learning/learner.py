@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 from simedge.learning.circuits.learner import CircuitLearner, rooms_of
+from simedge.learning.continual.keeper import Keeper
 from simedge.learning.errors import LearnerError
 from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
@@ -114,7 +115,10 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
         mean=pool.mean[place],
     )
     rule = settings.rule.kind if isinstance(settings, SpikingSettings) else "delta"
-    return Learner(Workshop(plan, pool, readout, place=place), rule=rule)
+    keeper = None
+    if isinstance(settings, LinearSettings) and settings.continual is not None:
+        keeper = Keeper(settings.continual, pool.mean.shape[1])
+    return Learner(Workshop(plan, pool, readout, place=place, keeper=keeper), rule=rule)
 
 
 def _deep_room() -> "Callable[..., DeepLearner]":
@@ -270,8 +274,10 @@ class Learner(Parameters):
         inputs = sum(layer.shape.inputs for layer in plan.columns)
         weights = sum(layer.shape.taps * layer.shape.maps for layer in plan.columns)
         weights += self.features * self.classes
+        keeper = self._shop.keeper
         return {
             "parameters": 4 * weights,
+            **({} if keeper is None else {"continual": keeper.bytes}),
             "state": 4 * 3 * neurons + 4 * self.features,
             "traces": 4 * 2 * (inputs + neurons) if plan.plastic else 0,
             "features": readout.kept.bytes if kept_rows is None else 4 * kept_rows * self.features,

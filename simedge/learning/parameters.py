@@ -51,6 +51,8 @@ class Forwards:
         Makes the value of what was seen, and has the effect.
     passes
         Multiply-accumulates that it takes for each parameter and presentation.
+    once
+        Multiply-accumulates that it takes besides.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Forwards:
         finish: Callable[[list[Seen]], object],
         *,
         passes: int = 0,
+        once: int = 0,
     ) -> None:
         self._shop, self._shown, self._finish = shop, shown, finish
         self._sizes = np.diff(shown.bounds).tolist() if shop.plan.columns else []
@@ -69,7 +72,7 @@ class Forwards:
         self._into = 0
         self._seen: list[Seen] = []
         self._spent = Counts()
-        self._dense = passes * self._count * shop.readout.weights.size
+        self._dense = passes * self._count * shop.readout.weights.size + once
 
     def advance(self, count: int | None = None) -> NDArray[np.int64]:
         """Run the next `count` volleys (None: all left); return the operations of each."""
@@ -234,12 +237,15 @@ class Parameters:
 
         def finish(seen: list[Seen]) -> tuple[int, ...]:
             found = tuple(int(np.argmax(one.chances)) for one in seen)
+            before = readout.weights.copy()
             for one, label in zip(seen, labels, strict=True):
                 shown = one.raw, one.features
                 readout.learn(shown, one.chances.copy(), label, share=1 / len(seen))
+            readout.weights[:] = self._shop.allowed(before, readout.weights)
             return found
 
-        return Forwards(self._shop, self._gather(frames), finish, passes=1)
+        once = self._shop.kept_macs
+        return Forwards(self._shop, self._gather(frames), finish, passes=1, once=once)
 
     def _drift(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the gradient of the running mean's loss; nothing seen is nothing to follow."""

@@ -92,6 +92,8 @@ class Readout:
     """Running mean of the levels."""
     learned: int = 0
     """Presentations learned."""
+    settled: bool = False
+    """Whether the mean stays, so that features mean what they meant in earlier tasks."""
     kept: Kept = field(init=False)
 
     def __post_init__(self) -> None:
@@ -116,7 +118,9 @@ class Readout:
 
     @property
     def _part(self) -> float:
-        return 1.0 / min(self.learned + 1, self.horizon) if self.horizon else 0.0
+        if self.settled or not self.horizon:
+            return 0.0
+        return 1.0 / min(self.learned + 1, self.horizon)
 
     def step(
         self,

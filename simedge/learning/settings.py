@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from simedge.core.quantities import Duration, Settings, Share
+from simedge.learning.continual.settings import CodeSettings, LanceSettings
 from simedge.learning.ranges import Count, NotNegative, Number, Positive, UnitShare
 from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
 
@@ -20,6 +21,7 @@ __all__ = [
     "HomeostasisSettings",
     "LearnerSettings",
     "LifReadoutSettings",
+    "LinearReadoutSettings",
     "LinearSettings",
     "MicrocircuitSettings",
     "NeuronHomeostasisSettings",
@@ -172,6 +174,8 @@ class LinearSettings(Settings):
     kind: Literal["linear"] = "linear"
     tick: Annotated[Duration, Field(gt=0)] = 1_000_000
     readout: LinearReadoutSettings = LinearReadoutSettings()
+    continual: Annotated[CodeSettings | LanceSettings, Field(discriminator="kind")] | None = None
+    """What protects earlier tasks from later ones; null: nothing."""
 
 
 class NeuronHomeostasisSettings(Settings):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from simedge.core.streams import Streams
+from simedge.learning.continual.settings import CodeSettings, LanceSettings
 from simedge.learning.learner import open_learner
 from simedge.learning.settings import (
     CircuitSettings,
@@ -45,6 +46,8 @@ ALL = {
     "deep": DEEP,
     "frozen": FROZEN,
     "linear": LinearSettings(),
+    "code-cl": LinearSettings(continual=CodeSettings(task=3, shown=2)),
+    "lance": LinearSettings(continual=LanceSettings(task=3, shown=2)),
     "circuit": CIRCUIT,
     "fields": FIELDS,
 }

@@ -1,0 +1,3 @@
+"""Learning one task after another: what protects what was learned before."""
+
+__all__: list[str] = []
