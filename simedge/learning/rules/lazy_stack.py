@@ -10,7 +10,7 @@ are committed at a window's end. Weights are held by pre neuron, so that an arri
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from simedge.learning.errors import LearnerError
 from simedge.learning.rules.eligibility import Synapses
-from simedge.learning.rules.lazy_play import (
+from simedge.learning.rules.lazy_layout import (
     MAC,
     NEU,
     RAN,
@@ -31,11 +31,12 @@ from simedge.learning.rules.lazy_play import (
     Law,
     Plan,
     Room,
-    gather,
-    play,
 )
+from simedge.learning.rules.lazy_play import gather, play
 from simedge.learning.rules.ledger import Ledger
+from simedge.learning.rules.optimiser import Optimiser
 from simedge.learning.rules.stack import Readout, Stack
+from simedge.learning.rules.standardisation import standardised, unstandardised
 
 __all__ = ["LazyStack", "LazyWindow", "Mode", "heard_of"]
 
@@ -84,6 +85,7 @@ class LazyStack:
         kind: tuple[bool, int, Mode],
         ticks: int,
         first_active: int = 0,
+        standardise: bool = False,
     ) -> None:
         local, squash, mode = kind
         _check(stack, mode, feedback)
@@ -95,7 +97,8 @@ class LazyStack:
         """What was done so far."""
         self.executed = 0
         """Device ticks that layers have executed so far, one a layer and tick."""
-        self._plan = _plan(stack, feedback)
+        self._raw = _Raw(stack) if standardise else None
+        self._plan = _plan(self._raw.used() if self._raw else stack, feedback)
         self._law = Law(
             *(neuron.leak, neuron.threshold, neuron.pre_decay, neuron.post_decay),
             *(neuron.pre_gain, neuron.past_gain, first_active, ticks),
@@ -127,6 +130,27 @@ class LazyStack:
         gather(self._plan, self._law, self._room, heard, self.gradient)
         self._charge()
         return window
+
+    def see(self, heard: Heard) -> LazyWindow:
+        """Play a window from rest and learn nothing."""
+        law, target = self._law, np.zeros((1, self._plan.bias.size))
+        self._law = law._replace(first_active=self.ticks, exact=False)
+        window = self._play(heard, Goal(target, np.zeros(1, np.int64)))
+        self._law = law
+        self._charge()
+        return window
+
+    def commit(self, optimiser: Optimiser) -> None:
+        """Take one step by the gradients, and forget them."""
+        if self._raw is None:
+            optimiser.step(self.parameters, self.gradients)
+        else:
+            found = [a for held in self.layers(self.gradient) for a in held.arrays()]
+            weights, gradients = self._raw.back(found)
+            optimiser.step([*weights, *self.parameters[1:]], [*gradients, *self.gradients[1:]])
+            self._plan.weights[...] = _flat(self._raw.used().layers)
+        self.ledger.wr += sum(array.size for array in self.gradients)
+        self.forget()
 
     def forget(self) -> None:
         """Set gradients to 0."""
@@ -208,17 +232,47 @@ def _check(stack: Stack, mode: Mode, feedback: Sequence[Floats]) -> None:
         raise LearnerError(f"feedback must have shapes {wished}, one a layer")
 
 
+class _Raw:
+    """Weights as they are learned, where those that are used are standardised."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._stack = stack
+        self._weights = [a.copy() for held in stack.layers for a in held.arrays()]
+        self._gains = [np.ones(len(weights)) for weights in self._weights]
+
+    def used(self) -> Stack:
+        found = iter([standardised(w, g) for w, g in zip(self._weights, self._gains, strict=True)])
+        layers = [
+            Synapses(
+                weights=next(found),
+                recurrent=None if held.recurrent is None else next(found),
+            )
+            for held in self._stack.layers
+        ]
+        return replace(self._stack, layers=layers)
+
+    def back(self, gradients: list[Floats]) -> tuple[list[Floats], list[Floats]]:
+        pairs = [
+            unstandardised(weights, gain, gradient)
+            for weights, gain, gradient in zip(self._weights, self._gains, gradients, strict=True)
+        ]
+        raw, gains = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        return [*self._weights, *self._gains], [*raw, *gains]
+
+
+def _flat(layers: Sequence[Synapses]) -> Floats:
+    return np.concatenate([a.T.ravel() for held in layers for a in held.arrays()])
+
+
 def _plan(stack: Stack, feedback: Sequence[Floats]) -> Plan:
     layers, readout = stack.layers, stack.readout
     sizes = [layers[0].weights.shape[1], *(held.weights.shape[0] for held in layers)]
-    ahead, loops, blocks, end = [0], [-1], [], 0
+    ahead, loops, end = [0], [-1], 0
     for held in layers:
         ahead.append(end)
-        blocks.append(held.weights.T.ravel())
         end += held.weights.size
         loops.append(-1 if held.recurrent is None else end)
         if held.recurrent is not None:
-            blocks.append(held.recurrent.T.ravel())
             end += held.recurrent.size
     return Plan(
         sizes=np.array(sizes, np.int64),
@@ -226,7 +280,7 @@ def _plan(stack: Stack, feedback: Sequence[Floats]) -> Plan:
         lines=np.array([0, 0, *np.cumsum(sizes[:-1])], np.int64),
         ahead=np.array(ahead, np.int64),
         loops=np.array(loops, np.int64),
-        weights=np.concatenate(blocks),
+        weights=_flat(layers),
         readout=readout.weights.T.ravel().copy(),
         bias=readout.bias.copy(),
         feedback=np.concatenate([one.ravel() for one in feedback]),

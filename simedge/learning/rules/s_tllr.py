@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from simedge.core.streams import Stream, unit_floats
 from simedge.learning.errors import LearnerError
 from simedge.learning.rules.eligibility import EligibleLayer
-from simedge.learning.rules.lazy_play import IDENTITY, SIGN
+from simedge.learning.rules.lazy_layout import IDENTITY, SIGN
 from simedge.learning.rules.lazy_stack import LazyStack, Mode
 from simedge.learning.rules.ledger import Ledger
 from simedge.learning.rules.stack import Clocked, Stack

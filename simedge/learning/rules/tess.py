@@ -22,7 +22,7 @@ from simedge.learning.errors import LearnerError
 from simedge.learning.rules.basis import Wave, basis
 from simedge.learning.rules.delta import softmax
 from simedge.learning.rules.eligibility import EligibleLayer
-from simedge.learning.rules.lazy_play import IDENTITY, SOFTMAX
+from simedge.learning.rules.lazy_layout import IDENTITY, SOFTMAX
 from simedge.learning.rules.lazy_stack import LazyStack, Mode
 from simedge.learning.rules.ledger import Ledger
 from simedge.learning.rules.stack import Clocked, Stack
