@@ -71,7 +71,7 @@ def s_tllr(
     return Clocked(stack, modulate=modulate, first_active=first_active)
 
 
-def lazy_s_tllr(
+def lazy_s_tllr(  # noqa: PLR0913 -- one name an option
     stack: Stack,
     *,
     feedback: Sequence[Floats],
@@ -79,6 +79,7 @@ def lazy_s_tllr(
     signal: Literal["dfa", "signed-dfa"] = "dfa",
     mode: Mode = "exact",
     first_active: int = 0,
+    standardise: bool = False,
 ) -> LazyStack:
     """Return the rule that skips silence, in windows of so many device ticks."""
     squash = SIGN if signal == "signed-dfa" else IDENTITY
@@ -88,6 +89,7 @@ def lazy_s_tllr(
         kind=(False, squash, mode),
         ticks=ticks,
         first_active=first_active,
+        standardise=standardise,
     )
 
 

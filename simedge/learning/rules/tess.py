@@ -76,7 +76,7 @@ def tess(
     return Clocked(stack, modulate=modulate, first_active=first_active)
 
 
-def lazy_tess(
+def lazy_tess(  # noqa: PLR0913 -- one name an option
     stack: Stack,
     *,
     ticks: int,
@@ -84,6 +84,7 @@ def lazy_tess(
     bases: Sequence[Floats] = (),
     mode: Mode = "exact",
     first_active: int = 0,
+    standardise: bool = False,
 ) -> LazyStack:
     """Return the rule that skips silence, in windows of so many device ticks."""
     return LazyStack(
@@ -92,4 +93,5 @@ def lazy_tess(
         kind=(True, SOFTMAX if squash == "softmax" else IDENTITY, mode),
         ticks=ticks,
         first_active=first_active,
+        standardise=standardise,
     )
