@@ -34,8 +34,8 @@ from simedge.learning.rules.lazy_layout import (
     Room,
 )
 from simedge.learning.rules.silence import (
-    eligible_sum,
-    past_after,
+    eligible_sums,
+    past_sums,
     power,
     ticks_near_threshold,
 )
@@ -166,27 +166,24 @@ def close(plan: Plan, law: Law, room: Room, layer: Whole, now: Whole) -> None:
     room.tally[TRC] += 4 * size
     first, all_of = max(1, law.first_active - room.last[layer]), (1, gap)
     pre, post = (law.leak, law.threshold, law.pre_decay), (law.leak, law.threshold, law.post_decay)
-    # With threshold 1 only the part in u is left, at u = 0 only the other one.
-    flat = eligible_sum(0.0, pre, all_of, first)
-    bent = eligible_sum(1.0, (law.leak, 1.0, law.pre_decay), all_of, first)
-    grown = past_after((0.0, 0.0, 0.0), post, all_of, gap)
-    leaned = past_after((1.0, 0.0, 0.0), (law.leak, 1.0, law.post_decay), all_of, gap)
+    flat, bent = eligible_sums(pre, all_of, first)
+    grown, leaned = past_sums(post, all_of, gap)
     kept, once = power(law.post_decay, gap), power(law.post_decay, gap - 1)
     fade, base = power(law.leak, gap), place * law.ticks + row * size
     for i in range(size):
         u, past, psi = room.u[place + i], room.past[place + i], room.psi[place + i]
-        met = 0.0
-        if law.spiking:
-            room.past[place + i] = kept * past + once * psi
-        elif law.threshold < 1.0 and u > law.threshold - 1.0:
-            met = flat + u * bent
-            room.past[place + i] = kept * past + once * psi + grown + u * leaned
-        else:
-            near = ticks_near_threshold(u, law.leak, law.threshold, gap)
-            met = eligible_sum(u, pre, near, first)
-            room.past[place + i] = past_after((u, past, psi), post, near, gap)
-        if law.exact and row >= 0:
-            room.causal[base + i] += room.silent[place + i] * law.pre_gain * met
+        room.past[place + i] = kept * past + once * psi
+        if not law.spiking:
+            met, added = flat + u * bent, grown + u * leaned
+            if law.threshold >= 1.0 or u <= law.threshold - 1.0:
+                near = ticks_near_threshold(u, law.leak, law.threshold, gap)
+                at, by = eligible_sums(pre, near, first)
+                met = at + u * by
+                at, by = past_sums(post, near, gap)
+                added = at + u * by
+            room.past[place + i] += added
+            if law.exact and row >= 0:
+                room.causal[base + i] += room.silent[place + i] * law.pre_gain * met
         room.u[place + i] = fade * u
         room.psi[place + i] = near_psi(law, fade * u)
 

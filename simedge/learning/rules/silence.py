@@ -22,7 +22,7 @@ import math
 from simedge.core.native_cache import native_part
 from simedge.neurons.kinds import Real, Whole
 
-__all__ = ["eligible_sum", "geometric", "past_after", "power", "ticks_near_threshold"]
+__all__ = ["eligible_sums", "geometric", "past_sums", "power", "ticks_near_threshold"]
 
 
 @native_part
@@ -65,39 +65,33 @@ def ticks_near_threshold(u: Real, leak: Real, threshold: Real, ticks: Whole) -> 
 
 
 @native_part
-def eligible_sum(
-    u: Real, law: tuple[Real, Real, Real], near: tuple[Whole, Whole], first: Whole
-) -> Real:
-    """Return Σ Ψ·p over K, from κ = first on, per unit of p; `law` is (γ, v, λ_pre)."""
+def eligible_sums(
+    law: tuple[Real, Real, Real], near: tuple[Whole, Whole], first: Whole
+) -> tuple[Real, Real]:
+    """Return a, b with Σ Ψ·p = (a + b·u⁺)·p[n] over K from κ = first on; `law` is (γ, v, λ_pre)."""
     leak, threshold, decay = law
-    start, count = max(near[0], first), near[1] - max(near[0], first) + 1
+    start = max(near[0], first)
+    count, both = near[1] - start + 1, leak * decay
     if count <= 0:
-        return 0.0
+        return 0.0, 0.0
     flat = power(decay, start) * geometric(decay, count)
-    bent = power(leak * decay, start) * geometric(leak * decay, count)
-    return 0.3 * ((1.0 - threshold) * flat + u * bent)
+    return 0.3 * (1.0 - threshold) * flat, 0.3 * power(both, start) * geometric(both, count)
 
 
 @native_part
-def past_after(
-    state: tuple[Real, Real, Real],
-    law: tuple[Real, Real, Real],
-    near: tuple[Whole, Whole],
-    ticks: Whole,
-) -> Real:
-    """Return h' after k >= 1 silent ticks; `state` is (u⁺, h, Ψ), `law` is (γ, v, λ_post)."""
-    u, past, psi = state
+def past_sums(
+    law: tuple[Real, Real, Real], near: tuple[Whole, Whole], ticks: Whole
+) -> tuple[Real, Real]:
+    """Return a, b with h' = λ_post^k·h + λ_post^(k-1)·Ψ + a + b·u⁺; `law` is (γ, v, λ_post)."""
     leak, threshold, decay = law
-    kept = power(decay, ticks) * past + power(decay, ticks - 1) * psi
     first, last = near[0], min(near[1], ticks - 1)
     count = last - first + 1
     if count <= 0:
-        return kept
-    flat = geometric(decay, count)
+        return 0.0, 0.0
     # Sum of γ^i·λ^(count-1-i), by the ratio of the smaller to the greater.
     great, small = max(leak, decay), min(leak, decay)
-    bent = power(great, count - 1)
+    bent = power(great, count - 1) * power(leak, first)
     if great > 0.0:
         bent *= geometric(small / great, count)
-    tail = power(decay, ticks - 1 - last)
-    return kept + 0.3 * tail * ((1.0 - threshold) * flat + u * power(leak, first) * bent)
+    tail = 0.3 * power(decay, ticks - 1 - last)
+    return tail * (1.0 - threshold) * geometric(decay, count), tail * bent

@@ -16,8 +16,8 @@ from simedge.learning.rules.optimiser import Adam, Plain
 from simedge.learning.rules.pseudo_derivative import pseudo_derivative
 from simedge.learning.rules.s_tllr import lazy_s_tllr, s_tllr
 from simedge.learning.rules.silence import (
-    eligible_sum,
-    past_after,
+    eligible_sums,
+    past_sums,
     ticks_near_threshold,
 )
 from simedge.learning.rules.stack import Readout, Stack
@@ -32,6 +32,17 @@ def near(value, known, atol=1e-10):
 
 def generator(seed):
     return np.random.Generator(np.random.Philox(seed))
+
+
+def eligible_sum(u, law, reached, first):
+    flat, bent = eligible_sums(law, reached, first)
+    return flat + u * bent
+
+
+def past_after(state, law, reached, gap):
+    (u, past, psi), own = state, law[2]
+    flat, bent = past_sums(law, reached, gap)
+    return own**gap * past + own ** (gap - 1) * psi + flat + u * bent
 
 
 def summed(u, k, law, first=1):
