@@ -1,29 +1,31 @@
 """The founding claims against finished studies: every claim with what was found, as Markdown.
 
-Run: ``python benchmarks/results.py METHODS DROPOUT INTERVAL > docs/results.md``; the arguments are
-the directories of ``simedge study study_methods``, ``study_dropout`` and ``study_interval``.
-Nothing is run here; the words are in ``claims/page.md``.
+Run: ``python benchmarks/results.py METHODS DROPOUT INTERVAL [LOSS [SHIFT]] > docs/results.md``; the
+arguments are the directories of ``simedge study study_methods``, ``study_dropout`` and so on, all
+run by one commit. Nothing is run here; the words are in ``claims/page.md``.
 """
 
 import argparse
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from claims.finished import (
+from claims.finished import MixedRunsError, Run, Study, check_one_commit, read
+from claims.judged import (
     Figures,
-    Run,
-    Study,
-    ends,
     figures,
     judged,
+    known,
+    mean_of,
     percent,
-    read,
     saved,
     shown,
     table,
+    verdict,
 )
+from claims.others import interval, loss, robustness, shift
 
-from simedge.study.statistics import paired_difference, repeated_measures
+from simedge.study.statistics import repeated_measures
 
 __all__ = ["main"]
 
@@ -31,12 +33,19 @@ DEEP, SPIKING = "deep elal", "spiking elal"
 FEDAVG, AEDFL, CENTRAL = "deep fedavg", "deep aedfl_style", "deep central_bp"
 TARGET = 80
 GROUPS = ("cam", "box", "gpu")
+_FACTORS = {
+    "methods": ["method"],
+    "dropout": ["method", "crashed"],
+    "interval": ["method", "interval"],
+    "loss": ["loss", "burst"],
+    "shift": ["protocol", "sensors.shift.degrees"],
+}
 _COLUMNS = (
     ("accuracy at the end, %", "accuracy.final", 100),
     ("before the shift, %", "accuracy.before_shift", 100),
-    ("preinstalled, Mbit", "communication.bits_preinstalled", 1e-6),
     ("up, Mbit", "communication.bits_up", 1e-6),
     ("down, Mbit", "communication.bits_down", 1e-6),
+    ("of down preinstalled, Mbit", "communication.bits_preinstalled", 1e-6),
     ("to 80 %, Mbit", "communication.bits_to_target", 1e-6),
     ("update p95, ms", "latency_ms.update.p95", 1),
     ("boards, J", "energy_j.total", 1),
@@ -53,7 +62,7 @@ def headline(methods: Study) -> Iterator[str]:
         [
             arm,
             f"{len(runs)}",
-            *(shown(figures(runs, of).values(), scale) for _, of, scale in _COLUMNS),
+            *(shown(figures(runs, of), scale) for _, of, scale in _COLUMNS),
         ]
         for (arm,), runs in methods.items()
     ]
@@ -79,33 +88,32 @@ def communication(methods: Study) -> Iterator[str]:
         for other in others:
             theirs = methods.get((other,), {})
             found = figures(mine, _to(TARGET)), figures(theirs, _to(TARGET))
-            whole = len(found[0]) == len(mine) and len(found[1]) == len(theirs)
-            pair = saved(*found)
-            verdict = judged(pair, least=0.3) if whole else _unreached((ours, other), found, mine)
-            yield f"- {ours} against {other}, to {TARGET} %: {percent(pair)} saved: {verdict}."
+            told = verdict(*found, least=0.3) + _reached((ours, other), found)
+            share = percent(saved(*found))
+            yield f"- {ours} against {other}, to {TARGET} %: {share} saved: {told}."
             bare = saved(figures(mine, _bare), figures(theirs, _bare))
             yield f"  Without the proxy set that devices came with: {percent(bare)}."
-        head = ["accuracy, %", "seeds", f"{ours}, Mbit"]
+        head = ["accuracy, %", f"{ours}, Mbit"]
         for other in others:
-            head += ["seeds", f"{other}, Mbit", "saved"]
+            head += [f"{other}, Mbit", "saved"]
         yield "\n" + table(head, _goals(methods, ours, others)) + "\n"
 
 
-def _unreached(names: tuple[str, str], found: tuple[Figures, Figures], of: object) -> str:
-    assert isinstance(of, dict)
-    told = ", ".join(
-        f"{n} reached it in {len(f)} of {len(of)} seeds" for n, f in zip(names, found, strict=True)
-    )
-    return f"**fails** ({told})" if len(found[0]) < len(found[1]) else f"**not shown** ({told})"
+def _reached(names: tuple[str, str], found: tuple[Figures, Figures]) -> str:
+    """Say who reached it in how many seeds, unless both did in all."""
+    counts = [f"{len(known(each))} of {len(each)}" for each in found]
+    if all(None not in each.values() for each in found):
+        return ""
+    return f" ({names[0]} reached it in {counts[0]} seeds, {names[1]} in {counts[1]})"
 
 
 def _goals(methods: Study, ours: str, others: tuple[str, ...]) -> Iterator[list[str]]:
     for goal in range(30, 100, 5):
         mine = figures(methods.get((ours,), {}), _to(goal))
-        row = [f"{goal}", f"{len(mine)}", shown(mine.values(), 1e-6)]
+        row = [f"{goal}", shown(mine, 1e-6)]
         for other in others:
             theirs = figures(methods.get((other,), {}), _to(goal))
-            row += [f"{len(theirs)}", shown(theirs.values(), 1e-6), percent(saved(mine, theirs))]
+            row += [shown(theirs, 1e-6), percent(saved(mine, theirs))]
         yield row
 
 
@@ -113,16 +121,22 @@ def latency(methods: Study) -> Iterator[str]:
     """Judge the update latency."""
     rows = []
     for arm in (SPIKING, DEEP, FEDAVG):
-        runs = methods.get((arm,), {})
-        found = [
-            figures(runs, lambda run, g=group: run.of_devices("update_p95_ms", g))  # type: ignore[misc]
-            for group in GROUPS
-        ]
-        rows.append([arm, *(shown(values.values()) for values in found)])
-        worst = max(found[-1].values(), default=None)
-        verdict = "not shown" if worst is None else "holds" if worst < 50 else "fails"
-        yield f"- {arm}: **{verdict}**."
+        found = [_p95(methods, arm, group) for group in GROUPS]
+        rows.append([arm, *(shown(values) for values in found)])
+        mean = mean_of(found[-1])
+        ends = "" if mean is None or mean.ends is None else f" [{_two(mean.ends)}]"
+        told = "-" if mean is None else f"{mean.mean:.3g}{ends} ms"
+        yield f"- {arm}: {told}: {judged(mean, most=50)}."
     yield "\n" + table(["arm", *GROUPS], rows)
+
+
+def _p95(methods: Study, arm: str, group: str) -> Figures:
+    runs = methods.get((arm,), {})
+    return figures(runs, lambda run: run.of_devices("update_p95_ms", group))
+
+
+def _two(ends: tuple[float, float]) -> str:
+    return f"{ends[0]:.3g}, {ends[1]:.3g}"
 
 
 def energy(methods: Study) -> Iterator[str]:
@@ -137,50 +151,28 @@ def energy(methods: Study) -> Iterator[str]:
     rows = []
     for other in (FEDAVG, AEDFL, CENTRAL):
         theirs = methods.get((other,), {})
-        pairs = [saved(figures(mine, path), figures(theirs, path)) for _, path in ledgers]
-        verdict = judged(pairs[0], least=0.2)
-        yield f"- {SPIKING} against {other}: {percent(pairs[0])} less: {verdict}."
-        rows.append([other, *(percent(pair) for pair in pairs)])
+        both = [(figures(mine, path), figures(theirs, path)) for _, path in ledgers]
+        shares = [percent(saved(*pair)) for pair in both]
+        yield f"- {SPIKING} against {other}: {shares[0]} less: {verdict(*both[0], least=0.2)}."
+        rows.append([other, *shares])
     yield f"\nSaved by {SPIKING} (less than nothing: it takes more):\n"
     yield table(["against", *(name for name, _ in ledgers)], rows)
-
-
-def robustness(dropout: Study) -> Iterator[str]:
-    """Judge what is lost when devices fail."""
-    arms = list(dict.fromkeys(cell[0] for cell in dropout))
-    shares = list(dict.fromkeys(cell[1] for cell in dropout))
-    final = {cell: figures(runs, "accuracy.final") for cell, runs in dropout.items()}
-    for arm in arms:
-        pair = paired_difference(final.get((arm, "20%"), {}), final.get((arm, "none"), {}))
-        low, high = ends(pair)
-        if pair is None or low is None or high is None:
-            yield f"- {arm}: **not shown**."
-            continue
-        verdict = "holds" if high <= 0.05 else "fails" if low > 0.05 else "open"
-        span = f"[{100 * low:.2f}, {100 * high:.2f}]"
-        yield f"- {arm}: {100 * pair.mean:.2f} points lost {span}: **{verdict}**."
-    rows = [[arm, *(shown(final.get((arm, s), {}).values(), 100) for s in shares)] for arm in arms]
-    yield "\nAccuracy at the end, %, by the share of devices that fail:\n"
-    yield table(["arm", *shares], rows)
 
 
 def recovery(methods: Study) -> Iterator[str]:
     """Judge how long it takes to learn anew."""
     seconds = "convergence.recovery_s"
-    known = figures(methods.get((CENTRAL,), {}), seconds)
+    theirs = figures(methods.get((CENTRAL,), {}), seconds)
     rows = []
     for arm in (SPIKING, DEEP, CENTRAL):
         runs = methods.get((arm,), {})
         found = figures(runs, seconds)
         if arm != CENTRAL:
-            pair = saved(found, known)
-            whole = bool(found) and len(found) == len(runs)
-            verdict = judged(pair, least=0.15) if whole else "**fails**"
-            told = "" if whole else f" ({len(found)} of {len(runs)} seeds recovered in time)"
-            yield f"- {arm} against {CENTRAL}: {percent(pair)} faster: {verdict}{told}."
+            told = verdict(found, theirs, least=0.15)
+            yield f"- {arm} against {CENTRAL}: {percent(saved(found, theirs))} faster: {told}."
         before, end = (figures(runs, f"accuracy.{name}") for name in ("before_shift", "final"))
-        row = [shown(found.values()), shown(before.values(), 100), shown(end.values(), 100)]
-        rows.append([arm, f"{len(found)} of {len(runs)}", *row])
+        row = [f"{len(known(found))} of {len(found)}", shown(found)]
+        rows.append([arm, *row, shown(before, 100), shown(end, 100)])
     yield "\n" + table(
         ["arm", "recovered", "after, s", "accuracy before, %", "at the end, %"], rows
     )
@@ -188,23 +180,29 @@ def recovery(methods: Study) -> Iterator[str]:
 
 def memory(methods: Study) -> Iterator[str]:
     """Judge what devices hold."""
+    arms = {arm: methods.get((arm,), {}) for arm in (SPIKING, FEDAVG)}
+    whole = {arm: figures(runs, lambda run: _peak(run)[0]) for arm, runs in arms.items()}
+    assumed = {arm: figures(runs, lambda run: _peak(run)[1]) for arm, runs in arms.items()}
+    bare = {arm: figures(runs, _rest) for arm, runs in arms.items()}
+    for of, name in ((whole, f"{SPIKING} against {FEDAVG}"), (bare, "the same without runtimes")):
+        told = verdict(of[SPIKING], of[FEDAVG], least=0.5)
+        yield f"- {name}: {percent(saved(of[SPIKING], of[FEDAVG]))} less: {told}."
+    rows = [[arm, *(shown(of[arm], 1e-6) for of in (whole, assumed, bare))] for arm in arms]
+    head = ["arm", "MB", "of it runtime and framework, by assumption, MB", "the rest, MB"]
+    yield "\n" + table(head, rows)
 
-    def peak(run: Run) -> float:
-        return max(run.summary["memory_bytes"]["peak_per_device"].values())
 
-    mine = figures(methods.get((SPIKING,), {}), peak)
-    theirs = figures(methods.get((FEDAVG,), {}), peak)
-    pair = saved(mine, theirs)
-    yield f"- {SPIKING} against {FEDAVG}: {percent(pair)} less: {judged(pair, least=0.5)}."
-    own = {seed: value - 60e6 for seed, value in mine.items()}
-    other = {seed: value - 300e6 for seed, value in theirs.items()}
-    pair = saved(own, other)
-    yield f"- the same without runtimes: {percent(pair)} less: {judged(pair, least=0.5)}.\n"
-    rows = [
-        [arm, shown(whole.values(), 1e-6), shown(bare.values(), 1e-6)]
-        for arm, whole, bare in ((SPIKING, mine, own), (FEDAVG, theirs, other))
-    ]
-    yield table(["arm", "MB", "without runtime, MB"], rows)
+def _rest(run: Run) -> float:
+    peak, assumed = _peak(run)
+    return peak - assumed
+
+
+def _peak(run: Run) -> tuple[float, float]:
+    """Return the most that a device held, and what of it a runtime and a framework are said to."""
+    peaks: dict[str, float] = run.summary["memory_bytes"]["peak_per_device"]
+    name, peak = max(peaks.items(), key=lambda pair: pair[1])
+    group = next(g for g in run.scenario.devices if g.id == name.rpartition("-")[0])
+    return float(peak), float(group.runtime + getattr(run.scenario.learner, "framework", 0))
 
 
 def analysis(methods: Study) -> Iterator[str]:
@@ -218,44 +216,42 @@ def analysis(methods: Study) -> Iterator[str]:
         yield "```\n" + repeated_measures(levels).text() + "\n```\n"
 
 
-def interval(study: Study) -> Iterator[str]:
-    """Write accuracy and bits over the period of exchange."""
-
-    def sent(run: Run) -> float:
-        return run.summary["communication"]["bits_up"] + run.summary["communication"]["bits_down"]
-
-    rows = []
-    for (arm, frames), runs in study.items():
-        target = figures(runs, "communication.bits_to_target")
-        final, all_ = figures(runs, "accuracy.final"), figures(runs, sent)
-        row = [shown(final.values(), 100), shown(all_.values(), 1e-6)]
-        rows.append(
-            [arm, frames, *row, f"{len(target)} of {len(runs)}", shown(target.values(), 1e-6)]
-        )
-    yield table(
-        ["arm", "frames", "accuracy at the end, %", "sent, Mbit", "reached 80 %", "to 80 %, Mbit"],
-        rows,
-    )
-
-
 def main() -> None:
     """Read studies, print the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name in ("methods", "dropout", "interval"):
-        parser.add_argument(name, type=Path, help=f"directory of study_{name}")
+    for name in _FACTORS:
+        needed = "?" if name in {"loss", "shift"} else None
+        parser.add_argument(name, type=Path, nargs=needed, help=f"directory of study_{name}")
     given = parser.parse_args()
-    methods = read(given.methods, ["method"])
-    parts: dict[str, Iterator[str]] = {
-        each.__name__: each(methods)
+    places = {name: path for name in _FACTORS if (path := getattr(given, name)) is not None}
+    studies = {name: read(path, _FACTORS[name]) for name, path in places.items()}
+    try:
+        commit = check_one_commit(studies.values())
+    except MixedRunsError as error:
+        sys.exit(f"error: {error}")
+    parts = {"commit": iter([f"`{commit}`"])}
+    parts |= {
+        each.__name__: each(studies["methods"])
         for each in (headline, communication, latency, energy, recovery, memory, analysis)
     }
-    parts["robustness"] = robustness(read(given.dropout, ["method", "crashed"]))
-    parts["interval"] = interval(read(given.interval, ["method", "interval"]))
-    page = (Path(__file__).parent / "claims" / "page.md").read_text(encoding="utf-8")
-    lines = [
-        "\n".join(parts[line[1:]]) if line.startswith("@") else line for line in page.splitlines()
-    ]
-    print("\n".join(lines))
+    parts["robustness"] = robustness(studies["dropout"])
+    for each in (interval, loss, shift):
+        if each.__name__ in studies:
+            parts[each.__name__] = each(studies[each.__name__])
+    print(_page(parts))
+
+
+def _page(parts: dict[str, Iterator[str]]) -> str:
+    """Return the page; a section whose study is not there is left out."""
+    text = (Path(__file__).parent / "claims" / "page.md").read_text(encoding="utf-8")
+    sections = []
+    for section in text.split("\n## "):
+        lines = section.splitlines()
+        asked = [line[1:] for line in lines if line.startswith("@")]
+        if all(name in parts for name in asked):
+            filled = ["\n".join(parts[x[1:]]) if x.startswith("@") else x for x in lines]
+            sections.append("\n".join(filled))
+    return "\n\n## ".join(section.rstrip("\n") for section in sections)
 
 
 if __name__ == "__main__":

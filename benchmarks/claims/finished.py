@@ -1,36 +1,26 @@
-"""Finished studies: their runs, figures by seed, and how they are written."""
+"""Finished studies: their runs, and that all of them are of one commit."""
 
 import csv
 import json
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from simedge.study.pairs import Pair
-from simedge.study.statistics import paired_difference
+from simedge.run.scenario import Scenario
 
-__all__ = [
-    "Figures",
-    "Run",
-    "Study",
-    "ends",
-    "figures",
-    "judged",
-    "percent",
-    "read",
-    "saved",
-    "shown",
-    "table",
-]
+__all__ = ["MixedRunsError", "Run", "Study", "check_one_commit", "read"]
 
 STREAK = 3
 """Evaluations in a row for which an accuracy must hold to count as reached."""
-Figures = dict[int, float]
-"""By seed."""
+_NAMED_MAX = 8
+
+
+class MixedRunsError(Exception):
+    """Runs that cannot stand on one page; the text names the odd ones."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +34,20 @@ class Run:
         """Return its summary."""
         found: dict[str, Any] = json.loads((self.path / "summary.json").read_text())
         return found
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """Return its resolved scenario."""
+        return Scenario.load(self.path / "scenario.yaml")
+
+    @cached_property
+    def commit(self) -> str:
+        """Return what it was made by: the commit, or the version of a package without one."""
+        try:
+            found = json.loads((self.path / "provenance.json").read_text())
+        except FileNotFoundError:
+            return "unknown (no provenance.json)"
+        return str(found["commit"] or f"version {found['versions']['simedge']}")
 
     @cached_property
     def samples(self) -> dict[str, list[tuple[float, str, float]]]:
@@ -93,58 +97,26 @@ def read(path: Path, factors: Sequence[str]) -> Study:
     return found
 
 
-def figures(runs: Mapping[int, Run], of: Callable[[Run], float | None] | str) -> Figures:
-    """Return a figure by seed, where it is known; `of` may be its path in the summary."""
-    known = {seed: run.figure(of) if isinstance(of, str) else of(run) for seed, run in runs.items()}
-    return {seed: value for seed, value in known.items() if value is not None}
+def check_one_commit(studies: Iterable[Study]) -> str:
+    """Return the commit of all runs.
 
-
-def saved(ours: Figures, theirs: Figures) -> Pair | None:
-    """Return by what share ours lies below theirs, seed by seed: 1 - ours / theirs."""
-    both = sorted(ours.keys() & theirs.keys())
-    ratios = {seed: 1 - ours[seed] / theirs[seed] for seed in both if theirs[seed]}
-    return paired_difference(dict.fromkeys(ratios, 0.0), ratios) if ratios else None
-
-
-def ends(pair: Pair | None) -> tuple[float | None, float | None]:
-    """Return Student's interval: of five seeds a bootstrap's is too narrow."""
-    if pair is None:
-        return None, None
-    if pair.deviation == 0:
-        return pair.mean, pair.mean
-    return pair.student or (None, None)
-
-
-def judged(pair: Pair | None, *, least: float) -> str:
-    """Return whether an interval lies above what was claimed, below it, or across it."""
-    low, high = ends(pair)
-    if low is None or high is None:
-        return "**not shown**"
-    if low >= least:
-        return "**holds**"
-    return "**fails**" if high < least else "**open**"
-
-
-def percent(pair: Pair | None) -> str:
-    """Return a mean share with its 95 % interval."""
-    low, high = ends(pair)
-    if pair is None:
-        return "-"
-    if low is None or high is None:
-        return f"{pair.mean:.0%}"
-    return f"{pair.mean:.0%} [{low:.0%}, {high:.0%}]"
-
-
-def shown(values: Iterable[float], scale: float = 1.0) -> str:
-    """Return mean and standard deviation, or a dash."""
-    found = [value * scale for value in values]
-    if not found:
-        return "-"
-    spread = f" ± {statistics.stdev(found):.2g}" if len(found) > 1 else ""
-    return f"{statistics.fmean(found):.4g}{spread}"
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table, figures to the right."""
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
-    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)])
+    Raises
+    ------
+    MixedRunsError
+        If they are of several; the text names the runs of all but the most common one.
+    """
+    by_commit: dict[str, list[Path]] = defaultdict(list)
+    for study in studies:
+        for runs in study.values():
+            for run in runs.values():
+                by_commit[run.commit].append(run.path)
+    if not by_commit:
+        raise MixedRunsError("no run of these studies ended well")
+    (most, usual), *odd = sorted(by_commit.items(), key=lambda pair: -len(pair[1]))
+    if not odd:
+        return most
+    lines = [f"runs of {len(by_commit)} commits do not make one page; {len(usual)} are of {most}"]
+    for commit, paths in odd:
+        more = [f"and {len(paths) - _NAMED_MAX} more"] if len(paths) > _NAMED_MAX else []
+        lines.append(f"  of {commit}: {', '.join([*map(str, paths[:_NAMED_MAX]), *more])}")
+    raise MixedRunsError("\n".join(lines))

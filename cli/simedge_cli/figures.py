@@ -102,8 +102,12 @@ def quantiles(q: dict[str, float | None]) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Write a share as a percentage."""
-    return _NONE if share is None else f"{share * 100:.1f} %"
+    """Write a share as a percentage.
+
+    >>> percent(0.123), percent(-1e-9), percent(None)
+    ('12.3 %', '0.0 %', '-')
+    """
+    return _NONE if share is None else f"{share * 100:z.1f} %"
 
 
 def number(value: float | None) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simedge_cli.exits import Exit, complain, told
+from simedge_cli.options import Changes, Json, Quiet
 
 if TYPE_CHECKING:
     from simedge.testing.hunt import Search
@@ -32,12 +33,9 @@ def fuzz(  # noqa: PLR0913 -- one parameter an option
         list[str] | None,
         typer.Option("--kind", help="Draw this kind of fault only; repeatable. All by default."),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a value; repeatable."),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress.")] = False,
+    changes: Changes = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Search fault schedules for a broken law; shrink and keep what is found. Exit 1 then."""
     with told():
@@ -46,6 +44,7 @@ def fuzz(  # noqa: PLR0913 -- one parameter an option
         from simedge.testing.hunt import fuzz as search
         from simedge.testing.hunt import keep, kept_seeds
 
+        _check_kinds(kinds or [])
         world = read(scenario, overrides=[from_text(text) for text in changes or []]).scenario
 
         def watch(tried: int, traits: int) -> None:
@@ -68,6 +67,17 @@ def fuzz(  # noqa: PLR0913 -- one parameter an option
         _tell(ended, path, as_json=as_json)
     if ended.found is not None:
         raise typer.Exit(Exit.FAILED)
+
+
+def _check_kinds(kinds: list[str]) -> None:
+    from simedge.run.problems import did_you_mean
+    from simedge.testing.plans import KINDS
+
+    for kind in kinds:
+        if kind not in KINDS:
+            hint = did_you_mean(kind, tuple(KINDS)) or f" (known: {', '.join(KINDS)})"
+            complain(f"error: --kind {kind}: no such fault can be drawn{hint}")
+            raise typer.Exit(Exit.USAGE)
 
 
 def _tell(ended: "Search", path: str | None, *, as_json: bool) -> None:

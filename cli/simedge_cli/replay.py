@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from simedge_cli.exits import Exit, complain, told
-from simedge_cli.run import Record
+from simedge_cli.options import Changes, Duration, Json, NoColor, Recorded, RunOut, Seed
 
 __all__ = ["replay"]
 
@@ -54,22 +54,14 @@ def replay(  # noqa: PLR0913 -- one parameter an option
     phase: Annotated[
         str, typer.Option(help='Where in the trace a device begins: random, or "10 s" for all.')
     ] = "random",
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="The run directory itself: absent or empty."),
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a value; repeatable."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, in place of the file's.")] = None,
-    duration: Annotated[str | None, typer.Option(help='Virtual time, as "2 min".')] = None,
-    record: Annotated[
-        Record | None, typer.Option(help="Keep the event log, or its hash alone.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    out: RunOut = None,
+    changes: Changes = None,
+    seed: Seed = None,
+    duration: Duration = None,
+    record: Recorded = None,
+    as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say it by the exit code.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    no_color: NoColor = False,
 ) -> None:
     """Run a run directory again, or a scenario over recorded networks (--scenario).
 

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -13,6 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simedge_cli.exits import Exit, complain, told
+from simedge_cli.options import (
+    Changes,
+    Duration,
+    NoColor,
+    Quiet,
+    Record,
+    Recorded,
+    RunOut,
+    Seed,
+)
 
 if TYPE_CHECKING:
     from simedge.run.overrides import Override
@@ -20,39 +29,24 @@ if TYPE_CHECKING:
     from simedge.run.scenario import Scenario
     from simedge_cli.render import Screen
 
-__all__ = ["Record", "exit_code", "interrupts", "overrides", "run", "run_watched"]
+__all__ = ["exit_code", "interrupts", "overrides", "run", "run_watched"]
 
 _ROOT = Path("runs")
-
-
-class Record(StrEnum):
-    """What is kept of a run."""
-
-    EVENTS = "events"
-    SUMMARY = "summary"
 
 
 def run(  # noqa: PLR0913 -- one parameter an option
     scenario: Annotated[str, typer.Argument(help="A YAML file or a bundled name (k20_lossy).")],
     *,
-    out: Annotated[
-        Path | None,
-        typer.Option("-o", "--out", help="The run directory itself: absent or empty."),
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a value; repeatable."),
-    ] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed, in place of the file's.")] = None,
-    duration: Annotated[str | None, typer.Option(help='Virtual time, as "2 min".')] = None,
-    record: Annotated[
-        Record | None, typer.Option(help="Keep the event log, or its hash alone.")
-    ] = None,
+    out: RunOut = None,
+    changes: Changes = None,
+    seed: Seed = None,
+    duration: Duration = None,
+    record: Recorded = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json and no table.")] = (
         False
     ),
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
 ) -> None:
     """Run a scenario and write its run directory."""
     with told():

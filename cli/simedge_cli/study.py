@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from simedge_cli.exits import Exit, complain, told
-from simedge_cli.run import Record, interrupts, overrides
+from simedge_cli.options import Changes, Duration, NoColor, Quiet, Recorded
+from simedge_cli.run import interrupts, overrides
 
 if TYPE_CHECKING:
     from simedge.study.course import StudyProgress
@@ -20,6 +21,7 @@ __all__ = ["study"]
 
 _ROOT = Path("runs")
 _EQUAL_MAX = 5
+_DIGITS_MAX = 30
 
 
 class Engine(StrEnum):
@@ -36,16 +38,11 @@ def study(  # noqa: PLR0913 -- one parameter an option
         Path | None,
         typer.Option("-o", "--out", help="The study directory: absent, empty, or this study's."),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change the base scenario; repeatable."),
-    ] = None,
+    changes: Changes = None,
     seeds: Annotated[str | None, typer.Option(help="How many seeds, or which: 5 or 3,4,7.")] = None,
     seed: Annotated[int | None, typer.Option(help="One seed alone.")] = None,
-    duration: Annotated[str | None, typer.Option(help='Virtual time, as "2 min".')] = None,
-    record: Annotated[
-        Record | None, typer.Option(help="Keep event logs, or their hashes alone.")
-    ] = None,
+    duration: Duration = None,
+    record: Recorded = None,
     engine: Annotated[Engine, typer.Option(help="Processes here, or Dask.")] = Engine.PROCESSES,
     jobs: Annotated[
         int | None, typer.Option(min=1, help="Runs at a time; one a processor by default.")
@@ -71,8 +68,8 @@ def study(  # noqa: PLR0913 -- one parameter an option
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one line a run, then summary.json, no table.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")] = False,
-    no_color: Annotated[bool, typer.Option("--no-color", help="No colours.")] = False,
+    quiet: Quiet = False,
+    no_color: NoColor = False,
 ) -> None:
     """Run a scenario over factors and paired seeds; go on where it stopped."""
     with told():
@@ -80,7 +77,13 @@ def study(  # noqa: PLR0913 -- one parameter an option
         from simedge.study.study_file import read_study
         from simedge_cli.render import Screen
 
+        if scheduler is not None and engine is not Engine.DASK:
+            complain("error: --scheduler is Dask's: add --engine dask")
+            raise typer.Exit(Exit.USAGE)
         asked = overrides(changes or [], seed=None, duration=duration, record=record)
+        if any(one.path == "seed" for one in asked):
+            complain("error: a study has several seeds: --seeds 5 or --seeds 3,4,7, or --seed 3")
+            raise typer.Exit(Exit.USAGE)
         plan = read_study(file, overrides=asked, seeds=_seeds(seeds, seed))
         path = out or _ROOT / f"{plan.name}-{plan.hash8}"
         if resume and not (path / "study.yaml").is_file():
@@ -114,11 +117,15 @@ def _seeds(several: str | None, one: int | None) -> int | tuple[int, ...] | None
     if several is None:
         return None if one is None else (one,)
     words = several.split(",")
-    if one is not None or not all(word.strip().isdecimal() for word in words):
+    if one is not None or not all(_is_number(word.strip()) for word in words):
         complain("error: --seeds needs a count or a list as 3,4,7, and no --seed beside it")
         raise typer.Exit(Exit.USAGE)
     numbers = tuple(map(int, words))
     return numbers if len(numbers) > 1 else numbers[0]
+
+
+def _is_number(word: str) -> bool:
+    return word.isdecimal() and len(word) <= _DIGITS_MAX
 
 
 def _heard(
@@ -169,8 +176,8 @@ def _tell_table(table: "Table", name: str, *, as_json: bool) -> None:
     if len(equal) > _EQUAL_MAX:
         complain(f"note: and {len(equal) - _EQUAL_MAX} more such groups, see summary.json")
     for row in table:
-        if row.status == "failed":
-            complain(f"failed: {row.run}: {row.reason}")
+        if row.status == "failed" or (row.status == "missing" and row.reason):
+            complain(f"{row.status}: {row.run}: {row.reason}")
     if as_json:
         print(json.dumps(table.summary(name), allow_nan=False))
 

@@ -14,6 +14,7 @@ import typer
 
 from simedge_cli.exits import Exit, complain, told
 from simedge_cli.figures import bars, bits, percent, seconds
+from simedge_cli.options import Json
 
 if TYPE_CHECKING:
     from simedge.world.traces.figures import Figures
@@ -66,7 +67,7 @@ def inspect(
     files: Annotated[list[str], typer.Argument(help="Trace files or bundled names.")],
     *,
     form: _Form = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Say what traces are like: length, rate, outages, loss, bursts, delay.
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Self
 
 from simedge.core.errors import SimedgeError
 from simedge.run.disk import TEMPORARY_SUFFIX
-from simedge.run.errors import storage_error
+from simedge.run.errors import StorageError, storage_error
 from simedge.run.files import Files
 from simedge.run.parts import damaged_parts, json_text, unsealed
 from simedge.run.problems import ScenarioError
@@ -62,6 +62,9 @@ class StudyDirectory:
         check_same(path, plan)
         try:
             self._files.make(path)
+        except FileNotFoundError as error:
+            text = f"{path}: a directory cannot be made here: {error.strerror}"
+            raise StorageError(text) from error
         except OSError as error:
             raise storage_error(path, error) from error
         self._lock = lock(path)

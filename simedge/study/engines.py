@@ -23,6 +23,8 @@ from simedge.study.worker import ONE_THREAD, Outcome, Ticket, carry_out
 __all__ = ["Crew", "DaskCrew", "ExecutorCrew", "Processes", "crew", "processors"]
 
 _AHEAD: Final = 2
+_CONNECT: Final = "10 s"
+_PORTS: Final = 2**16
 
 
 class Crew(Protocol):
@@ -157,12 +159,14 @@ class DaskCrew:
             ) from None
         self._stack = ExitStack()
         self._count = count
+        if scheduler is not None:
+            _check_address(scheduler)
         try:
             at = scheduler if scheduler is not None else self._cluster(distributed, count)
-            client: Any = distributed.Client(at, set_as_default=False)
+            client: Any = distributed.Client(at, timeout=_CONNECT, set_as_default=False)
         except (OSError, ValueError) as error:
             self._stack.close()
-            raise StudyError(f"no Dask scheduler at {scheduler}: {error}") from None
+            raise StudyError(f"no Dask scheduler answers at {scheduler}: {error}") from None
         self._stack.callback(client.close)
         self.client = client
         self._executor: Executor = client.get_executor(pure=False)
@@ -191,6 +195,18 @@ class DaskCrew:
         )
         self._stack.callback(cluster.close)
         return cluster
+
+
+def _check_address(scheduler: str) -> None:
+    """Refuse what is no address: Dask would wait for it for ever."""
+    comm: Any = importlib.import_module("distributed.comm")
+    try:
+        _, port = comm.get_address_host_port(scheduler)
+    except ValueError as error:
+        text = f"{scheduler!r} is no address of a Dask scheduler: {error} (as tcp://host:8786)"
+        raise StudyError(text) from None
+    if not 0 < port < _PORTS:
+        raise StudyError(f"{scheduler!r} is no address of a Dask scheduler: no port {port}")
 
 
 def _submitted(executor: Executor, ticket: Ticket) -> "Future[Outcome]":

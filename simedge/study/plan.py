@@ -18,6 +18,7 @@ from simedge.run.problems import ScenarioError, did_you_mean
 from simedge.run.scenario import Scenario
 
 __all__ = [
+    "COLUMNS",
     "METRICS",
     "Cell",
     "Complaint",
@@ -27,6 +28,7 @@ __all__ = [
     "PlanError",
     "PlannedRun",
     "built",
+    "doubled",
     "figure",
     "label_of",
     "metric_trouble",
@@ -44,6 +46,8 @@ METRICS: Final = (
 )
 """What a study measures where it does not say."""
 
+COLUMNS: Final = ("run", "seed", "status", "log_sha256", "wall_s", "dir", "reason")
+"""Columns of ``index.csv`` that are there in every study; no factor is called like one."""
 CELLS_MAX: Final = 100_000
 _LABEL_MAX: Final = 80
 _NAMED = ("per_device",)
@@ -182,7 +186,8 @@ def built(plan: Plan) -> tuple[Cell, ...]:
     PlanError
         With everything that is wrong with any of them.
     """
-    complaints = [*_overlaps(plan.factors), *_troubles(plan.metrics)]
+    complaints = [*_overlaps(plan.factors), *_columns(plan), *_troubles(plan.metrics)]
+    complaints += [Complaint(message=text) for text in doubled(plan.rows).values()]
     cells = []
     for row in plan.rows:
         chosen = [
@@ -248,6 +253,29 @@ def _overlaps(factors: tuple[Factor, ...]) -> Iterator[Complaint]:
         if "seed" in _paths(factor):
             message = "seeds are not a factor: every cell is run with all seeds (seeds: 5)"
             yield Complaint(message=message, factor=factor.name)
+
+
+def _columns(plan: Plan) -> Iterator[Complaint]:
+    """Yield factors whose column of ``index.csv`` would be taken for another."""
+    for factor in plan.factors:
+        if factor.name in {*COLUMNS, *plan.metrics}:
+            message = f"a factor cannot be called {factor.name}: index.csv has such a column"
+            yield Complaint(message=message, factor=factor.name)
+
+
+def doubled(rows: Iterable[tuple[str, ...]]) -> dict[int, str]:
+    """Return which cells were there before, by their place, and how that is said.
+
+    >>> doubled([("5 ms",), ("9 ms",), ("5 ms",)])
+    {2: 'the cell 5 ms is there twice'}
+    """
+    seen: set[tuple[str, ...]] = set()
+    found = {}
+    for place, row in enumerate(rows):
+        if row in seen:
+            found[place] = f"the cell {', '.join(row) or 'of no factor'} is there twice"
+        seen.add(row)
+    return found
 
 
 def _paths(factor: Factor) -> list[str]:

@@ -109,10 +109,11 @@ def _line_of_effect(one: Effect) -> str:
 
 
 def _line_of_pair(one: Pair) -> str:
-    inner = one.interval
+    inner, ends = one.interval, one.student or (None, None)
     return (
         f"{one.b} - {one.a}: {_shown(one.mean)} "
         f"[{_shown(inner.low)}, {_shown(inner.high)}] ({inner.share:.0%}, {inner.method}), "
+        f"[{_shown(ends[0])}, {_shown(ends[1])}] (Student), "
         f"t = {_shown(one.t)}, p = {_shown(one.p_holm)} (Holm)"
     )
 

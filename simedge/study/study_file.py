@@ -20,6 +20,7 @@ from simedge.study.plan import (
     Plan,
     PlanError,
     built,
+    doubled,
     label_of,
     metric_trouble,
     rows_of,
@@ -252,7 +253,11 @@ class _Reading:
     def _rows(self, factors: tuple[Factor, ...]) -> tuple[tuple[str, ...], ...]:
         design = self._data.get("design", "grid")
         if isinstance(design, list) and design:
-            return tuple(self._row(cell, factors, ("design", i)) for i, cell in enumerate(design))
+            rows = [self._row(cell, factors, ("design", i)) for i, cell in enumerate(design)]
+            for place, text in doubled(rows).items():
+                if rows[place]:  # what is no cell has been told already
+                    self._say(("design", place), text)
+            return tuple(rows)
         if design not in _DESIGNS:
             hint = did_you_mean(design, _DESIGNS) or " (known: grid, zip, or a list of cells)"
             self._say(("design",), f"unknown design{hint}")

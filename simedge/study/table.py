@@ -13,12 +13,10 @@ from typing import Any
 from typing_extensions import override
 
 from simedge.study.errors import StudyError
-from simedge.study.plan import figure
+from simedge.study.plan import COLUMNS, figure
 from simedge.study.worker import Status
 
 __all__ = ["Row", "Table", "cell_name", "spread"]
-
-_FIXED = ("run", "seed", "status", "log_sha256", "wall_s", "dir", "reason")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +106,15 @@ class Table(Sequence[Row]):
         factor
             Whose levels; over the cells of the others the mean is taken. By default every cell is
             a level of its own. A seed counts where all cells of the level have the figure.
+
+        Raises
+        ------
+        StudyError
+            If there is no such factor, or its levels were not all run with the same levels of the
+            others: then their means differ by more than the factor.
         """
-        if factor is not None and factor not in self.factors:
-            raise StudyError(f"no factor {factor!r} (factors: {', '.join(self.factors)})")
+        if factor is not None:
+            self._check_crossed(factor)
         values: dict[str, dict[int, list[float | None]]] = defaultdict(lambda: defaultdict(list))
         for row in self:
             name = cell_name(row.factors.values()) if factor is None else row.factors[factor]
@@ -123,6 +127,23 @@ class Table(Sequence[Row]):
             }
             for name, by_seed in values.items()
         }
+
+    def _check_crossed(self, factor: str) -> None:
+        if factor not in self.factors:
+            raise StudyError(f"no factor {factor!r} (factors: {', '.join(self.factors)})")
+        beside: dict[str, set[tuple[str, ...]]] = defaultdict(set)
+        for row in self:
+            others = (label for name, label in row.factors.items() if name != factor)
+            beside[row.factors[factor]].add(tuple(others))
+        every = set().union(*beside.values())
+        for level, found in beside.items():
+            if found != every:
+                raise StudyError(
+                    f"the levels of {factor} are not crossed with the other factors: {level} was "
+                    f"not run with {cell_name(min(every - found))}, so their means differ by more "
+                    f"than {factor}; run all combinations (design: grid), or compare the cells "
+                    "themselves (without a factor)"
+                )
 
     def anova(self, metric: str, factor: str | None = None) -> Any:  # noqa: ANN401 -- statistics has its type
         """Return the repeated-measures analysis of variance of a figure: seeds are subjects."""
@@ -171,7 +192,7 @@ class Table(Sequence[Row]):
         """Return the content of ``index.csv``: a row a run, factors and figures in columns."""
         out = io.StringIO()
         writer = csv.writer(out, lineterminator="\n")
-        head, tail = _FIXED[:1], _FIXED[1:]
+        head, tail = COLUMNS[:1], COLUMNS[1:]
         writer.writerow([*head, *self.factors, *tail, *self.metrics])
         for row in self:
             fixed = [row.seed, row.status, row.log_sha256, f"{row.wall_s:.3f}"]

@@ -18,8 +18,10 @@ from typing import Any, Final
 
 from simedge.core.errors import SimedgeError
 from simedge.core.streams import Streams
+from simedge.run.problems import ScenarioError
 from simedge.run.scenario import Scenario, load
 from simedge.run.sense import device_names
+from simedge.run.yaml_reader import read_file
 from simedge.testing.plans import KINDS, Drawn, Lots, Setting, fault
 from simedge.testing.shrink import TRIALS_MAX, shrink
 from simedge.testing.trial import Outcome, changed, trial
@@ -245,5 +247,13 @@ def scenario_text(scenario: Scenario) -> str:
 
 
 def kept_seeds(scenario: Scenario, folder: Path) -> list[Path]:
-    """Return what was kept of a scenario by earlier searches, by name."""
-    return sorted(folder.glob(f"{scenario.name}-*.yaml"))
+    """Return what was kept by earlier searches of the scenarios that have its name."""
+    return [path for path in sorted(folder.glob("*.yaml")) if _name_in(path) == scenario.name]
+
+
+def _name_in(path: Path) -> object:
+    try:
+        data = read_file(path).data
+    except (ScenarioError, OSError):
+        return None  # whatever it is, it was not kept by a search
+    return data.get("name") if isinstance(data, dict) else None

@@ -18,6 +18,7 @@ from simedge.run.invariants import Audit, Breach
 from simedge.run.result import Result
 from simedge.run.settings import ScenarioSettings
 from simedge.testing.errors import BrokenInvariant
+from simedge.testing.liveness import bound_ns, calm_ns, unheard
 
 __all__ = [
     "LAWS",
@@ -27,6 +28,7 @@ __all__ = [
     "boots_rise",
     "check",
     "counts_are_those_of_the_records",
+    "devices_hear_again",
     "energy_adds_up",
     "findings",
     "frames_end_once",
@@ -48,6 +50,7 @@ __all__ = [
 _MEASURES: Final = ("_age_s", "latency_s", "rtt_s", "staleness_versions", "bits", "battery_j")
 _WORK: Final = frozenset({"frame-learned", "frame-sloped", "frame-taken", "learner-done", "merged"})
 _FRAME_ENDS: Final = frozenset({"frame-learned", "frame-sloped", "frame-taken", "frame-dropped"})
+_POWER: Final = frozenset({"crashed", "restarted"})
 _ODD_CLOCKS: Final = frozenset({"clock-offset", "clock-drift", "clock-jump"})
 
 
@@ -336,6 +339,26 @@ def priors_are_within_their_age(evidence: Evidence) -> Iterator[Finding]:
             yield Finding(at_ns=sample.at_ns, entity=sample.entity, finding=text)
 
 
+@_law
+def devices_hear_again(evidence: Evidence) -> Iterator[Finding]:
+    """Once all faults have ended, every device that is up has a fresh prior within a bound."""
+    scenario = evidence.scenario
+    calm = None if scenario is None else calm_ns(scenario)
+    wait = None if scenario is None or calm is None else bound_ns(scenario, calm)
+    if scenario is None or calm is None or wait is None or calm + wait > evidence.end_ns:
+        return
+    heard = [
+        (sample.at_ns, sample.entity)
+        for sample in evidence.result.samples
+        if sample.metric == "prior_age_s"
+    ]
+    power = [(r.at, r.target, r.kind) for r in evidence.records if r.kind in _POWER]
+    span = range(calm, calm + wait + 1)
+    for name in unheard(_by_device(evidence, lambda _: 0), heard=heard, power=power, span=span):
+        text = f"no prior came within {wait / 1e9:g} s of the end of the last fault"
+        yield Finding(at_ns=calm + wait, entity=name, finding=text)
+
+
 def _by_device(evidence: Evidence, read: Callable[[Any], int]) -> dict[str, int]:
     groups = evidence.scenario.devices if evidence.scenario is not None else ()
     return {f"{g.id}-{i}": read(g) for g in groups for i in range(1, g.count + 1)}
@@ -370,6 +393,7 @@ LAWS_OF_SCENARIOS: Final = _named(
         queues_keep_their_limits,
         idle_energy_is_that_of_the_time_on,
         priors_are_within_their_age,
+        devices_hear_again,
     ]
 )
 """Laws that need the scenario as well, by name."""

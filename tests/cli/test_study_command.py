@@ -101,6 +101,11 @@ def test_a_dry_run_counts_and_writes_nothing(folder) -> None:
         (("delays.yaml", "--seeds", "many"), 2, "a count or a list"),
         (("delays.yaml", "--seeds", "3,3"), 3, "given twice"),
         (("delays.yaml", "--resume"), 3, "no study to go on with"),
+        (("delays.yaml", "--seeds", "9" * 5000), 2, "a count or a list"),
+        (("delays.yaml", "--seeds", "9" * 20), 3, "there must be 1 to 10,000 seeds"),
+        (("delays.yaml", "--set", "seed=4"), 2, "--seeds 3,4,7"),
+        (("delays.yaml", "--scheduler", "tcp://h:1"), 2, "--engine dask"),
+        (("delays.yaml", "-o", "/proc/none"), 1, "a directory cannot be made here"),
         (("delays.yaml", "--engine", "abacus"), 2, "abacus"),
         (("tiny.yaml",), 3, "unknown key"),
     ],
@@ -109,6 +114,16 @@ def test_mistakes_have_codes_and_words(folder, words, code, said) -> None:
     done = call(*words)
     assert (done.exit_code, said in done.stderr) == (code, True), done.output
     assert not (folder / "runs").exists()
+
+
+@pytest.mark.usefixtures("folder")
+def test_what_was_left_out_is_told_with_its_reason(monkeypatch) -> None:
+    gone = Outcome(status="missing", reason="the executor takes no more runs")
+    monkeypatch.setattr(engines, "carry_out", lambda _ticket: gone)
+    done = call("delays.yaml", "--seeds", "1")
+    assert done.exit_code == 1
+    assert done.stderr.count(": the executor takes no more runs") == 2
+    assert "missing: tiny-s1-" in done.stderr
 
 
 @pytest.mark.usefixtures("folder")

@@ -75,6 +75,21 @@ def test_engines_that_are_not_there_are_named(monkeypatch) -> None:
         crew("dask")
 
 
+@pytest.mark.parametrize("address", ["foo", "tcp://", "nosuch://h:1", "tcp://h:x", "h:99999"])
+def test_what_is_no_address_is_refused_before_anybody_waits_for_it(address) -> None:
+    pytest.importorskip("distributed", reason="extra dask is not installed")
+    with pytest.raises(StudyError, match="no address of a Dask scheduler"):
+        crew("dask", scheduler=address)
+
+
+@pytest.mark.filterwarnings("ignore")  # Dask's own
+def test_a_scheduler_that_does_not_answer_ends_the_study(monkeypatch) -> None:
+    pytest.importorskip("distributed", reason="extra dask is not installed")
+    monkeypatch.setattr(engines, "_CONNECT", "0.1 s")
+    with pytest.raises(StudyError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        crew("dask", scheduler="tcp://127.0.0.1:1")
+
+
 class Murderer(threading.Thread):
     """Kills the first process that begins a run; its id is in the name where it works."""
 

@@ -186,6 +186,9 @@ def test_nobody_is_left_out_without_being_named(levels):
     assert tested == (len(whole) > 1 and len(found.subjects) > 1)
     assert tested or "nothing" in told
     assert found.text().count("\n") >= len(found.levels) - 1
+    for pair in found.pairs:  # of few seeds a reader has Student's interval before his eyes
+        low, high = pair.student or (None, None)
+        assert low is None or f"[{low:.4g}, {high:.4g}] (Student)" in found.text()
 
 
 @given(st.integers(2, 6), st.integers(2, 4), FIGURES)

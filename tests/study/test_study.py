@@ -25,7 +25,7 @@ from simedge.study.errors import StudyDirectoryError, StudyError
 from simedge.study.estimate import estimate
 from simedge.study.plan import Cell, planned
 from simedge.study.ready import prepare
-from simedge.study.study import Study
+from simedge.study.study import Study, seed_list
 from simedge.study.table import Row, Table
 from simedge.study.worker import Outcome, Ticket, carry_out
 
@@ -354,6 +354,27 @@ def test_levels_of_one_factor_are_means_over_the_others() -> None:
         table.levels("x", "c")
     with pytest.raises(StudyError, match="no level 'z'"):
         table.paired("x", "p, u", "z")
+
+
+def test_levels_that_were_run_with_unlike_others_are_no_levels() -> None:
+    rows = [row(1, 1.0, a="p", b="u"), row(1, 3.0, a="q", b="u"), row(1, 9.0, a="q", b="v")]
+    table = Table(rows, factors={"a": ["p", "q"], "b": ["u", "v"]}, metrics=["x"])
+    with pytest.raises(StudyError, match="p was not run with v, so their means differ by more"):
+        table.levels("x", "a")
+    assert len(table.levels("x")) == 3
+
+
+HUGE = st.integers(10**5, 10**40) | st.just(10**9000)
+
+
+@given(HUGE | st.lists(HUGE | st.lists(st.integers()) | st.none() | st.booleans(), min_size=1))
+def test_whatever_are_no_seeds_is_refused_in_words(seeds) -> None:
+    sound = isinstance(seeds, list) and all(type(one) is int and one < 2**63 for one in seeds)
+    if sound and len(set(seeds)) == len(seeds):
+        assert seed_list(seeds) == tuple(seeds)
+        return
+    with pytest.raises(StudyError, match="seed"):
+        seed_list(seeds)
 
 
 def test_statistics_are_given_levels_by_seed(monkeypatch) -> None:

@@ -40,6 +40,7 @@ design: grid
 seeds: [3, 4]
 metrics: [energy_j.total]
 """
+CELL = "{links.default.delay: 5 ms, loss: none, who: elal}"
 BAD = """\
 simedge-study: 2
 name: no/slash
@@ -142,6 +143,13 @@ def test_all_problems_are_found_at_once_each_at_its_place(folder) -> None:
         (("protocol.kind: isolated", "protocol.knd: isolated"), 16, "did you mean 'kind'"),
         (("protocol.kind: isolated", "links.default.delay: 2 ms"), 13, "the factor links"),
         (("design: grid", "design: [{loss: none}]"), 17, "is missing"),
+        (("loss:", "seed:"), 8, "cannot be called seed"),
+        (("loss:", "energy_j.total:"), 8, "cannot be called energy_j.total"),
+        (
+            ("design: grid", f"design: [{CELL}, {CELL}]"),
+            17,
+            "is there twice",
+        ),
         (("[3, 4]", "{a: 1}"), 18, "a count or a list"),
         (("tiny.yaml", "tinny.yaml"), 4, "no such file"),
         (("tiny.yaml", "5"), 4, "must be a path"),

@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 from simedge.run.scenario import Scenario
 from simedge.run.sense import sense
 from simedge.testing import BrokenInvariant
+from simedge.testing.hunt import Found, keep, kept_seeds
+from simedge.testing.trial import Outcome
 from simedge_cli.commands import app
 
 ROOT = Path(__file__).parents[2]
@@ -30,3 +32,18 @@ def test_a_search_that_finds_nothing_says_so(tmp_path):
     ended = CliRunner().invoke(app, [*words, "--runs", "0", "-o", str(tmp_path)])
     assert (ended.exit_code, ended.stdout) == (0, "no law broke in 0 runs\n")
     assert sense(Scenario.load("two_devices")) == []
+
+
+def test_what_was_kept_is_known_by_the_name_of_its_scenario(tmp_path):
+    two = Scenario.load("two_devices")
+    others = [two, two.model_copy(update={"name": "two_devices-again"})]
+    found = [Found(scenario=each, outcome=Outcome(broken="a_law"), run=1) for each in others]
+    paths = [keep(each, tmp_path) for each in found]
+    (tmp_path / "two_devices-notes.yaml").write_text("[not a scenario")
+    assert [kept_seeds(each, tmp_path) for each in others] == [[path] for path in paths]
+
+
+def test_a_kind_of_fault_that_there_is_not_is_a_slip_of_the_command_line():
+    ended = CliRunner().invoke(app, ["fuzz", "two_devices", "--kind", "crsh"])
+    assert (ended.exit_code, ended.stdout) == (2, "")
+    assert "did you mean 'crash'" in ended.stderr

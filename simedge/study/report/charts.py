@@ -238,7 +238,7 @@ def topology(run: Run) -> Spec:
 
 def _spec(chart: alt.TopLevelMixin) -> Spec:
     """Return Vega-Lite without its address: the page says what language it is."""
-    spec: Spec = chart.to_dict()
+    spec: Spec = chart.to_dict(validate=False)
     del spec["$schema"]
     return spec
 

@@ -1,13 +1,16 @@
 """The charts of circuits that a run kept: rasters, and weights before and after. In Altair."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import altair as alt
 import numpy as np
 
-from simedge.run.raster import Circuit, Shown, Wires
 from simedge.study.report.picture import Picture
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simedge.run.raster import Circuit, Shown, Wires
 
 __all__ = ["circuit_pictures", "raster_rows", "weight_rows"]
 
@@ -21,7 +24,7 @@ _HIGH, _LOW = 150, 50
 _FIRST, _LAST = "at the start", "at the end"
 
 
-def circuit_pictures(circuits: Sequence[Circuit]) -> list[Picture]:
+def circuit_pictures(circuits: "Sequence[Circuit]") -> list[Picture]:
     """Return a raster and the weights of each circuit, of the first ones."""
     made: list[Picture] = []
     drawn = circuits[:_CIRCUITS_DRAWN]
@@ -48,7 +51,7 @@ def circuit_pictures(circuits: Sequence[Circuit]) -> list[Picture]:
     return made
 
 
-def _first(shown: Sequence[Shown], most: int) -> list[Shown]:
+def _first(shown: "Sequence[Shown]", most: int) -> "list[Shown]":
     """Return the first presentations that have no more spikes together, one at least."""
     kept: list[Shown] = []
     spikes = 0
@@ -60,7 +63,7 @@ def _first(shown: Sequence[Shown], most: int) -> list[Shown]:
     return kept
 
 
-def _about(circuit: Circuit, shown: Sequence[Shown]) -> str:
+def _about(circuit: "Circuit", shown: "Sequence[Shown]") -> str:
     number = len(circuit.shown) + circuit.left_out
     few = "" if len(shown) == number else f", the first {len(shown)} of {number} that were kept"
     return (
@@ -70,7 +73,7 @@ def _about(circuit: Circuit, shown: Sequence[Shown]) -> str:
     )
 
 
-def raster_rows(circuit: Circuit, name: str, shown: Sequence[Shown]) -> Rows:
+def raster_rows(circuit: "Circuit", name: str, shown: "Sequence[Shown]") -> Rows:
     """Return a row a spike of a population: virtual time (s), neuron."""
     return [
         {"t": round((one.start_ns + tick * circuit.tick_ns) / 1e9, 4), "n": neuron}
@@ -79,7 +82,7 @@ def raster_rows(circuit: Circuit, name: str, shown: Sequence[Shown]) -> Rows:
     ]
 
 
-def _raster(circuit: Circuit, shown: Sequence[Shown]) -> dict[str, Any]:
+def _raster(circuit: "Circuit", shown: "Sequence[Shown]") -> dict[str, Any]:
     begin, end = shown[0].start_ns / 1e9, (shown[-1].start_ns + circuit.span_ns) / 1e9
     time = alt.Scale(domain=[begin, end], nice=False)
     spans = [
@@ -116,7 +119,7 @@ def _strip(spans: Rows, time: alt.Scale) -> alt.LayerChart:
 
 
 def _population(
-    circuit: Circuit, name: str, rows: Rows, *, time: alt.Scale, last: bool
+    circuit: "Circuit", name: str, rows: Rows, *, time: alt.Scale, last: bool
 ) -> alt.Chart:
     size = circuit.sizes[name]
     axis = alt.Axis(title="virtual time / s") if last else alt.Axis(title=None, labels=False)
@@ -135,7 +138,7 @@ def _population(
     return drawn.properties(width=_WIDTH, height=high)
 
 
-def weight_rows(wires: Wires, *, bins: int = _BINS) -> Rows:
+def weight_rows(wires: "Wires", *, bins: int = _BINS) -> Rows:
     """Return rows of bins of the weights at the start and at the end, over the same bins."""
     both = np.concatenate([wires.first, wires.last]).astype(np.float64)
     edges = np.histogram_bin_edges(both, bins) if both.size else np.array([0.0, 1.0])
@@ -150,12 +153,12 @@ def weight_rows(wires: Wires, *, bins: int = _BINS) -> Rows:
     return rows
 
 
-def _weights(all_wires: Sequence[Wires]) -> dict[str, Any]:
+def _weights(all_wires: "Sequence[Wires]") -> dict[str, Any]:
     drawn = [_histogram(wires) for wires in all_wires]
     return _spec(alt.concat(*drawn, columns=2))
 
 
-def _histogram(wires: Wires) -> alt.LayerChart:
+def _histogram(wires: "Wires") -> alt.LayerChart:
     rows = weight_rows(wires)
     colour = alt.Scale(domain=[_FIRST, _LAST], range=["#9aa5b1", "#d95f02"])
     x, y = alt.X("low:Q", title="weight", bin="binned"), alt.Y("synapses:Q")

@@ -1,17 +1,20 @@
 """Circuits of a run in figures: who fired how often, and what became of the weights."""
 
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simedge.run.raster import Circuit
 from simedge.study.report.tables import Table, figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simedge.run.raster import Circuit
 
 __all__ = ["circuit_facts", "firing", "weights"]
 
 
-def circuit_facts(circuit: Circuit) -> dict[str, Any]:
+def circuit_facts(circuit: "Circuit") -> dict[str, Any]:
     """Return the figures of one circuit: spikes of populations, weights of projections."""
     shown_s = len(circuit.shown) * circuit.span_ns / 1e9
     populations = []
@@ -50,7 +53,7 @@ def _deviation(values: Any) -> float | None:  # noqa: ANN401
     return float(np.std(values, dtype=np.float64)) if values.size else None
 
 
-def firing(circuits: Sequence[Circuit]) -> Table:
+def firing(circuits: "Sequence[Circuit]") -> Table:
     """Return a row a population."""
     head = ("device", "population", "neurons", "frames", "right", "spikes", "rate")
     rows = []
@@ -64,7 +67,7 @@ def firing(circuits: Sequence[Circuit]) -> Table:
     return Table(head=head, rows=tuple(rows), left=2)
 
 
-def weights(circuits: Sequence[Circuit]) -> Table:
+def weights(circuits: "Sequence[Circuit]") -> Table:
     """Return a row a projection."""
     names = ("mean_first", "deviation_first", "mean_last", "deviation_last")
     before, after = ("mean at first", "deviation at first"), ("mean at last", "deviation at last")

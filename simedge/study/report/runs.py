@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simedge.core.errors import SimedgeError
 from simedge.drivers.tally import Tally
 from simedge.run.errors import RunDirectoryError
 from simedge.run.parts import LOG, damaged_parts, unsealed
-from simedge.run.raster import Circuit, read_raster
 from simedge.run.rundir import read_status
 from simedge.run.scenario import Scenario
 from simedge.run.summary import summarise
 from simedge.study.report.errors import ReportError
 from simedge.study.report.history import History, read_history
+
+if TYPE_CHECKING:
+    from simedge.run.raster import Circuit
 
 __all__ = ["Run", "Sampled", "Skipped", "newest", "read_run", "read_runs", "read_summary"]
 
@@ -26,6 +28,9 @@ Sampled = tuple[float, str, float]
 """Seconds of virtual time, entity, value."""
 
 _STATUS = "status.json"
+
+
+_RASTER = "raster.msgpack"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +58,7 @@ class Run:
     provenance: dict[str, Any]
     samples: dict[str, list[Sampled]]
     history: History | None
-    circuits: tuple[Circuit, ...] = ()
+    circuits: "tuple[Circuit, ...]" = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +142,7 @@ def read_run(path: Path) -> Run:
             provenance=unsealed((path / "provenance.json").read_bytes()),
             samples=_samples(path / "metrics.csv"),
             history=_history(path),
-            circuits=read_raster(path),
+            circuits=_circuits(path),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
@@ -184,3 +189,12 @@ def _history(path: Path) -> History | None:
 
 def _without(path: Path, text: str) -> str:
     return text.removeprefix(f"{path}: ").removeprefix(f"{path}/")
+
+
+def _circuits(path: Path) -> "tuple[Circuit, ...]":
+    """Return what a run kept of circuits; what reads that takes seconds to load."""
+    if not (path / _RASTER).is_file():
+        return ()
+    from simedge.run.raster import read_raster  # noqa: PLC0415 -- as the docstring says
+
+    return read_raster(path)

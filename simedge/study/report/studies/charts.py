@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import altair as alt
+from altair.utils import schemapi
 
 from simedge.study.report.charts import topology
 from simedge.study.report.picture import Picture
@@ -38,6 +39,11 @@ _QUANTILES: Final = ("p50", "p95", "p99")
 
 def family_pictures(family: Family, metrics: Sequence[str], *, suffix: str) -> list[Picture]:
     """Return the charts that a family has data for; `suffix` tells its names from another's."""
+    with schemapi.debug_mode(False):  # Altair would check each part of each chart as it is made
+        return _pictures(family, metrics, suffix=suffix)
+
+
+def _pictures(family: Family, metrics: Sequence[str], *, suffix: str) -> list[Picture]:
     arms = family.arms[:_ARMS_DRAWN]
     few = (
         ""
@@ -124,12 +130,12 @@ def _dots(family: Family, rows: Rows, *, title: str, percent: bool, first: bool)
     labels = alt.Axis(labelLimit=_LABEL) if first else alt.Axis(labels=False, ticks=False)
     y = alt.Y("arm:N", title=None, sort=order, scale=alt.Scale(domain=order), axis=labels)
     x = alt.X("mean:Q", title=title, axis=axis, scale=alt.Scale(zero=False))
-    rule = _chart(rows).mark_rule().encode(x=alt.X("low:Q", title=title), x2="high:Q", y=y)
+    rule = _chart(rows).mark_rule().encode(x=alt.X("low:Q", title=title), x2=alt.X2("high:Q"), y=y)
     dot = _chart(rows).mark_point(filled=True, size=55, opacity=1).encode(
-        x=x, y=y, tooltip=["arm:N", "mean:Q", "low:Q", "high:Q", "seeds:Q"]
+        x=x, y=y, tooltip=_tips("arm:N", "mean:Q", "low:Q", "high:Q", "seeds:Q")
     )  # fmt: skip
     own = [row for row in rows if row["arm"] == family.reference.label]
-    base = _chart(own).mark_rule(strokeDash=[4, 4], color="#999").encode(x="mean:Q")
+    base = _chart(own).mark_rule(strokeDash=[4, 4], color="#999").encode(x=alt.X("mean:Q"))
     panel = alt.layer(base, rule, dot)
     return panel.properties(width=_WIDTH * 2 // 5, height=alt.Step(_STEP))
 
@@ -160,7 +166,7 @@ def _overlay(family: Family, rows: Rows) -> Spec | None:
         y=alt.Y("mean:Q", title="accuracy", axis=_PERCENT, scale=_WHOLE),
         color=colour,
         opacity=alt.condition(chosen, alt.value(1), alt.value(0.12)),
-        tooltip=["arm:N", "t_s:Q", "mean:Q", "low:Q", "high:Q", "seeds:Q"],
+        tooltip=_tips("arm:N", "t_s:Q", "mean:Q", "low:Q", "high:Q", "seeds:Q"),
     )  # fmt: skip
     layers.append(line.add_params(chosen))
     return _spec(alt.layer(*layers).properties(width=_WIDTH, height=_HEIGHT))
@@ -170,7 +176,7 @@ def _band(rows: Rows, colour: alt.Color) -> alt.Chart:
     drawn: alt.Chart = _chart(rows).mark_area(opacity=0.18).encode(
         x=alt.X("t_s:Q", title=_TIME),
         y=alt.Y("low:Q", title="accuracy", axis=_PERCENT, scale=_WHOLE),
-        y2="high:Q",
+        y2=alt.Y2("high:Q"),
         color=colour,
     )  # fmt: skip
     return drawn
@@ -182,7 +188,7 @@ def _shift(family: Family) -> list[alt.Chart]:
     if run is None or shift is None or shift.at > run.scenario.duration:
         return []
     rule = _chart([{"t_s": shift.at / 1e9}]).mark_rule(strokeDash=[4, 4], color="#888")
-    return [rule.encode(x="t_s:Q")]
+    return [rule.encode(x=alt.X("t_s:Q"))]
 
 
 def _apart(family: Family, rows: Rows) -> Spec | None:
@@ -196,11 +202,13 @@ def _apart(family: Family, rows: Rows) -> Spec | None:
     x = alt.X("t_s:Q", title=None, axis=alt.Axis(tickCount=4))
     y = alt.Y("mean:Q", title=None, axis=alt.Axis(format="%", tickCount=4), scale=_WHOLE)
     band = (
-        alt.Chart().mark_area(opacity=0.25).encode(x=x, y=alt.Y("low:Q", title=None), y2="high:Q")
+        alt.Chart()
+        .mark_area(opacity=0.25)
+        .encode(x=x, y=alt.Y("low:Q", title=None), y2=alt.Y2("high:Q"))
     )
     line = alt.Chart().mark_line(strokeWidth=2).encode(x=x, y=y)
     behind = _chart(base).mark_line(strokeWidth=1.2, color="#888").encode(x=x, y=y)
-    small = alt.layer(behind, band, line, data=alt.InlineData(values=rows))
+    small = alt.layer(behind, band, line, data=alt.InlineData(values=tuple(rows)))
     header = alt.Header(labelLimit=200, labelFontSize=11)
     faceted = small.properties(width=190, height=100).facet(
         facet=alt.Facet("arm:N", title=None, sort=order, header=header), columns=4
@@ -220,10 +228,10 @@ def _bits(rows: Rows) -> Spec | None:
     line = _chart(drawn).mark_line(point=alt.OverlayMarkDef(size=16), strokeWidth=1.8).encode(
         x=alt.X("bits:Q", title="bits on all links", axis=alt.Axis(format="~s"), scale=scale),
         y=alt.Y("accuracy:Q", axis=_PERCENT, scale=_WHOLE),
-        order="t_s:Q",
+        order=alt.Order("t_s:Q"),
         color=_colour(drawn),
         opacity=alt.condition(chosen, alt.value(1), alt.value(0.12)),
-        tooltip=["arm:N", "t_s:Q", "bits:Q", "accuracy:Q"],
+        tooltip=_tips("arm:N", "t_s:Q", "bits:Q", "accuracy:Q"),
     )  # fmt: skip
     return _spec(line.add_params(chosen).properties(width=_WIDTH, height=_HEIGHT))
 
@@ -239,7 +247,7 @@ def _energy(arms: Sequence[Arm]) -> Spec | None:
         y=_arms(arms),
         column=alt.Column("part:N", title=None, sort=parts),
         color=alt.Color("part:N", sort=parts, legend=None),
-        tooltip=["arm:N", "part:N", "joule:Q"],
+        tooltip=_tips("arm:N", "part:N", "joule:Q"),
     )  # fmt: skip
     sized = bar.properties(width=_WIDTH // 4, height=alt.Step(_STEP))
     return _spec(sized.resolve_scale(x="independent"))
@@ -270,11 +278,13 @@ def _quantiles(rows: Rows, arms: Sequence[Arm], *, title: str, scale: alt.Scale)
     rule = (
         _chart(rows)
         .mark_rule()
-        .encode(x=alt.X("low:Q", title=title), x2="high:Q", y=y, color=colour, yOffset=beside)
+        .encode(
+            x=alt.X("low:Q", title=title), x2=alt.X2("high:Q"), y=y, color=colour, yOffset=beside
+        )
     )
     dot = _chart(rows).mark_point(filled=True, size=60, opacity=1).encode(
         x=x, y=y, color=colour, shape=alt.Shape("what:N", sort=order, legend=None), yOffset=beside,
-        tooltip=["arm:N", "what:N", "mean:Q", "low:Q", "high:Q", "seeds:Q"],
+        tooltip=_tips("arm:N", "what:N", "mean:Q", "low:Q", "high:Q", "seeds:Q"),
     )  # fmt: skip
     return alt.layer(rule, dot).properties(width=_WIDTH * 3 // 4, height=alt.Step(_STEP // 2))
 
@@ -303,5 +313,11 @@ def _spec(chart: alt.TopLevelMixin) -> Spec:
     return spec
 
 
+def _tips(*names: str) -> list[alt.Tooltip]:
+    """Return what a pointer shows; of bare names Altair would guess the kind, one by one."""
+    return [alt.Tooltip(name) for name in names]
+
+
 def _chart(rows: Iterable[dict[str, Any]]) -> alt.Chart:
-    return alt.Chart(alt.InlineData(values=list(rows)))
+    # Altair copies lists again and again, and tuples never.
+    return alt.Chart(alt.InlineData(values=tuple(rows)))

@@ -6,9 +6,9 @@ killed is told as far as it got. Event logs are not read: two hundred of them wo
 
 import csv
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +19,6 @@ from simedge.run.yaml_reader import parse
 from simedge.study.plan import METRICS
 from simedge.study.report.errors import ReportError
 from simedge.study.report.runs import read_summary
-from simedge.study.study_file import read_study
 from simedge.study.table import Row, Table, cell_name
 from simedge.study.worker import Status
 
@@ -30,7 +29,7 @@ _INDEX: Final = "index.csv"
 _DAMAGED: Final = "cannot be read"
 _HEAD: Final = ("run", "seed", "status")
 _FIXED: Final = frozenset({"log_sha256", "wall_s", "dir", "reason"})
-_BITS = re.compile(rb"^([0-9.eE+-]+),server,bits,([0-9.eE+-]+)\r?$", re.MULTILINE)
+_BITS: Final = b",server,bits,"
 
 Labels = tuple[str, ...]
 
@@ -215,8 +214,10 @@ def _strays(path: Path, known: set[str]) -> set[str]:
 
 def _named(path: Path, plan: _Plan) -> dict[tuple[Labels, int], str]:
     """Return the directory of each run by the plan: the index lags behind a study under way."""
-    # Only here, since checking all scenarios of a large study takes seconds.
+    # Only here, since checking all scenarios of a large study takes seconds, and so does loading
+    # what could run them.
     from simedge.study.plan import built, planned  # noqa: PLC0415
+    from simedge.study.study_file import read_study  # noqa: PLC0415
 
     try:
         whole = read_study(path / PLAN)
@@ -292,7 +293,6 @@ def _outcome(place: Path) -> tuple[Status, dict[str, Any], str]:
 
 def _told(place: Path, summary: Mapping[str, Any]) -> Told:
     curve = [(float(t), v) for t, v in summary["accuracy"]["curve"]]
-    found = _BITS.findall((place / "metrics.csv").read_bytes())
     maps = [
         summary["accuracy"]["per_device"],
         summary["energy_j"]["per_device"],
@@ -301,7 +301,7 @@ def _told(place: Path, summary: Mapping[str, Any]) -> Told:
     names = dict.fromkeys(name for one in maps for name in one)
     return Told(
         curve=tuple((t, value) for t, v in curve if (value := _number(v)) is not None),
-        bits={float(t): float(value) for t, value in found},
+        bits=dict(_bits((place / "metrics.csv").read_bytes())),
         devices={
             name: (
                 _number(maps[0].get(name)),
@@ -311,6 +311,12 @@ def _told(place: Path, summary: Mapping[str, Any]) -> Told:
             for name in names
         },
     )
+
+
+def _bits(samples: bytes) -> Iterator[tuple[float, float]]:
+    """Yield seconds and bits of the samples of one metric, without a look at the other lines."""
+    for before, after in pairwise(samples.split(_BITS)):
+        yield float(before.rpartition(b"\n")[2]), float(after.partition(b"\n")[0])
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401 -- whatever a summary holds
