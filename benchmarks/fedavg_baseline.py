@@ -3,7 +3,8 @@
 Run: ``python benchmarks/fedavg_baseline.py [--seeds 2] [--rounds 10]``. Twenty devices of scenario
 `k20_lossy` on links without loss, no shift, no faults; every device trains 48 frames a round, all
 take part. The plain loop knows nothing of simedge but its frames and the weights of the mean: a
-`torch.nn.Sequential`, a `torch.optim.SGD` a device that keeps its momentum from round to round, torch's own initial weights, batches of 16.
+`torch.nn.Sequential`, a `torch.optim.SGD` for each device that keeps its momentum from round to
+round, torch's own initial weights, batches of 16.
 """
 
 import argparse
