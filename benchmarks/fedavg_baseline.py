@@ -3,7 +3,8 @@
 Run: ``python benchmarks/fedavg_baseline.py [--seeds 2] [--rounds 10]``. Twenty devices of scenario
 `k20_lossy` on links without loss, no shift, no faults; every device trains 48 frames a round, all
 take part. The plain loop knows nothing of simedge but its frames and the weights of the mean: a
-`torch.nn.Sequential`, `torch.optim.SGD`, torch's own initial weights, batches of 16.
+`torch.nn.Sequential`, a `torch.optim.SGD` for each device that keeps its momentum from round to
+round, torch's own initial weights, batches of 16.
 """
 
 import argparse
@@ -45,10 +46,9 @@ def network(settings):
     )
 
 
-def train(net, rule, shown):
+def train(site, rule, shown):
     """Take one pass in batches."""
-    pictures, labels = shown
-    steps = torch.optim.SGD(net.parameters(), lr=rule.rate, momentum=rule.momentum)
+    (net, steps), (pictures, labels) = site, shown
     for first in range(0, len(labels), rule.batch):
         batch = slice(first, first + rule.batch)
         steps.zero_grad()
@@ -63,15 +63,19 @@ def correct(net, items):
     return float((said == items.labels).mean())
 
 
-def plain(settings, shown, rounds):
-    """Return the model of plain federated averaging."""
-    world = network(settings)
+def plain(settings, world, course):
+    """Return the model of plain federated averaging; each device keeps its momentum."""
+    rule, sites, (shown, rounds) = settings.rule, [], course
+    for _ in shown:
+        net = copy.deepcopy(world)
+        steps = torch.optim.SGD(net.parameters(), lr=rule.rate, momentum=rule.momentum)
+        sites.append((net, steps))
     for number in range(rounds):
         part = slice(number * WORK, (number + 1) * WORK)
         models = []
-        for pictures, labels in shown:
-            net = copy.deepcopy(world)
-            train(net, settings.rule, (pictures[part], labels[part]))
+        for (net, steps), (pictures, labels) in zip(sites, shown, strict=True):
+            net.load_state_dict(world.state_dict())
+            train((net, steps), rule, (pictures[part], labels[part]))
             models.append(nn.utils.parameters_to_vector(net.parameters()).detach())
         nn.utils.vector_to_parameters(torch.stack(models).mean(0), world.parameters())
     return world
@@ -99,7 +103,7 @@ def compare(split, seed, rounds):
     torch.manual_seed(seed)
     net = network(settings)
     nn.utils.vector_to_parameters(torch.tensor(array_of(supply["values"])), net.parameters())
-    loop = plain(settings, shown, supply["version"])
+    loop = plain(settings, network(settings), (shown, supply["version"]))
     return supply["version"], correct(net, items), correct(loop, items)
 
 

@@ -176,8 +176,7 @@ class Learner(Parameters):
 
         `shown` is the frame as `prepare` gave it, and its place there, if that is at hand.
         """
-        if not 0 <= frame.label < self.classes:
-            raise LearnerError(f"label {frame.label} of {self.classes} classes")
+        self._check([frame.label], [frame])
         return Presentation(self._shop, *(shown or (self.prepare([frame]), 0)))
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Work:
@@ -255,7 +254,7 @@ class Learner(Parameters):
         places, rows = bounds.tolist(), bounds.size - 1
         outcome = Outcome.room(shop.pool, rows, operations=places[-1])
         jobs = [(shop.place, first + f, shop.clock, places[f]) for f in range(rows)]
-        play(shop.pool, prepared, jobs, outcome=outcome)
+        play(shop.pool, prepared, np.array(jobs, np.int64).reshape(-1, 4), outcome=outcome)
         dense = not shop.plan.columns
         return rows_of_pass(
             outcome, bounds, shop.readout, address=address, first=first, dense=dense

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
+from simedge.learning.asked import check_labels
 from simedge.learning.errors import LearnerError
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, PullWork, Work
 
@@ -98,8 +99,7 @@ class OwnLearner(ABC):
 
     def learn(self, frame: FrameLike, *, shown: Any = None) -> Work:  # noqa: ANN401, ARG002
         """Predict the frame's class, then learn from it; value `Learned`."""
-        if not 0 <= frame.label < self.classes:
-            raise LearnerError(f"label {frame.label} of {self.classes} classes")
+        check_labels([frame.label], frames=[frame], classes=self.classes)
         return _Job(lambda: self._learned(frame), macs=2 * self.macs, writes=self.macs)
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Work:

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simedge.learning.errors import LearnerError
+from simedge.learning.asked import check_labels, check_span, vector
 from simedge.learning.frame_jobs import Presentation
 from simedge.learning.jobs import Act, Workshop
 from simedge.learning.ports import Counts, FrameLike, Work
 from simedge.learning.readout import loss_of
-from simedge.learning.terms import class_prior, vector
+from simedge.learning.terms import class_prior
 from simedge.learning.volleys import Prepared, prepare
 
 __all__ = ["Forwards", "Parameters", "Seen"]
@@ -49,8 +49,9 @@ class Forwards:
         The presentations.
     finish
         Makes the value of what was seen, and has the effect.
-    passes
-        Multiply-accumulates that it takes for each parameter and presentation.
+    passes, writes
+        Multiply-accumulates that it takes for each weight of the readout and presentation, and the
+        weights that it changes.
     once
         Multiply-accumulates that it takes besides.
     """
@@ -63,6 +64,7 @@ class Forwards:
         *,
         passes: int = 0,
         once: int = 0,
+        writes: int = 0,
     ) -> None:
         self._shop, self._shown, self._finish = shop, shown, finish
         self._sizes = np.diff(shown.bounds).tolist() if shop.plan.columns else []
@@ -73,6 +75,7 @@ class Forwards:
         self._seen: list[Seen] = []
         self._spent = Counts()
         self._dense = passes * self._count * shop.readout.weights.size + once
+        self._writes = writes
 
     def advance(self, count: int | None = None) -> NDArray[np.int64]:
         """Run the next `count` volleys (None: all left); return the operations of each."""
@@ -107,7 +110,10 @@ class Forwards:
     def counts(self) -> Counts:
         """What the job has done so far."""
         now = self._now
-        return now._replace(macs=now.macs + self._dense) if self._over else now
+        if not self._over:
+            return now
+        writes = now.weight_writes + self._writes
+        return now._replace(macs=now.macs + self._dense, weight_writes=writes)
 
     @property
     def macs(self) -> dict[str, int]:
@@ -156,7 +162,7 @@ class Parameters:
         """Read the parameters; value: float32 (d,), a copy."""
         readout, size = self._shop.readout, self.params
         parts = readout.weights.reshape(-1), readout.mean
-        return Act(self._shop, lambda: np.concatenate(parts)[:size], macs=size)
+        return Act(self._shop, lambda: np.concatenate(parts)[:size])
 
     def set_params(self, values: ArrayLike) -> Work:
         """Take over parameters, (d,); value None."""
@@ -168,7 +174,7 @@ class Parameters:
             if readout.horizon:
                 readout.centre(mean)
 
-        return Act(self._shop, put, macs=self.params, writes=self.params)
+        return Act(self._shop, put, writes=self.params)
 
     def hold(
         self, *, anchor: ArrayLike | None = None, rho: float = 0.0, sparsity: float = 0.0
@@ -186,6 +192,7 @@ class Parameters:
 
         The loss is the cross entropy alone, the gradient also that of the running mean's loss.
         """
+        self._check([frame.label], [frame])
 
         def finish(seen: list[Seen]) -> tuple[float, NDArray[np.float32]]:
             (one,) = seen
@@ -199,8 +206,7 @@ class Parameters:
 
     def loss_on(self, frames: Sequence[FrameLike]) -> Work:
         """Take the mean loss on frames in nats; value: float; changes nothing."""
-        if not frames:
-            raise LearnerError("a loss is of at least one frame")
+        self._check([frame.label for frame in frames], frames)
 
         def finish(seen: list[Seen]) -> float:
             return sum(loss_of(float(one.chances[one.label])) for one in seen) / len(seen)
@@ -209,9 +215,7 @@ class Parameters:
 
     def class_table(self, first: int, count: int) -> Work:
         """Read, and forget, the mean softmax of the frames learned since, by their label."""
-        classes = self._shop.readout.classes
-        if not 0 <= first < first + count <= classes:
-            raise LearnerError(f"{count} labels from {first} of {classes} classes")
+        check_span(first, count, classes=self._shop.readout.classes)
         return Act(self._shop, lambda: self._shop.terms.read(first, count))
 
     def set_class_prior(
@@ -231,8 +235,7 @@ class Parameters:
 
         Value: the classes predicted before the step. Hidden layers do not learn from it.
         """
-        if not frames or len(frames) != len(labels):
-            raise LearnerError(f"{len(frames)} frames and {len(labels)} labels")
+        self._check(labels, frames)
         readout = self._shop.readout
 
         def finish(seen: list[Seen]) -> tuple[int, ...]:
@@ -244,8 +247,12 @@ class Parameters:
             readout.weights[:] = self._shop.allowed(before, readout.weights)
             return found
 
-        once = self._shop.kept_macs
-        return Forwards(self._shop, self._gather(frames), finish, passes=1, once=once)
+        once, writes = self._shop.kept_macs, readout.weights.size
+        shop, shown = self._shop, self._gather(frames)
+        return Forwards(shop, shown, finish, passes=1, once=once, writes=writes)
+
+    def _check(self, labels: Sequence[int], frames: Sequence[FrameLike]) -> None:
+        check_labels(labels, frames=frames, classes=self._shop.readout.classes)
 
     def _drift(self, raw: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the gradient of the running mean's loss; nothing seen is nothing to follow."""

@@ -74,13 +74,22 @@ class CurvePoint(Settings):
     accuracy: UnitShare
 
 
-class CostSettings(Settings):
-    """Multiply-accumulates of one frame that is predicted, by kind of layer."""
+Operations = Annotated[int, Field(ge=0, le=2**40)]
 
-    conv: Annotated[int, Field(ge=0, le=2**40)] = 86_400
-    dense: Annotated[int, Field(ge=0, le=2**40)] = 5_760
-    learning: Count = 3
-    """What learning from a frame takes, in predictions of it."""
+
+class CostSettings(Settings):
+    """What one frame takes, as a deep learner with the default settings counts it."""
+
+    conv: Operations = 86_400
+    """Multiply-accumulates of predicting it: of convolutions."""
+    dense: Operations = 5_760
+    """Multiply-accumulates of predicting it: of dense layers."""
+    learning_conv: Operations = 172_800
+    """Multiply-accumulates of learning it: of convolutions."""
+    learning_dense: Operations = 18_303
+    """Multiply-accumulates of learning it: of dense layers, and a frame's part in a step."""
+    learning_writes: Operations = 512
+    """Weights that learning it writes: a frame's part in a step."""
 
 
 class SurrogateSettings(Settings):
@@ -92,6 +101,10 @@ class SurrogateSettings(Settings):
     costs: CostSettings = CostSettings()
     params: Annotated[int, Field(ge=1, le=2**31)] = 8_186
     """Parameters that would travel."""
+    features: Operations = 576
+    """Numbers that are kept of a proxy row."""
+    framework: Size = 240_000_000
+    """Memory beside that of parameters, gradients, momentum and kept rows."""
 
     @model_validator(mode="after")
     def _goes_up_in_frames(self) -> Self:

@@ -12,36 +12,21 @@ mark on accuracy. Use it for load, traffic, age and energy, not to tell protocol
 
 import hashlib
 import math
-from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams, integer_between, unit_float
+from simedge.learning.asked import check_labels, check_span, held_point, vector
+from simedge.learning.curves import CURVES, Curve
 from simedge.learning.errors import LearnerError
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, Work
-from simedge.learning.reference_settings import CurvePoint, SurrogateSettings
+from simedge.learning.reference_settings import CostSettings, CurvePoint, SurrogateSettings
+from simedge.learning.terms import class_prior
 
-__all__ = ["CURVES", "Curve", "SurrogateLearner", "open_surrogate"]
-
-CURVES: Final = {
-    "digits-deep": (
-        (0, 0.1),
-        (80, 0.63),
-        (160, 0.774),
-        (240, 0.844),
-        (320, 0.871),
-        (400, 0.887),
-        (480, 0.902),
-        (560, 0.908),
-        (720, 0.924),
-        (880, 0.931),
-        (960, 0.937),
-    ),
-}
-"""Frames and accuracy, by name: see docs/deep.md for the run each is from."""
+__all__ = ["SurrogateLearner", "open_surrogate"]
 
 _NO_SPIKES = hashlib.sha256(b"").digest()
 _NONE = np.empty(0, np.int64)
@@ -50,37 +35,25 @@ _SURE = 0.999
 """No opinion is stronger than this."""
 
 
-class Curve:
-    """Accuracy against frames learned: straight lines between points, level beyond them.
-
-    >>> Curve([(0, 0.25), (100, 0.75)]).at(50)
-    0.5
-    """
-
-    __slots__ = ("_accuracies", "_frames")
-
-    def __init__(self, points: Sequence[tuple[int, float]]) -> None:
-        self._frames = [frames for frames, _ in points]
-        self._accuracies = [accuracy for _, accuracy in points]
-
-    def at(self, frames: int) -> float:
-        """Return the accuracy after so many frames."""
-        right = bisect_right(self._frames, frames)
-        if right in {0, len(self._frames)}:
-            return self._accuracies[min(right, len(self._frames) - 1)]
-        low, high = self._frames[right - 1], self._frames[right]
-        a, b = self._accuracies[right - 1], self._accuracies[right]
-        return a + (b - a) * (frames - low) / (high - low)
-
-
 class _Law(NamedTuple):
     """What all surrogates of a run share."""
 
     classes: int
     curve: Curve
-    forward: dict[str, int]
-    learning: dict[str, int]
+    costs: CostSettings
     params: int
+    features: int
+    framework: int
+
+    @property
+    def forward(self) -> dict[str, int]:
+        """Multiply-accumulates of predicting a frame."""
+        return {"conv": self.costs.conv, "dense": self.costs.dense}
+
+    @property
+    def learning(self) -> dict[str, int]:
+        """Multiply-accumulates of learning a frame."""
+        return {"conv": self.costs.learning_conv, "dense": self.costs.learning_dense}
 
 
 def open_surrogate(
@@ -94,11 +67,16 @@ def open_surrogate(
     """Build the surrogate of one device's learner; those of one run share what `pools` holds."""
     key = settings, classes
     if key not in pools:
-        curve, costs = settings.curve, settings.costs
-        forward = {"conv": costs.conv, "dense": costs.dense}
-        points = CURVES[curve] if isinstance(curve, str) else [_pair(point) for point in curve]
-        learning = {kind: costs.learning * macs for kind, macs in forward.items()}
-        pools[key] = _Law(classes, Curve(points), forward, learning, settings.params)
+        wish = settings.curve
+        points = CURVES[wish] if isinstance(wish, str) else [_pair(point) for point in wish]
+        pools[key] = _Law(
+            classes,
+            Curve(points),
+            settings.costs,
+            settings.params,
+            settings.features,
+            settings.framework,
+        )
     return SurrogateLearner(pools[key], streams, device)
 
 
@@ -146,9 +124,10 @@ class SurrogateLearner:
 
     def learn(self, frame: FrameLike, *, shown: Any = None) -> Work:  # noqa: ANN401, ARG002
         """Predict the frame's class, then count it; value `Learned`."""
-        if not 0 <= frame.label < self.classes:
-            raise LearnerError(f"label {frame.label} of {self.classes} classes")
-        return _Job(lambda: self._taken(frame.label), self._law.learning)
+        check_labels([frame.label], frames=[frame], classes=self.classes)
+        law = self._law
+        writes = law.costs.learning_writes
+        return _Job(lambda: self._taken(frame.label), law.learning, writes=writes)
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Work:
         """Say something of one proxy item; value: softmax, float32 (classes,)."""
@@ -192,9 +171,18 @@ class SurrogateLearner:
         pairs = zip(prepared.tolist(), words, strict=True)
         return np.array([self._said(label, word[0], word[1]) for label, word in pairs], np.int64)
 
-    def memory(self, kept_rows: int | None = None) -> dict[str, int]:  # noqa: ARG002 - the port's
-        """Return the bytes that a device needs, by term: parameters, and a gradient."""
-        return {"parameters": 4 * self.params, "gradients": 4 * self.params}
+    def memory(self, kept_rows: int | None = None) -> dict[str, int]:
+        """Return the bytes that a device needs, by term, at 4 bytes a number.
+
+        Parameters
+        ----------
+        kept_rows
+            Plan for this many proxy rows; None: those kept now.
+        """
+        rows = sum(map(int.bit_count, self._kept.values())) if kept_rows is None else kept_rows
+        terms = dict.fromkeys(("parameters", "gradients", "momentum"), 4 * self.params)
+        law = self._law
+        return terms | {"features": 4 * rows * law.features, "framework": law.framework}
 
     def get_params(self) -> Work:
         """Read the parameters; value: zeros, float32 (d,)."""
@@ -202,41 +190,41 @@ class SurrogateLearner:
 
     def set_params(self, values: ArrayLike) -> Work:
         """Check parameters, (d,), and leave all as it is; value None."""
-        if np.shape(values) != (self.params,):
-            raise LearnerError(f"{self.params} parameters, got shape {np.shape(values)}")
-        return _Job(lambda: None)
+        vector(values, self.params)
+        return _Job(lambda: None, writes=self.params)
 
     def hold(
         self, *, anchor: ArrayLike | None = None, rho: float = 0.0, sparsity: float = 0.0
     ) -> None:
         """Hear what shall hold for every `learn`; nothing comes of it."""
+        held_point(anchor, rho=rho, sparsity=sparsity, size=self.params)
 
-    def slope(self, frame: FrameLike) -> Work:  # noqa: ARG002 - the port's
+    def slope(self, frame: FrameLike) -> Work:
         """Take the gradient of a frame's loss; value: (expected loss, zeros)."""
+        check_labels([frame.label], frames=[frame], classes=self.classes)
         zeros = np.zeros(self.params, np.float32)
         return _Job(lambda: (self._expected, zeros), self._law.learning)
 
     def loss_on(self, frames: Sequence[FrameLike]) -> Work:
         """Return the work of the mean loss on frames; value: the expected one."""
+        check_labels([frame.label for frame in frames], frames=frames, classes=self.classes)
         return _Job(lambda: self._expected, _times(self._law.forward, len(frames)))
 
     def class_table(self, first: int, count: int) -> Work:
         """Read, and forget, the expected softmax of the labels learned since, (count, classes)."""
+        check_span(first, count, classes=self.classes)
         return _Job(lambda: self._table(range(first, first + count)))
 
     def set_class_prior(
-        self,
-        target: ArrayLike,  # noqa: ARG002 - the port's
-        mask: ArrayLike,  # noqa: ARG002
-        *,
-        alpha: float,  # noqa: ARG002
-        steps: int = 1,  # noqa: ARG002
+        self, target: ArrayLike, mask: ArrayLike, *, alpha: float, steps: int = 1
     ) -> Work:
-        """Hear a prior by class; nothing comes of it."""
+        """Check a prior by class; nothing comes of it."""
+        class_prior(target, mask, alpha=alpha, steps=steps, classes=self.classes)
         return _Job(lambda: None)
 
     def train_on(self, frames: Sequence[FrameLike], labels: Sequence[int]) -> Work:
         """Predict frames of others, then count them; value: the classes predicted."""
+        check_labels(labels, frames=frames, classes=self.classes)
 
         def trained() -> tuple[int, ...]:
             words = [self._draws.words(self._learned, i, 2) for i in range(len(labels))]
@@ -244,7 +232,8 @@ class SurrogateLearner:
             self._learned += len(labels)
             return tuple(said)
 
-        return _Job(trained, _times(self._law.learning, len(frames)))
+        macs = _times(self._law.learning, len(frames))
+        return _Job(trained, macs, writes=self.params)
 
     def dump(self) -> dict[str, Any]:
         """Return all that it knows; copies."""
@@ -322,15 +311,17 @@ class SurrogateLearner:
             if np.shape(target) != (np.size(mask), self.classes):
                 raise LearnerError(f"priors of shape {np.shape(target)} for {np.size(mask)} rows")
             took.append(sum(kept >> row & 1 for row in wanted.tolist()))
-        macs = {"dense": 2 * sum(took) * steps * self._law.forward["dense"]}
-        return _Job(lambda: tuple(took) if whole else took[0], macs)
+        size = self._law.costs.dense
+        macs = {"dense": 2 * sum(took) * steps * size}
+        writes = size * steps * sum(count > 0 for count in took)
+        return _Job(lambda: tuple(took) if whole else took[0], macs, writes=writes)
 
     def _table(self, labels: range) -> NDArray[np.float32]:
         right, sure, others = self.accuracy, self._sure, self.classes - 1
         own = right * sure + (1 - right) * (1 - sure) / others
         rows = np.zeros((len(labels), self.classes), np.float32)
         for row, label in enumerate(labels):
-            if self._labels >> label & 1 and label < self.classes:
+            if self._labels >> label & 1:
                 rows[row], rows[row, label] = (1 - own) / others, own
                 self._labels &= ~(1 << label)
         return rows
@@ -343,10 +334,16 @@ class _Job:
 
     volleys = 0
 
-    def __init__(self, act: Callable[[], object], macs: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        act: Callable[[], object],
+        macs: Mapping[str, int] | None = None,
+        *,
+        writes: int = 0,
+    ) -> None:
         self._act = act
         self.macs = {"dense": 0} if macs is None else dict(macs)
-        self.counts = Counts(macs=sum(self.macs.values()))
+        self.counts = Counts(macs=sum(self.macs.values()), weight_writes=writes)
 
     def advance(self, count: int | None = None) -> NDArray[np.int64]:  # noqa: ARG002 - the port's
         """Return no operations."""

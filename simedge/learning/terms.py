@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simedge.learning.asked import held_point
 from simedge.learning.errors import LearnerError
 
-__all__ = ["ClassPrior", "Hold", "Terms", "class_prior", "vector"]
+__all__ = ["ClassPrior", "Hold", "Terms", "class_prior"]
 
 Floats32 = NDArray[np.float32]
 
@@ -66,11 +67,7 @@ class Terms:
         self, weights: NDArray[Any], *, anchor: ArrayLike | None, rho: float, share: float
     ) -> None:
         """Take over what `ParameterLearner.hold` was given; zero are the smallest of now."""
-        if rho < 0 or not 0 <= share < 1:
-            raise LearnerError(f"rho is at least 0 and sparsity in [0, 1), got {rho}, {share}")
-        point = None
-        if anchor is not None and rho:
-            point = vector(anchor, weights.size)
+        point = held_point(anchor, rho=rho, sparsity=share, size=weights.size)
         zero = None
         if share:
             zero = np.zeros(weights.size, np.bool_)
@@ -117,11 +114,3 @@ def class_prior(
     if steps < 1 or alpha < 0:
         raise LearnerError(f"KL needs steps >= 1 and alpha >= 0, got {steps}, {alpha}")
     return prior
-
-
-def vector(values: ArrayLike, size: int) -> Floats32:
-    """Return parameters as float32 (size,), a copy; refuse any other shape."""
-    found = np.array(values, np.float32)
-    if found.shape != (size,):
-        raise LearnerError(f"{size} parameters, got an array of shape {found.shape}")
-    return found

@@ -9,9 +9,16 @@ from hypothesis import strategies as st
 from learners import CLASSES, frame_of, opened
 from pydantic import ValidationError
 
+from simedge.core.streams import Streams
+from simedge.learning.curves import CURVES, Curve
 from simedge.learning.errors import LearnerError
-from simedge.learning.reference_settings import CostSettings, CurvePoint, SurrogateSettings
-from simedge.learning.surrogate import CURVES, Curve
+from simedge.learning.learner import open_learner
+from simedge.learning.reference_settings import (
+    CostSettings,
+    CurvePoint,
+    DeepSettings,
+    SurrogateSettings,
+)
 
 
 def flat(accuracy):
@@ -20,7 +27,7 @@ def flat(accuracy):
 
 RISING = SurrogateSettings(
     curve=(CurvePoint(frames=0, accuracy=0.25), CurvePoint(frames=40, accuracy=1)),
-    costs=CostSettings(conv=10, dense=3),
+    costs=CostSettings(conv=10, dense=3, learning_conv=30, learning_dense=9),
     params=7,
 )
 ITEMS = [frame_of(n, events=5) for n in range(400)]
@@ -98,7 +105,8 @@ def test_it_costs_what_was_asked_for_and_its_parameters_have_their_size():
     assert learner.set_params(np.ones(7)).commit() is None
     assert len(learner.train_on(ITEMS[:3], [0, 1, 2]).commit()) == 3
     learner.hold()
-    learner.set_class_prior(None, None, alpha=1.0).commit()
+    prior = np.eye(CLASSES), np.ones(CLASSES, bool)
+    learner.set_class_prior(*prior, alpha=1.0).commit()
     learner.learn(frame_of(1)).commit()
     table = learner.class_table(0, CLASSES).commit()
     assert np.flatnonzero(table.sum(axis=1) > 0).tolist() == [frame_of(1).label]
@@ -128,3 +136,32 @@ def test_what_makes_no_sense_is_refused():
 def test_recorded_curves_ascend():
     for points in CURVES.values():
         assert [frames for frames, _ in points] == sorted({frames for frames, _ in points})
+
+
+@pytest.mark.parametrize("rows", [0, 32])
+def test_it_costs_what_the_deep_learner_costs_that_its_curve_is_from(rows):
+    side, wish = {"width": 16, "height": 16}, {"classes": 10, "streams": Streams(1)}
+    deep = open_learner(DeepSettings(), device="dev-1", **side, **wish)
+    surrogate = open_learner(SurrogateSettings(), device="dev-1", **side, **wish)
+    assert surrogate.params == deep.params
+    batch, told = [frame_of(n) for n in range(DeepSettings().rule.batch)], []
+    for learner in (deep, surrogate):
+        works = []
+        for frame in batch:
+            works.append(learner.learn(frame))
+            works[-1].commit()
+        pull = learner.proxy_row(batch[0], address=0, row=0)
+        pull.commit()
+        told.append(
+            [
+                *(
+                    sum(work.macs[kind] for work in works) / len(batch)
+                    for kind in ("conv", "dense")
+                ),
+                sum(work.counts.weight_writes for work in works) / len(batch),
+                *pull.macs.values(),
+                sum(learner.memory(rows).values()),
+                sum(learner.memory().values()) - sum(learner.memory(0).values()),
+            ]
+        )
+    np.testing.assert_allclose(*told, rtol=1e-3)

@@ -65,7 +65,7 @@ class CircuitLearner(Parameters):
 
         `shown` is the frame as `prepare` gave it, and its place there, if that is at hand.
         """
-        self._check([frame.label])
+        self._check([frame.label], [frame])
         at = shown or (self.prepare([frame]), 0)
         return Presentation(self.shop, at, frame=frame, onset=self._onset(frame))
 

@@ -13,14 +13,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simedge.learning.asked import check_labels, check_span, vector
 from simedge.learning.circuits.forwards import Forwards, Made, Shown
 from simedge.learning.circuits.jobs import Act
 from simedge.learning.circuits.shop import Shop
 from simedge.learning.circuits.teaching import hinge
-from simedge.learning.errors import LearnerError
 from simedge.learning.ports import FrameLike
 from simedge.learning.readout import loss_of
-from simedge.learning.terms import class_prior, vector
+from simedge.learning.terms import class_prior
 from simedge.learning.volleys import Prepared, prepare
 
 __all__ = ["Parameters"]
@@ -47,8 +47,8 @@ class Parameters:
 
     def get_params(self) -> Act:
         """Read the parameters; value: float32 (d,), a copy."""
-        shop, size = self.shop, self.params
-        return Act(shop, lambda: shop.readout.taken(shop.known).astype(np.float32), macs=size)
+        shop = self.shop
+        return Act(shop, lambda: shop.readout.taken(shop.known).astype(np.float32))
 
     def set_params(self, values: ArrayLike) -> Act:
         """Take over parameters, (d,); value None. Those that are there already stay exact."""
@@ -59,7 +59,7 @@ class Parameters:
             weights = np.where(old.astype(np.float32) == new, old, new)
             shop.known = shop.readout.put(shop.known, weights)
 
-        return Act(shop, put, macs=new.size, writes=new.size)
+        return Act(shop, put, writes=new.size)
 
     def hold(
         self, *, anchor: ArrayLike | None = None, rho: float = 0.0, sparsity: float = 0.0
@@ -74,7 +74,7 @@ class Parameters:
         The loss told is the cross entropy, as that of `learn`. The frame is shown as it would be
         if it were learned.
         """
-        self._check([frame.label])
+        self._check([frame.label], [frame])
 
         def make(shown: Sequence[Shown]) -> Made:
             loss, slope = self._loss(shown[0], frame.label), self._slope(shown[0], frame.label)
@@ -88,10 +88,8 @@ class Parameters:
 
         Each frame begins at rest and thresholds do not move, as where a learner is evaluated.
         """
-        if not frames:
-            raise LearnerError("a loss is of at least one frame")
         labels = [frame.label for frame in frames]
-        self._check(labels)
+        self._check(labels, frames)
 
         def make(shown: Sequence[Shown]) -> Made:
             pairs = zip(shown, labels, strict=True)
@@ -101,9 +99,8 @@ class Parameters:
 
     def class_table(self, first: int, count: int) -> Act:
         """Read, and forget, the mean softmax of the frames learned since, by their label."""
-        terms, classes = self.shop.terms, self.shop.body.classes
-        if not 0 <= first < first + count <= classes:
-            raise LearnerError(f"{count} labels from {first} of {classes} classes")
+        terms = self.shop.terms
+        check_span(first, count, classes=self.shop.body.classes)
         return Act(self.shop, lambda: terms.read(first, count))
 
     def set_class_prior(
@@ -123,9 +120,7 @@ class Parameters:
 
         Value: the classes predicted before the step. The frames begin at rest.
         """
-        if not frames or len(frames) != len(labels):
-            raise LearnerError(f"{len(frames)} frames and {len(labels)} labels")
-        self._check(labels)
+        self._check(labels, frames)
         shop = self.shop
 
         def make(shown: Sequence[Shown]) -> Made:
@@ -143,11 +138,8 @@ class Parameters:
             return None
         return rooms.onset(getattr(frame, "index", 0))
 
-    def _check(self, labels: Sequence[int]) -> None:
-        classes = self.shop.body.classes
-        for label in labels:
-            if not 0 <= label < classes:
-                raise LearnerError(f"label {label} of {classes} classes")
+    def _check(self, labels: Sequence[int], frames: Sequence[FrameLike]) -> None:
+        check_labels(labels, frames=frames, classes=self.shop.body.classes)
 
     def _loss(self, shown: Shown, label: int) -> float:
         return loss_of(float(self.shop.readout.chances(shown.seen.scores)[label]))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simedge.learning.asked import held_point, vector
 from simedge.learning.deep.frames import Prepared, Retina
 from simedge.learning.deep.network import Network, Pull
 from simedge.learning.errors import LearnerError
@@ -34,6 +35,11 @@ class Plan:
     kl_rate: float
     framework: int
     """Bytes."""
+
+    @property
+    def step_macs(self) -> int:
+        """Multiply-accumulates of one step of all parameters."""
+        return self.network.params * (2 if self.rule.momentum else 1)
 
 
 class Body:
@@ -143,9 +149,8 @@ class Body:
 
     def hold(self, anchor: ArrayLike | None, rho: float, sparsity: float) -> None:
         """Bind later steps to an anchor, and to a share of zeros."""
-        if rho < 0 or not 0 <= sparsity < 1:
-            raise LearnerError(f"needs rho >= 0 and 0 <= sparsity < 1, got {rho}, {sparsity}")
-        self._anchor = None if anchor is None or not rho else (self.vector(anchor), rho)
+        point = held_point(anchor, rho=rho, sparsity=sparsity, size=self.values.size)
+        self._anchor = None if point is None else (point, rho)
         self._sparsity, self._mask = sparsity, None
 
     def set_pull(self, pull: Pull | None) -> None:
@@ -155,10 +160,7 @@ class Body:
 
     def vector(self, values: ArrayLike) -> Values:
         """Return a copy of parameters from elsewhere."""
-        vector = np.array(values, np.float32)
-        if vector.shape != self.values.shape:
-            raise LearnerError(f"{self.values.size} parameters, got shape {vector.shape}")
-        return vector
+        return vector(values, self.values.size)
 
     def _gather(self) -> None:
         """Work out the gradients of the frames that wait."""
@@ -180,7 +182,7 @@ class Body:
         self.values = np.where(self._mask, self.values, np.float32(0))
 
     def dump(self) -> dict[str, Any]:
-        """Return all of it, as plain arrays and numbers; copies."""
+        """Return all of it, as plain arrays and numbers; copies. A hold is for whoever trains."""
         shape = (0, *self.plan.network.picture)
         waiting = [picture for picture, _ in self._waiting]
         return {
@@ -193,15 +195,11 @@ class Body:
             "table": self.table.copy(),
             "table_count": self.table_count.copy(),
             "pull": None if self._pull is None else tuple(part.copy() for part in self._pull),
-            "anchor": None if self._anchor is None else self._anchor[0].copy(),
-            "rho": 0.0 if self._anchor is None else self._anchor[1],
-            "sparsity": self._sparsity,
-            "mask": None if self._mask is None else self._mask.copy(),
             "kept": self.kept.dump(),
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Take over a dump; the inverse of `dump`. A job under way is forgotten."""
+        """Take over a dump; nothing holds any more. A job under way is forgotten."""
         self.values, self.velocity = self.vector(state["values"]), self.vector(state["velocity"])
         self._gathered = self.vector(state["gathered"])
         self._gathered_count = state["gathered_count"]
@@ -209,8 +207,6 @@ class Body:
         self._waiting = list(zip(waiting, state["labels"].tolist(), strict=True))
         self.table, self.table_count = state["table"].copy(), state["table_count"].copy()
         self._pull = None if state["pull"] is None else Pull(*state["pull"])
-        anchor = state["anchor"]
-        self._anchor = None if anchor is None else (self.vector(anchor), state["rho"])
-        self._sparsity, self._mask = state["sparsity"], state["mask"]
+        self._anchor, self._sparsity, self._mask = None, 0.0, None
         self.kept.load(state["kept"])
         self._ahead = self._open = None

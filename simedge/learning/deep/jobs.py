@@ -52,7 +52,7 @@ class Presentation(_Dense):
         macs, writes = body.plan.network.learning_macs, 0
         if body.closes:
             writes = body.values.size
-            macs["dense"] += writes * (2 if body.plan.rule.momentum else 1)
+            macs["dense"] += body.plan.step_macs
         super().__init__(body, macs, writes=writes)
 
     def compute(self) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
+from simedge.learning.asked import check_labels
 from simedge.learning.deep.body import Body, Plan
 from simedge.learning.deep.frames import Prepared, Retina
 from simedge.learning.deep.jobs import Act, Presentation, run_together
@@ -81,8 +82,7 @@ class DeepLearner(Travels):
 
         `shown` is the frame as `prepare` gave it, and its place there, if that is at hand.
         """
-        if not 0 <= frame.label < self.classes:
-            raise LearnerError(f"label {frame.label} of {self.classes} classes")
+        check_labels([frame.label], frames=[frame], classes=self.classes)
         return Presentation(self._body, *(shown or (self.prepare([frame]), 0)))
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> PassRow:

@@ -5,7 +5,7 @@
 where n brings a frame's features to mean 0 and variance 1 (Ba et al. 2016), without parameters.
 
 All parameters are one vector of float32: weights, then bias, of each layer from the frame up. The
-gradient is that of torch's own back-propagation.
+gradient is that of back-propagation, written out (`layers.py`); the tests hold it to torch's own.
 """
 
 import math
@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from simedge.core.streams import Streams, unit_floats
-from simedge.learning.errors import LearnerError
-from simedge.learning.reference_settings import DeepSettings, FilterSettings
+from simedge.learning.deep.layers import layers_of, normalised, unnormalised
+from simedge.learning.reference_settings import DeepSettings
 
 __all__ = ["TOGETHER", "Network", "Pull", "be_deterministic"]
 
@@ -34,6 +34,8 @@ def be_deterministic() -> None:
     """Bind torch to one thread and to algorithms that always give the same."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(mode=True)
+    # None is read before it is written.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 class Pull(NamedTuple):
@@ -45,31 +47,6 @@ class Pull(NamedTuple):
     """(classes,); 0 for a label without a prior."""
 
 
-class _Layer(NamedTuple):
-    weight: tuple[int, ...]
-    """(outputs, inputs a position...)"""
-    filter: FilterSettings | None
-    """None for a dense layer."""
-    positions: int
-    """Outputs of one row of the weights."""
-
-    @property
-    def fan_in(self) -> int:
-        return math.prod(self.weight[1:])
-
-    @property
-    def params(self) -> int:
-        return math.prod(self.weight) + self.weight[0]
-
-    @property
-    def macs(self) -> int:
-        return math.prod(self.weight) * self.positions
-
-    @property
-    def kind(self) -> str:
-        return "dense" if self.filter is None else "conv"
-
-
 class Network:
     """Shapes and mathematics, without parameters: shared by all learners of a run."""
 
@@ -78,10 +55,17 @@ class Network:
     ) -> None:
         self.classes = classes
         self.picture = (channels, height, width)
-        self.layers = _layers(settings, self.picture, classes)
+        self.layers = layers_of(settings, self.picture, classes)
         self.normal = settings.normalise
         self.params = sum(layer.params for layer in self.layers)
         self.features = self.layers[-1].weight[1]
+        self._spans: list[tuple[slice, tuple[int, ...]]] = []
+        """Where the weights and biases of each layer are, and their shape."""
+        at = 0
+        for layer in self.layers:
+            for shape in (layer.weight, layer.weight[:1]):
+                self._spans.append((slice(at, at + math.prod(shape)), shape))
+                at += math.prod(shape)
 
     def start(self, streams: Streams, name: str) -> NDArray[np.float32]:
         """Draw parameters: weights uniform in ±√(6/inputs), the last ±√(1/inputs); biases 0."""
@@ -96,22 +80,7 @@ class Network:
 
     def parts(self, values: _Array) -> list[_Array]:
         """Return the weights and biases of each layer, views of a vector of all."""
-        parts, at = [], 0
-        for layer in self.layers:
-            for shape in (layer.weight, layer.weight[:1]):
-                stop = at + math.prod(shape)
-                parts.append(values[at:stop].reshape(shape))
-                at = stop
-        return parts
-
-    def scores(
-        self, values: NDArray[np.float32], pictures: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
-        """Return the scores of frames, (frames, classes), as the plain formula gives them."""
-        parts = self.parts(torch.from_numpy(values))
-        with torch.no_grad():
-            top = self._features(torch.from_numpy(pictures), parts)
-            return _dense(top, parts[-2:]).numpy()
+        return [values[span].reshape(shape) for span, shape in self._spans]
 
     def seen(
         self, values: NDArray[np.float32], pictures: NDArray[np.float32]
@@ -124,15 +93,17 @@ class Network:
         features = np.empty((count, self.features), np.float32)
         chances = np.empty((count, self.classes), np.float32)
         parts = self.parts(torch.from_numpy(values))
-        with torch.no_grad():
-            for first in range(0, count, TOGETHER):
-                some = pictures[first : first + TOGETHER]
-                room = np.zeros((TOGETHER, *self.picture), np.float32)
-                room[: len(some)] = some
-                top = self._features(torch.from_numpy(room), parts)
-                said = torch.softmax(_dense(top, parts[-2:]), 1)
-                features[first : first + TOGETHER] = top.numpy()[: len(some)]
-                chances[first : first + TOGETHER] = said.numpy()[: len(some)]
+        for first in range(0, count, TOGETHER):
+            some = pictures[first : first + TOGETHER]
+            level = torch.from_numpy(some.reshape(len(some), -1))
+            pairs = zip(parts[:-2:2], parts[1:-2:2], strict=True)
+            for layer, (weight, bias) in zip(self.layers[:-1], pairs, strict=True):
+                level = level if layer.filter else _filled(level)
+                level = layer.forward(layer.seen(level), weight, bias).relu_()
+            top = normalised(level)[0] if self.normal else level
+            said = torch.softmax(self.layers[-1].forward(_filled(top), *parts[-2:]), 1)
+            features[first : first + TOGETHER] = top.numpy()[: len(some)]
+            chances[first : first + TOGETHER] = said.numpy()[: len(some)]
         return features, chances
 
     def gradient(
@@ -143,18 +114,38 @@ class Network:
         *,
         pull: Pull | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the cross entropies (frames,) and the gradient (d,) of the sum of the losses."""
-        leaves = [p.requires_grad_() for p in self.parts(torch.from_numpy(values.copy()))]
-        scores = _dense(self._features(torch.from_numpy(pictures), leaves), leaves[-2:])
-        said = torch.log_softmax(scores, 1)
-        losses = functional.nll_loss(said, torch.from_numpy(labels), reduction="none")
-        total = losses.sum()
+        """Return the cross entropies (frames,) and the gradient (d,) of the sum of the losses.
+
+        With y the scores and t the labels, dy = P - t; a pull of weight w towards q adds w·(P - q).
+        """
+        parts = self.parts(torch.from_numpy(values))
+        level = torch.from_numpy(pictures.reshape(len(pictures), -1))
+        looks, tops, scale = [], [], level
+        for n, layer in enumerate(self.layers):
+            looks.append(layer.seen(level))
+            level = layer.forward(looks[n], *parts[2 * n : 2 * n + 2])
+            if n + 1 < len(self.layers):
+                tops.append(level.relu_())
+            if n + 2 == len(self.layers) and self.normal:
+                level, scale = normalised(level)
+        said, rows = torch.log_softmax(level, 1), np.arange(len(labels))
+        off = said.exp()
+        chances = off.numpy()
         if pull is not None:
-            weighed = torch.from_numpy(pull.target[labels] * pull.weight[labels, None])
-            total = total - (weighed * said).sum()
-        slopes = torch.autograd.grad(total, leaves)
-        gradient = torch.cat([slope.reshape(-1) for slope in slopes])
-        return losses.detach().numpy(), gradient.numpy()
+            drawn = pull.weight[labels, None]
+            weighed = pull.target[labels] * drawn
+            chances *= 1 + weighed.sum(1, keepdims=True)
+            chances -= weighed
+        chances[rows, labels] -= 1
+        slopes: list[Tensor] = []
+        for n in reversed(range(len(self.layers))):
+            slopes[:0] = self.layers[n].slopes(looks[n], off)
+            if n:
+                off = self.layers[n].back(off, parts[2 * n])
+                if n + 1 == len(self.layers) and self.normal:
+                    off = unnormalised(off, looks[n], scale)
+                off = off * tops[n - 1].sign()  # what max(0, .) let through
+        return -said.numpy()[rows, labels], torch.cat(slopes).numpy()
 
     def pulled(
         self,
@@ -172,15 +163,15 @@ class Network:
         """
         moved = values.copy()
         top, wanted = torch.from_numpy(features), torch.from_numpy(target)
-        weight, bias = self.parts(torch.from_numpy(moved))[-2:]
+        own = torch.from_numpy(moved)
+        weight, bias = (own[span].view(shape) for span, shape in self._spans[-2:])
         size = step / (
             len(features) * (1 + float((features.astype(np.float64) ** 2).sum(1).mean()))
         )
-        with torch.no_grad():
-            for _ in range(steps):
-                off = torch.softmax(_dense(top, [weight, bias]), 1) - wanted
-                weight.sub_(off.T @ top, alpha=size)
-                bias.sub_(off.sum(0), alpha=size)
+        for _ in range(steps):
+            off = torch.softmax(torch.addmm(bias, top, weight.t()), 1) - wanted
+            weight.sub_(off.T @ top, alpha=size)
+            bias.sub_(off.sum(0), alpha=size)
         return moved
 
     @property
@@ -199,57 +190,16 @@ class Network:
         return _by_kind(parts + [(layer.kind, 3 * layer.macs) for layer in others])
 
     @property
-    def readout(self) -> slice:
-        """Where the readout's parameters are."""
-        return slice(self.params - self.layers[-1].params, self.params)
-
-    @property
     def activations(self) -> int:
         """Numbers that back-propagation keeps of one frame: what each layer puts out."""
         put_out = sum(layer.weight[0] * layer.positions for layer in self.layers)
         return put_out + self.normal * self.features
 
-    def _features(self, pictures: Tensor, parts: list[Tensor]) -> Tensor:
-        """Return what the readout sees of pictures, (frames, features)."""
-        level = pictures
-        pairs = zip(parts[:-2:2], parts[1:-2:2], strict=True)
-        for layer, (weight, bias) in zip(self.layers[:-1], pairs, strict=True):
-            if layer.filter is None:
-                level = _dense(level.flatten(1), [weight, bias])
-            else:
-                stride, padding = layer.filter.stride, layer.filter.padding
-                level = functional.conv2d(level, weight, bias, stride=stride, padding=padding)
-            level = functional.relu(level)
-        top = level.flatten(1)
-        return functional.layer_norm(top, top.shape[1:]) if self.normal else top
 
-
-def _dense(level: Tensor, parts: list[Tensor]) -> Tensor:
-    return functional.linear(level, parts[0], parts[1])
-
-
-def _layers(
-    settings: DeepSettings, picture: tuple[int, int, int], classes: int
-) -> tuple[_Layer, ...]:
-    layers: list[_Layer] = []
-    channels, down, across = picture
-    for wish in settings.layers:
-        below = down, across
-        down, across = (
-            (side + 2 * wish.padding - wish.kernel) // wish.stride + 1 for side in below
-        )
-        if min(down, across) < 1:
-            raise LearnerError(
-                f"a kernel of {wish.kernel} does not fit into {below[1]} x {below[0]} positions"
-            )
-        shape = (wish.maps, channels, wish.kernel, wish.kernel)
-        layers.append(_Layer(shape, wish, down * across))
-        channels = wish.maps
-    inputs = channels * down * across
-    if settings.hidden:
-        layers.append(_Layer((settings.hidden, inputs), None, 1))
-        inputs = settings.hidden
-    return (*layers, _Layer((classes, inputs), None, 1))
+def _filled(level: Tensor) -> Tensor:
+    """Return `TOGETHER` frames: those that there are, and empty ones."""
+    missing = TOGETHER - len(level)
+    return functional.pad(level, (0, 0, 0, missing)) if missing else level
 
 
 def _by_kind(parts: list[tuple[str, int]]) -> dict[str, int]:

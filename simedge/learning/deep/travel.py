@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simedge.learning.asked import check_labels, check_span
 from simedge.learning.deep.body import Body
 from simedge.learning.deep.frames import Prepared
 from simedge.learning.deep.jobs import Act
@@ -41,8 +42,8 @@ class Travels:
 
         Gradients gathered towards the next step, and momentum, stay: none is older than a batch.
         """
-        vector = self._body.vector(values)
-        return Act(self._body, lambda: self._body.become(vector), macs=_FREE)
+        new = self._body.vector(values)
+        return Act(self._body, lambda: self._body.become(new), macs=_FREE, writes=new.size)
 
     def hold(
         self, *, anchor: ArrayLike | None = None, rho: float = 0.0, sparsity: float = 0.0
@@ -70,14 +71,14 @@ class Travels:
         return Act(self._body, taken, macs=self._body.plan.network.learning_macs)
 
     def loss_on(self, frames: Sequence[FrameLike]) -> Act:
-        """Take the mean loss on frames in nats; value: float, NaN of none; changes nothing."""
+        """Take the mean loss on frames in nats; value: float; changes nothing."""
         shown, network = self._shown(frames, [f.label for f in frames]), self._body.plan.network
 
         def mean() -> float:
             chances = network.seen(self._body.values, shown.pictures)[1]
             own = chances[np.arange(len(frames)), shown.labels].astype(np.float64)
             losses = -np.log(np.maximum(own, np.finfo(np.float32).tiny))
-            return float(losses.mean()) if len(frames) else float("nan")
+            return float(losses.mean())
 
         return Act(self._body, mean, macs=_times(network.forward_macs, len(frames)))
 
@@ -87,12 +88,12 @@ class Travels:
         Value: float32 (count, classes) for the labels first .. first + count - 1; the row of a
         label that was not seen is zero.
         """
+        check_span(first, count, classes=self._body.plan.network.classes)
 
         def read() -> NDArray[np.float32]:
-            body, rows = self._body, np.zeros((count, len(self._body.table)), np.float32)
-            span = slice(first, first + count)
-            seen = body.table_count[span]
-            rows[: len(seen)] = body.table[span] / np.maximum(seen, 1)[:, None]
+            body, span = self._body, slice(first, first + count)
+            seen = np.maximum(body.table_count[span], 1)[:, None]
+            rows = (body.table[span] / seen).astype(np.float32)
             body.table[span], body.table_count[span] = 0, 0
             return rows
 
@@ -125,24 +126,21 @@ class Travels:
         shown, body = self._shown(frames, labels), self._body
 
         def trained() -> tuple[int, ...]:
-            if not frames:
-                return ()
             said = body.plan.network.seen(body.values, shown.pictures)[1].argmax(axis=1)
             _, gradient = self._gradient(shown)
             body.step(gradient / np.float32(len(frames)))
             return tuple(said.tolist())
 
         macs = _times(body.plan.network.learning_macs, len(frames))
-        return Act(body, trained, macs=macs, writes=body.values.size if frames else 0)
+        macs["dense"] += body.plan.step_macs
+        return Act(body, trained, macs=macs, writes=body.values.size)
 
     def _gradient(self, shown: Prepared) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         return self._body.plan.network.gradient(self._body.values, shown.pictures, shown.labels)
 
     def _shown(self, frames: Sequence[FrameLike], labels: Sequence[int]) -> Prepared:
         """Return frames as pictures, with these labels."""
-        classes = self._body.plan.network.classes
-        if len(labels) != len(frames) or not all(0 <= label < classes for label in labels):
-            raise LearnerError(f"a label of {classes} classes for each frame, got {labels}")
+        check_labels(labels, frames=frames, classes=self._body.plan.network.classes)
         pictures = self._body.plan.retina.prepare(frames).pictures
         return Prepared(np.array(labels, np.int64), pictures)
 

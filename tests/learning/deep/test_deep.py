@@ -10,7 +10,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from simedge.core.streams import Streams
-from simedge.learning.deep.network import Network, be_deterministic
+from simedge.learning.deep.frames import Prepared
+from simedge.learning.deep.network import Network, Pull, be_deterministic
 from simedge.learning.errors import LearnerError
 from simedge.learning.reference_settings import BackPropSettings, DeepSettings, FilterSettings
 
@@ -56,6 +57,69 @@ def slow_loss(network, values, shown):
     scores = level @ weight.T + bias
     own = scores[np.arange(len(scores)), shown.labels]
     return float((np.log(np.exp(scores).sum(axis=1)) - own).sum())
+
+
+def plain_scores(network, leaves, pictures):
+    """Return the scores as torch's own layers give them, for its own graph."""
+    level = torch.from_numpy(pictures)
+    for layer, weight, bias in zip(network.layers, leaves[::2], leaves[1::2], strict=True):
+        wish = layer.filter
+        if wish is not None:
+            level = functional.conv2d(level, weight, bias, stride=wish.stride, padding=wish.padding)
+            level = functional.relu(level)
+            continue
+        level = level.flatten(1)
+        if layer is network.layers[-1]:
+            if network.normal:
+                level = functional.layer_norm(level, level.shape[1:])
+            return functional.linear(level, weight, bias)
+        level = functional.relu(functional.linear(level, weight, bias))
+    raise AssertionError("a network ends with its readout")
+
+
+def plain_loss(network, leaves, shown):
+    """Return the sum of the cross entropies."""
+    scores = plain_scores(network, leaves, shown.pictures)
+    return functional.cross_entropy(scores, torch.from_numpy(shown.labels), reduction="sum")
+
+
+WIDE = DeepSettings(normalise=False, transform="none")
+MANY = DeepSettings(layers=(FilterSettings(maps=5, kernel=4, stride=3, padding=2),) * 2, hidden=7)
+shapes = st.sampled_from([TINY, TALL, MANY, WIDE, DeepSettings()])
+
+
+@given(wish=shapes, count=st.integers(1, 20), drawn=st.booleans(), seed=st.integers(0, 99))
+@few
+def test_what_is_written_out_is_what_torch_finds_in_its_graph(wish, count, drawn, seed):
+    be_deterministic()
+    network = Network(wish, classes=CLASSES, channels=2 * wish.bins, width=16, height=16)
+    words = np.random.Generator(np.random.Philox(seed))
+    values = network.start(Streams(seed), "learner")
+    values += 0.1 * words.normal(size=values.size).astype(np.float32)
+    pictures = words.exponential(size=(count, *network.picture)).astype(np.float32)
+    shown = Prepared(words.integers(0, CLASSES, count), pictures)
+    pull = Pull(*words.random((2, CLASSES, CLASSES)).astype(np.float32)) if drawn else None
+    pull = pull and pull._replace(weight=pull.weight[0])
+    vector = torch.tensor(values, requires_grad=True)
+    leaves = network.parts(vector)
+    loss = plain_loss(network, leaves, shown)
+    if pull:
+        said = torch.log_softmax(plain_scores(network, leaves, pictures), 1)
+        weighed = pull.target[shown.labels] * pull.weight[shown.labels, None]
+        (loss - (torch.from_numpy(weighed) * said).sum()).backward()
+    else:
+        loss.backward()
+    losses, gradient = network.gradient(values, pictures, shown.labels, pull=pull)
+    assert losses.sum() == pytest.approx(loss.item(), rel=1e-5, abs=1e-5)
+    found = vector.grad.numpy()
+    np.testing.assert_allclose(gradient, found, rtol=0, atol=3e-6 * max(1, np.abs(found).max()))
+    features, chances = network.seen(values, pictures)
+    plain = torch.softmax(plain_scores(network, leaves, pictures), 1).detach().numpy()
+    np.testing.assert_allclose(chances, plain, atol=1e-5)
+    for i in (0, count // 2, count - 1):  # to the last bit, whatever it is shown with
+        alone = network.seen(values, pictures[i : i + 1].copy())
+        assert alone[0].tobytes() == features[i].tobytes()
+        assert alone[1].tobytes() == chances[i].tobytes()
 
 
 @both
@@ -112,12 +176,7 @@ def test_batches_step_like_plain_torch(seeds, momentum):
     steps = torch.optim.SGD([values], lr=wish.rule.rate, momentum=momentum)
     for n, seed in enumerate(seeds, 1):
         shown = learner.prepare([frame_of(seed)])
-        parts = network.parts(values)
-        level = functional.conv2d(torch.from_numpy(shown.pictures), parts[0], parts[1], stride=2)
-        top = functional.relu(level).flatten(1)
-        top = functional.layer_norm(top, top.shape[1:]) if network.normal else top
-        scores = functional.linear(top, parts[2], parts[3])
-        loss = functional.cross_entropy(scores, torch.from_numpy(shown.labels))
+        loss = plain_loss(network, network.parts(values), shown)
         learned = learner.learn(frame_of(seed)).commit()
         assert learned.loss == pytest.approx(loss.item(), abs=1e-4)
         (loss / 4).backward()
@@ -134,18 +193,21 @@ def test_a_dump_in_the_middle_of_a_batch_goes_on_as_if_nothing_had_been(cut):
     learner, other = opened(TALL), opened(TALL)
     target, mask = np.full((CLASSES, CLASSES), 1 / CLASSES), np.ones(CLASSES, bool)
     learner.set_class_prior(target, mask, alpha=0.5).commit()
-    learner.hold(anchor=np.zeros(learner.params), rho=0.1, sparsity=0.3)
+    hold = {"anchor": np.zeros(learner.params), "rho": 0.1, "sparsity": 0.3}
+    learner.hold(**hold)
     for n in range(10):
         if n == cut:
             other.load(learner.dump())
+            for each in (learner, other):  # zeros are those of the next frame
+                each.hold(**hold)
             assert other.digest() == learner.digest()
         told = learner.learn(frame_of(n)).commit()
         if n >= cut:
             assert other.learn(frame_of(n)).commit() == told
     assert other.digest() == learner.digest()
-    table = learner.class_table(0, CLASSES + 1).commit()
-    assert table.tobytes() == other.class_table(0, CLASSES + 1).commit().tobytes()
-    np.testing.assert_allclose(table.sum(axis=1), [1] * CLASSES + [0], atol=1e-6)
+    table = learner.class_table(0, CLASSES).commit()
+    assert table.tobytes() == other.class_table(0, CLASSES).commit().tobytes()
+    np.testing.assert_allclose(table.sum(axis=1), [1] * CLASSES, atol=1e-6)
     assert not learner.class_table(0, CLASSES).commit().any()
 
 
@@ -168,13 +230,17 @@ def test_memory_and_work_are_those_that_torch_counts(wish):
         kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    with FlopCounterMode(display=False) as forward:
-        network.scores(values, shown.pictures)
+    leaves = [part.requires_grad_() for part in network.parts(torch.from_numpy(values))]
+    with FlopCounterMode(display=False) as forward, torch.no_grad():
+        plain_scores(network, leaves, shown.pictures)
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with FlopCounterMode(display=False) as learning, hooks:
+        plain_loss(network, leaves, shown).backward()
+    with FlopCounterMode(display=False) as own:
         network.gradient(values, shown.pictures, shown.labels)
     assert forward.get_total_flops() == 2 * sum(network.forward_macs.values())
-    assert learning.get_total_flops() == 2 * sum(network.learning_macs.values())
+    macs = sum(network.learning_macs.values())
+    assert learning.get_total_flops() == own.get_total_flops() == 2 * macs
     memory = learner.memory(kept_rows=3)
     held = [t.untyped_storage().nbytes() for t in kept.values() if t.dtype == torch.float32]
     # Torch keeps weights beside the frame and what layers put out; all of them are one vector.
@@ -193,7 +259,7 @@ def test_a_kl_step_moves_the_readout_alone_towards_the_prior():
     mask = np.array([True, True, False, True])
     assert learner.kl_step(address=5, target=prior, mask=mask, alpha=1.0, steps=3).commit() == 3
     after = learner.get_params().commit()
-    readout = network_of(TINY).readout
+    readout = slice(-network_of(TINY).layers[-1].params, None)
     assert (before[: readout.start] == after[: readout.start]).all()
     again = np.array([learner.proxy_row(frame_of(n), address=5, row=n).commit() for n in range(4)])
     assert (prior * np.log(again))[mask].sum() > (prior * np.log(rows))[mask].sum()

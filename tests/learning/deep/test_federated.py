@@ -70,10 +70,15 @@ def right(net, items):
     return float((said == items.labels).mean())
 
 
-@pytest.mark.parametrize("split", [{"kind": "iid"}, {"kind": "dirichlet", "alpha": 0.3}])
-def test_averaging_in_a_run_is_a_plain_loop_of_it(split):
-    """McMahan's algorithm in torch, on the frames that each device was shown in each round."""
-    scenario = world(AVERAGE, **{"sensors.split": split})
+@pytest.mark.parametrize(
+    ("split", "momentum"), [({"kind": "iid"}, 0.0), ({"kind": "dirichlet", "alpha": 0.3}, 0.5)]
+)
+def test_averaging_in_a_run_is_a_plain_loop_of_it(split, momentum):
+    """McMahan's algorithm in torch, on the frames that each device was shown in each round.
+
+    Devices keep their momentum from round to round.
+    """
+    scenario = world(AVERAGE, **{"sensors.split": split, "learner.rule.momentum": momentum})
     values, rounds, _, learned = outcome(scenario)
     assert len(learned) == 3
     assert rounds >= 5
@@ -81,17 +86,21 @@ def test_averaging_in_a_run_is_a_plain_loop_of_it(split):
     retina = Retina(width=16, height=16, bins=3, span_ns=sensor.span_ns, root=True)
     network = Network(DeepSettings(), classes=10, channels=6, width=16, height=16)
     mean = network.start(Streams(scenario.seed), "learner")
-    first, net = mean, plain_net()
+    first, sites = mean, {}
+    for device in learned:
+        net = plain_net()
+        sites[device] = net, torch.optim.SGD(net.parameters(), lr=RATE, momentum=momentum)
     for number in range(rounds):
         models = []
         for device, indices in learned.items():
             batch = indices[number * BATCH : (number + 1) * BATCH]
             shown = retina.prepare([sensor.frame(device, index) for index in batch])
+            net, steps = sites[device]
             put(net, mean)
             pictures, labels = torch.from_numpy(shown.pictures), torch.from_numpy(shown.labels)
             net.zero_grad()
             nn.functional.cross_entropy(net(pictures), labels).backward()
-            torch.optim.SGD(net.parameters(), lr=RATE).step()
+            steps.step()
             models.append(nn.utils.parameters_to_vector(net.parameters()).detach().numpy())
         mean = np.mean(models, axis=0)
     assert np.abs(values - first).max() > 0.01

@@ -4,12 +4,15 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from torch import nn
 
 import simedge
 from simedge.core.streams import Streams
 from simedge.learning.deep.frames import Retina
 from simedge.learning.deep.network import Network
 from simedge.learning.reference_settings import DeepSettings
+from simedge.run.simulate import Run
 from simedge.sensors.registry import open_sensor
 
 SHORT = {"duration": "6 s", "evaluate.items": 200, "sensors.shift": None, "faults": []}
@@ -32,27 +35,44 @@ def test_stepped_and_fused_runs_are_equal(kind):
     assert fused["energy_ops_j"] > 0
 
 
-def test_a_plain_loop_without_simulator_is_as_accurate():
+def test_a_run_learns_what_a_plain_loop_of_torch_learns():
+    """The loop shares the frames and the first weights with the run, and no code."""
     wish = scenario("deep")
-    result = simedge.simulate(wish).summary
+    with Run(wish) as held:
+        list(held.slices())
+        values = {h.name: h.learner.dump()["values"] for h in held.driver.devices}
     settings, sensor = DeepSettings(), open_sensor(wish.sensors, wish.seed)
-    retina = Retina(width=16, height=16, bins=3, span_ns=sensor.span_ns, root=True)
-    network = Network(settings, classes=10, channels=6, width=16, height=16)
-    items = retina.prepare(sensor.evaluation(200, shifted=False))
-    for device, accuracy in result["accuracy"]["per_device"].items():
-        shown = retina.prepare(sensor.frames(device, 0, 48))
-        values, velocity = network.start(Streams(wish.seed), "learner"), np.float32(0)
-        own = [float((network.scores(values, items.pictures).argmax(1) == items.labels).mean())]
-        for i in range(0, 48, 16):
-            batch = slice(i, i + 16)
-            _, gradient = network.gradient(values, shown.pictures[batch], shown.labels[batch])
-            velocity = np.float32(settings.rule.momentum) * velocity + gradient / np.float32(16)
-            values = values - np.float32(settings.rule.rate) * velocity
-            said = network.scores(values, items.pictures).argmax(1)
-            own.append(float((said == items.labels).mean()))
-        assert own[-1] > own[0]
-        # The last frame arrives with the end of the run, so the last batch may be open still.
-        assert min(abs(accuracy - own[-1]), abs(accuracy - own[-2])) < 0.1
+    rule, retina = (
+        settings.rule,
+        Retina(width=16, height=16, bins=3, span_ns=sensor.span_ns, root=True),
+    )
+    first = Network(settings, classes=10, channels=6, width=16, height=16)
+    learned = {}
+    for record in held.finish().records:
+        if record.kind == "frame-learned":
+            learned.setdefault(record.target, []).append(record.subject)
+    for device, indices in learned.items():
+        net = nn.Sequential(
+            nn.Conv2d(6, 16, 5, stride=2),
+            nn.ReLU(),
+            nn.Flatten(),
+            nn.LayerNorm(16 * 6 * 6, elementwise_affine=False),
+            nn.Linear(16 * 6 * 6, 10),
+        )
+        start = torch.from_numpy(first.start(Streams(wish.seed), "learner"))
+        nn.utils.vector_to_parameters(start.clone(), net.parameters())
+        steps = torch.optim.SGD(net.parameters(), lr=rule.rate, momentum=rule.momentum)
+        shown = retina.prepare([sensor.frame(device, index) for index in indices])
+        pictures, labels = torch.from_numpy(shown.pictures), torch.from_numpy(shown.labels)
+        for i in range(0, len(indices) - rule.batch + 1, rule.batch):
+            steps.zero_grad()
+            part = slice(i, i + rule.batch)
+            nn.functional.cross_entropy(net(pictures[part]), labels[part]).backward()
+            steps.step()
+        found = nn.utils.parameters_to_vector(net.parameters()).detach().numpy()
+        assert len(indices) > 2 * rule.batch
+        assert np.abs(found - start.numpy()).max() > 0.01
+        np.testing.assert_allclose(values[device], found, atol=1e-5)
 
 
 def test_without_torch_the_extra_is_named_and_the_exit_is_3(monkeypatch):
