@@ -25,7 +25,9 @@ def calm_ns(scenario: ScenarioSettings) -> int | None:
     """Return when the last fault ends; None if one never does, or may leave something behind."""
     ends = [0]
     for fault in scenario.faults:
-        if fault.kind == "reboot-loop" or not isinstance(fault, Spell):  # it goes on beyond that
+        # Reboots go on beyond their span, and a clock that has jumped stays wrong.
+        lasting = fault.kind == "reboot-loop" or fault.kind.startswith("clock-")
+        if lasting or not isinstance(fault, Spell):
             return None
         lag: int = getattr(fault, "lag", 0) or 0
         ends += [end + lag for _, end in fault.windows(scenario.duration)]

@@ -18,7 +18,8 @@ sensors: {kind: poisson, size: 8, rate: 8 Hz, proxy: {blocks: 2, rows: 2}}
 devices: [{id: cam, count: 2, compute: cpu-large, memory: 2 GiB}]
 links: {default: {profile: ethernet, loss: {kind: none}}}
 learner: {kind: surrogate}
-protocol: {kind: elal, interval: 2, prior_period: 300 ms, have_period: 700 ms, policy: {kind: fixed}}
+protocol:
+  {kind: elal, interval: 2, prior_period: 300 ms, have_period: 700 ms, policy: {kind: fixed}}
 faults:
   - {kind: crash, server: true, at: 500 ms, for: 500 ms, state: wiped}
   - {kind: isolate, device: cam-2, at: 1200 ms, for: 300 ms}
@@ -50,3 +51,5 @@ def test_where_nothing_bounds_the_wait_there_is_no_law(changes):
     assert bound_ns(WORLD.vary(changes), CALM) is None
     endless = [{"kind": "isolate", "device": "cam-1", "at": "1 s"}]
     assert calm_ns(WORLD.vary({"faults": endless})) > WORLD.duration
+    jump = [{"kind": "clock-jump", "devices": ["cam-1"], "at": "1 s", "by": "900 ms"}]
+    assert calm_ns(WORLD.vary({"faults": jump})) is None
