@@ -113,6 +113,13 @@ class LazyStack:
         """Hidden weights, flat, then O by neuron, flat, and its bias; change them in place."""
         return [self._plan.weights, self._plan.readout, self._plan.bias]
 
+    def adopt(self, parameters: Sequence[Floats]) -> None:
+        """Go on from other `parameters`, which are used themselves, not copied."""
+        if [one.shape for one in parameters] != [one.shape for one in self.parameters]:
+            raise LearnerError(f"parameters of shapes {[one.shape for one in parameters]}")
+        weights, readout, bias = parameters
+        self._plan = self._plan._replace(weights=weights, readout=readout, bias=bias)
+
     @property
     def gradients(self) -> list[Floats]:
         """Descent gradients of `parameters`."""

@@ -62,8 +62,10 @@ class Adam:
 
     rate: float = 1e-3
     steps: int = 0
-    _first: list[Floats] = field(default_factory=list)
-    _second: list[Floats] = field(default_factory=list)
+    first: list[Floats] = field(default_factory=list)
+    """m of each weight, made at the first step."""
+    second: list[Floats] = field(default_factory=list)
+    """v of each weight."""
 
     slots = 2
     """m and v."""
@@ -73,15 +75,15 @@ class Adam:
 
     def step(self, weights: list[Floats], gradients: list[Floats]) -> None:
         """Take one step; moments begin at 0."""
-        if not self.steps:
-            self._first = [np.zeros_like(weight) for weight in weights]
-            self._second = [np.zeros_like(weight) for weight in weights]
+        if not self.first:
+            self.first = [np.zeros_like(weight) for weight in weights]
+            self.second = [np.zeros_like(weight) for weight in weights]
         self.steps += 1
         for i, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
-            self._first[i] += (1.0 - _BETA_1) * (gradient - self._first[i])
-            self._second[i] += (1.0 - _BETA_2) * (gradient * gradient - self._second[i])
-            mean = self._first[i] / (1.0 - _BETA_1**self.steps)
-            size = np.sqrt(self._second[i] / (1.0 - _BETA_2**self.steps))
+            self.first[i] += (1.0 - _BETA_1) * (gradient - self.first[i])
+            self.second[i] += (1.0 - _BETA_2) * (gradient * gradient - self.second[i])
+            mean = self.first[i] / (1.0 - _BETA_1**self.steps)
+            size = np.sqrt(self.second[i] / (1.0 - _BETA_2**self.steps))
             weight -= self.rate * mean / (size + _LEAST)  # noqa: PLW2901 -- in place
 
 
