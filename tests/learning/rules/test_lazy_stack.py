@@ -357,6 +357,8 @@ def test_steps_bring_the_loss_down(standardise):
         lazy.commit(optimiser)
     assert softmax(lazy.see(hear(arrivals)).scores / TICKS)[label] > before
     assert not any(a.any() for a in lazy.gradients)
+    lazy.adopt([np.zeros_like(a) for a in lazy.parameters])
+    assert not lazy.see(hear(arrivals)).scores.any()
 
 
 @pytest.mark.parametrize(
