@@ -9,7 +9,22 @@ import simedge
 from simedge.core.streams import Streams
 from simedge.learning.eligible import STllrLearner, TessLearner
 
-KINDS = [STllrLearner, TessLearner]
+
+class SmallSTllr(STllrLearner):
+    __slots__ = ()
+    hidden = (24,)
+    tick_ns = 5_000_000
+    rate = 0.02
+
+
+class SmallTess(TessLearner):
+    __slots__ = ()
+    hidden = (24,)
+    tick_ns = 5_000_000
+    rate = 0.02
+
+
+KINDS = [SmallSTllr, SmallTess]
 
 
 @dataclass

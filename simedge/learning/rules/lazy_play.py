@@ -49,33 +49,36 @@ Floats = NDArray[np.float64]
 @native_leaf
 def play(plan: Plan, law: Law, room: Room, heard: Heard, goal: Goal) -> None:
     """Play a window from rest and fill its rows; gradients of the readout are added up."""
-    part, before, layers = 0, -1, plan.sizes.size
+    part, before, stale, layers = 0, -1, True, plan.sizes.size
     begin(room)
-    fall_silent(plan, law, room, goal.targets[0])
-    for n in range(law.ticks):
-        turn = part + 1 < goal.since.size and goal.since[part + 1] == n
-        wanted = turn or heard.start[n + 1] > heard.start[n]
+    # One tick more closes the last gaps. Each part has one caller: it is compiled there, once.
+    for n in range(law.ticks + 1):
+        over = n == law.ticks
+        turn = not over and part + 1 < goal.since.size and goal.since[part + 1] == n
+        wanted = over or turn or heard.start[n + 1] > heard.start[n]
         for layer in range(1, layers):
             wanted |= room.due[layer] == n
         if not wanted:
             continue
+        if stale:
+            fall_silent(plan, law, room, goal.targets[part])
         idle(law, room, before, n)
         for layer in range(1, layers):
-            if layer == 1:
-                arrives = heard.start[n + 1] > heard.start[n]
-            else:
-                below = (layer - 1) * law.ticks + n
-                arrives = room.stop[below] > room.first[below]
-            if arrives or turn or room.due[layer] == n or not law.local:
+            runs = over or turn or not law.local or room.due[layer] == n
+            if runs or arrives(law, room, heard, layer, n):
                 step(plan, law, room, heard, layer, n)
-        if turn:
-            part += 1
-            fall_silent(plan, law, room, goal.targets[part])
-        teach(plan, law, room, goal.targets[part], n)
-        before = n
-    idle(law, room, before, law.ticks)
-    for layer in range(1, layers):
-        close(plan, law, room, layer, law.ticks)
+        part, stale, before = part + turn, turn, n
+        if not over:
+            teach(plan, law, room, goal.targets[part], n)
+
+
+@native_part
+def arrives(law: Law, room: Room, heard: Heard, layer: Whole, n: Whole) -> Whole:
+    """Tell whether anything comes from below."""
+    if layer == 1:
+        return heard.start[n + 1] > heard.start[n]
+    below = (layer - 1) * law.ticks + n
+    return room.stop[below] > room.first[below]
 
 
 @native_part
@@ -190,8 +193,10 @@ def close(plan: Plan, law: Law, room: Room, layer: Whole, now: Whole) -> None:
 
 @native_part
 def step(plan: Plan, law: Law, room: Room, heard: Heard, layer: Whole, n: Whole) -> None:
-    """Execute device tick n of a layer: arrivals, potentials, spikes."""
+    """Execute device tick n of a layer: arrivals, potentials, spikes; after the last, nothing."""
     close(plan, law, room, layer, n)
+    if n == law.ticks:
+        return
     size, place, ticks = plan.sizes[layer], plan.places[layer], law.ticks
     room.ran[layer * ticks + room.counts[layer]] = n
     room.counts[layer] += 1

@@ -57,10 +57,10 @@ class Stack:
     def __post_init__(self) -> None:
         if not self.layers:
             raise LearnerError("a stack needs a layer")
-        pres = [held.weights.shape[1] for held in self.layers]
-        if [*pres[1:], self.readout.weights.shape[1]] != self.posts:
+        lines = [held.weights.shape[1] for held in self.layers]
+        if [*lines[1:], self.readout.weights.shape[1]] != self.posts:
             raise LearnerError(
-                f"layers of {self.posts} neurons do not fit layers that hear {pres} lines and a "
+                f"layers of {self.posts} neurons do not fit layers that hear {lines} lines and a "
                 f"readout that hears {self.readout.weights.shape[1]}"
             )
 

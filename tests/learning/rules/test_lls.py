@@ -78,6 +78,8 @@ def block_of(words, kind, norm, cell=2, pre=3):
         head.mixing = words.normal(size=3)
     if kind == "mixed":
         head.mixing = words.normal(size=(3, 3))
+    if kind == "reduced":
+        head = Head(basis=basis(2, 4), mixing=words.normal(size=(2, 3)))
     block = Block(weights=words.normal(size=(4 * cell, pre)), head=head, cell=cell, norm=norm)
     block.scale[...], block.shift[...] = words.normal(size=(2, 4 * cell))
     block.mean[...], block.variance[...] = words.normal(size=4 * cell), 0.5
@@ -86,7 +88,7 @@ def block_of(words, kind, norm, cell=2, pre=3):
 
 @given(
     seed=st.integers(0, 999),
-    kind=st.sampled_from(["plain", "scaled", "mixed"]),
+    kind=st.sampled_from(["plain", "scaled", "mixed", "reduced"]),
     norm=st.sampled_from(["batch", "frozen"]),
 )
 def test_gradients_are_those_of_finite_differences(seed, kind, norm):
