@@ -127,9 +127,12 @@ def rule_of(name: str, **changes: object) -> Rule:
     if name not in RULES:
         raise LearnerError(f"the rule must be one of {', '.join(RULES)}, got {name!r}")
     known = [part for part in Rule.__dataclass_fields__ if part != "name"]
-    for change in changes:
+    for change, value in changes.items():
         if change not in known:
             raise LearnerError(f"a rule's constants are {', '.join(known)}, got {change!r}")
+        kind = type(getattr(RULES[name], change))
+        if not (type(value) is kind or (kind is float and type(value) is int)):
+            raise LearnerError(f"{change} must be of kind {kind.__name__}, got {value!r}")
     return replace(RULES[name], **changes)  # type: ignore[arg-type]
 
 
