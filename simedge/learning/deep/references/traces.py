@@ -69,14 +69,14 @@ class Traces:
             for name in self._filtered:
                 ledger.count("weight", macs[name])
             return {n: torch.einsum("bi,bij->ij", delta, k) for n, k in self._filtered.items()}
-        posts, pres, arounds = [rule.alpha_pre * delta * slope], [self._pre], [self._around]
+        posts, levels, arounds = [rule.alpha_pre * delta * slope], [self._pre], [self._around]
         if self._post is not None:
             late = self._post if rule.lag == "code" else rule.lambda_post * self._post
             posts.append(rule.alpha_post * delta * late)
-            pres.append(level)
+            levels.append(level)
             arounds.append(before)
         post = torch.cat(posts)
-        found = {"weight": products(layer, post, torch.cat(pres))}
+        found = {"weight": products(layer, post, torch.cat(levels))}
         ledger.count("weight", len(posts) * layer.macs)
         if self._around is not None:
             found["recurrent"] = post.T @ torch.cat([a for a in arounds if a is not None])
