@@ -33,7 +33,8 @@ TUNING_SEED = 1000
 SEEDS = (1, 2, 3, 4, 5)
 RATES = {False: (2e-3, 5e-3, 1e-2), True: (1e-3, 3e-3, 1e-2)}
 T95 = {2: 12.706, 3: 4.303, 4: 3.182, 5: 2.776}
-BOUND = -0.02
+BOUND = -2.0
+"""Points that a rule may lose."""
 
 
 class Task(NamedTuple):
@@ -103,18 +104,27 @@ def tuned(task, name):
     return rule, rate, len(tried)
 
 
-def interval(differences):
+def bounds(differences):
     """Return the mean and its 95 % interval, in points."""
     values = 100 * np.array(differences)
     half = T95[len(values)] * values.std(ddof=1) / math.sqrt(len(values))
-    mean = values.mean()
-    return f"{mean:+.1f} [{mean - half:+.1f}, {mean + half:+.1f}]"
+    return values.mean(), values.mean() - half, values.mean() + half
+
+
+def interval(differences):
+    """Write the mean and its 95 % interval."""
+    mean, low, high = bounds(differences)
+    return f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def verdict(name, differences, other):
-    """Say whether a rule falls short of another by more than two points."""
-    mean = float(np.mean(differences))
-    word = "within 2 points of" if mean >= BOUND else "**falls short of**"
+    """Say whether a rule is within two points of another, falls short, or neither is shown."""
+    _, low, high = bounds(differences)
+    word = "is not shown to be within 2 points of"
+    if low >= BOUND:
+        word = "is within 2 points of"
+    elif high < BOUND:
+        word = "**falls short of**"
     return f"- `{name}` {word} {other}: {interval(differences)} points."
 
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from simedge.learning.deep.network import be_deterministic
 from simedge.learning.deep.references.draws import Draws
 from simedge.learning.deep.references.in_time import learn_in_time, local_rule
 from simedge.learning.deep.references.settings import Neurons, rule_of
@@ -10,6 +11,7 @@ from simedge.learning.deep.references.spiking import SpikingNet
 from simedge.learning.deep.references.surrogates import pseudo_derivative
 from simedge.learning.deep.references.through_time import learn_through_time
 
+be_deterministic()  # one thread: tiny tensors are slower on more
 DOUBLE = torch.float64
 NEURONS = Neurons(leak=0.5, threshold=0.6, standardise=False)
 X = [[1, 0], [0, 1], [1, 1], [1, 0]]
