@@ -10,6 +10,7 @@ from simedge_cli.doctor import doctor
 from simedge_cli.fuzz import fuzz
 from simedge_cli.replay import replay
 from simedge_cli.report import report
+from simedge_cli.rules import rules
 from simedge_cli.run import run
 from simedge_cli.schema import schema
 from simedge_cli.study import study
@@ -28,6 +29,7 @@ app = typer.Typer(
 )
 for command in (run, replay, study, report, compare, validate, fuzz, schema, doctor, closed_forms):
     app.command()(command)
+app.add_typer(rules)
 app.add_typer(trace)
 
 
