@@ -132,6 +132,11 @@ class VirtualDriver:
         """Dispatch at most `count` records up to the end of the run; return how many."""
         return self.kernel.run_slice(count, self.duration_ns)
 
+    def rest(self) -> None:
+        """Throw away what was computed ahead, so that nothing but state is left."""
+        for device in self.devices:
+            device.door.forget()
+
     @property
     def done(self) -> bool:
         """Return whether nothing is left before the end of the run."""

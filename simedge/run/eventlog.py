@@ -98,6 +98,7 @@ class EventLog:
         self._room = BLOCK_RECORDS  # left in the open block
         self._chain = _SEED  # the hash up to the open block
         self._open = sha256(_SEED)  # and over what is packed of it
+        self._block: list[bytes] = []  # which is this
         self._closed = False
 
     @property
@@ -184,9 +185,12 @@ class EventLog:
         self._room -= len(rows)
         head = _LONG_HEAD if len(rows) > _SHORT_ARRAY else 1
         self._open.update(memoryview(packed)[head:])
+        if self._room:
+            self._block.append(packed[head:])
         if self._room == 0:
             self._chain = self._open.digest()
             self._open = sha256(self._chain)
+            self._block = []
             self._room = BLOCK_RECORDS
         if self._file is not None:
             self._file.write(self._framed(rows, packed, head))
