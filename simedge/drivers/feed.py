@@ -85,7 +85,15 @@ class Feed:
         return self._next - coming - present, len(self._frames)
 
     def go_back(self, first: int, left: int) -> None:
-        """Be where `rest` was asked, in a feed that gave no frame yet."""
+        """Be where `rest` was asked, in a feed that gave no frame yet.
+
+        Raises
+        ------
+        ValueError
+            If there is no such place.
+        """
+        if not (0 <= left <= _BATCH and first >= 0 and first % _BATCH == 0):
+            raise ValueError(f"no batch: {left} frames of that from {first}")
         self._frames.clear()
         self._next, self._coming = first, None
         if left:
