@@ -28,6 +28,7 @@ __all__ = ["Kind", "Scribe", "State", "attributes"]
 State = tuple[list[Any], "memoryview | bytes | None"]
 """What is packed, and the bytes that go with it."""
 
+_ATOMS: Final = frozenset({type(None), bool, float, str, bytes})
 _NUMBERS: Final = "biufcSU"
 _DICTS: Final = frozenset({dict, OrderedDict, defaultdict, Counter})
 
@@ -86,7 +87,7 @@ class Scribe:
 
     def value(self, value: Any) -> Any:  # noqa: ANN401
         """Return what stands for a value."""
-        return in_place(value, self._refer, self.classes)
+        return value if type(value) in _ATOMS else in_place(value, self._refer, self.classes)
 
     def _way(self, cls: type) -> Callable[[Any], State]:
         if issubclass(cls, tuple):

@@ -34,10 +34,17 @@ _CLOSED_ROOM: Final = "simedge.learning."
 """Functions within functions are taken from there alone: they work on arrays."""
 
 
+_NUMBERS: Final = "biufcSU"
+
+
 class Tag:
     """First item of what stands for a value."""
 
-    REF, BIG, TUPLE, ENUM, METHOD, CLASS, FUNCTION, TEXT, RANGE, SCALAR, DTYPE = range(11)
+    REF, BIG, TUPLE, ENUM, METHOD, CLASS, FUNCTION, TEXT, RANGE, SLICE, SCALAR, DTYPE = range(12)
+
+
+Refer = Callable[[Any], int]
+Resolve = Callable[[int], Any]
 
 
 class Classes:
@@ -46,21 +53,28 @@ class Classes:
     def __init__(self, names: list[str] | None = None) -> None:
         self.names: list[str] = names or []
         self._numbers = {name: number for number, name in enumerate(self.names)}
+        self._known: dict[type, int] = {}
         self._found: dict[int, type] = {}
 
     def number(self, cls: type) -> int:
         """Return the number of a class."""
-        name = name_of(cls)
-        if name not in self._numbers:
-            self._numbers[name] = len(self.names)
-            self.names.append(name)
-        return self._numbers[name]
+        number = self._known.get(cls)
+        if number is None:
+            name = name_of(cls)
+            if name not in self._numbers:
+                self._numbers[name] = len(self.names)
+                self.names.append(name)
+            number = self._known[cls] = self._numbers[name]
+        return number
 
     def named(self, number: int) -> type:
         """Return the class of a number: one of the package, or a plain container."""
         if number not in self._found:
             self._found[number] = _class(self.names[number])
         return self._found[number]
+
+
+_Way = Callable[[Any, Refer, Classes], Any]
 
 
 def _class(name: str) -> type:
@@ -86,10 +100,10 @@ def _looked_up(name: str) -> object:
     return found
 
 
-def function_named(name: str) -> types.FunctionType:
+def function_named(name: str) -> Any:  # noqa: ANN401 -- compiled ones are objects
     """Return a function of a module of the package."""
     found = _looked_up(name)
-    if not isinstance(found, types.FunctionType):
+    if not isinstance(getattr(found, "py_func", found), types.FunctionType):
         raise CheckpointError(f"{name} is no function")
     return found
 
@@ -126,73 +140,99 @@ def _codes(code: types.CodeType, at: str, wanted: str) -> Iterator[types.CodeTyp
                 yield from _codes(inner, name, wanted)
 
 
-def in_place(value: Any, refer: Callable[[Any], int], classes: Classes) -> Any:  # noqa: ANN401
+def in_place(value: Any, refer: Refer, classes: Classes) -> Any:  # noqa: ANN401
     """Return what stands for a value; `refer` numbers what has a place of its own."""
     kind = type(value)
     if kind in _ATOMS:
         return value
-    if kind is int:
-        return value if _LOW <= value < _HIGH else [Tag.BIG, format(value, "x")]
-    if isinstance(value, tuple):
-        inline = _tuple(value, classes)
-        return inline if inline is not None else [Tag.REF, refer(value)]
-    if isinstance(value, Enum):
-        return [Tag.ENUM, classes.number(kind), value.name]
-    if isinstance(value, types.MethodType):
-        owner = in_place(value.__self__, refer, classes)
-        return [Tag.METHOD, owner, value.__func__.__name__]
-    if kind is Fraction or kind is Decimal:
-        return [Tag.TEXT, kind is Decimal, str(value)]
-    if kind is range:
-        return [Tag.RANGE, value.start, value.stop, value.step]
-    return _rarer(value, refer, classes)
+    if kind is int and _LOW <= value < _HIGH:
+        return value
+    return _way(kind)(value, refer, classes)
 
 
-def _rarer(value: Any, refer: Callable[[Any], int], classes: Classes) -> Any:  # noqa: ANN401
-    if isinstance(value, np.generic) and value.dtype.kind in "biufcSU":
-        return [Tag.SCALAR, value.dtype.str, value.tobytes()]
-    if isinstance(value, np.dtype) and value.kind in "biufcSU":
-        return [Tag.DTYPE, value.str]
-    if isinstance(value, type) and (
-        name_of(value) in _PLAIN_CLASSES or value.__module__.startswith("simedge.")
-    ):
-        return [Tag.CLASS, classes.number(value)]
-    if isinstance(value, types.FunctionType) and _is_global(value):
-        return [Tag.FUNCTION, f"{value.__module__}:{value.__qualname__}"]
+@functools.cache
+def _way(kind: type) -> _Way:
+    """Return how values of a class are written."""
+    if kind in _WAYS:
+        return _WAYS[kind]
+    if issubclass(kind, tuple):
+        return _tuple
+    if issubclass(kind, Enum):
+        return lambda value, _, classes: [Tag.ENUM, classes.number(kind), value.name]
+    if issubclass(kind, np.generic) and np.dtype(kind).kind in _NUMBERS:
+        return lambda value, _, __: [Tag.SCALAR, value.dtype.str, value.tobytes()]
+    if issubclass(kind, np.dtype):
+        return lambda value, _, __: [Tag.DTYPE, value.str]
+    if kind.__module__.startswith("numba.") and hasattr(kind, "inspect_llvm"):
+        return _function
+    return _class_or_thing if issubclass(kind, type) else _thing
+
+
+def _thing(value: Any, refer: Refer, _: Classes) -> list[Any]:  # noqa: ANN401
     return [Tag.REF, refer(value)]
 
 
-def _is_global(function: types.FunctionType) -> bool:
-    if not function.__module__.startswith("simedge.") or "<" in function.__qualname__:
-        return False
-    try:
-        return _looked_up(f"{function.__module__}:{function.__qualname__}") is function
-    except CheckpointError:
-        return False
+def _method_of(value: Any, refer: Refer, classes: Classes) -> list[Any]:  # noqa: ANN401
+    return [Tag.METHOD, in_place(value.__self__, refer, classes), value.__func__.__name__]
 
 
-def _tuple(value: tuple[Any, ...], classes: Classes) -> list[Any] | None:
-    """Return a tuple of atoms in place; None if it holds anything else."""
-    items: list[Any] = []
+def _class_or_thing(value: Any, refer: Refer, classes: Classes) -> list[Any]:  # noqa: ANN401
+    known = name_of(value) in _PLAIN_CLASSES or value.__module__.startswith("simedge.")
+    return [Tag.CLASS, classes.number(value)] if known else _thing(value, refer, classes)
+
+
+def _function(value: Any, refer: Refer, classes: Classes) -> list[Any]:  # noqa: ANN401
+    name = _global_name(value)
+    if name is not None:
+        return [Tag.FUNCTION, name]
+    return _thing(value, refer, classes)
+
+
+def _tuple(value: Any, refer: Refer, classes: Classes) -> list[Any]:  # noqa: ANN401
+    """Write a tuple of atoms in place; one that holds more is an object of its own."""
     for item in value:
         kind = type(item)
-        if kind in _ATOMS or (kind is int and _LOW <= item < _HIGH):
-            items.append(item)
-        elif isinstance(item, Enum):
-            items.append([Tag.ENUM, classes.number(kind), item.name])
-        else:
-            return None
-    return [Tag.TUPLE, classes.number(type(value)), *items]
+        if kind not in _ATOMS and not (kind is int and _LOW <= item < _HIGH):
+            break
+    else:
+        return [Tag.TUPLE, classes.number(type(value)), *value]
+    if all(type(item) in _ATOMS or isinstance(item, int | Enum) for item in value):
+        items = [in_place(item, refer, classes) for item in value]
+        return [Tag.TUPLE, classes.number(type(value)), *items]
+    return _thing(value, refer, classes)
 
 
-def placed(value: Any, resolve: Callable[[int], Any], classes: Classes) -> Any:  # noqa: ANN401
+_WAYS: Final[dict[type, _Way]] = {
+    int: lambda value, _, __: [Tag.BIG, format(value, "x")],
+    types.MethodType: _method_of,
+    types.FunctionType: _function,
+    Fraction: lambda value, _, __: [Tag.TEXT, False, str(value)],
+    Decimal: lambda value, _, __: [Tag.TEXT, True, str(value)],
+    range: lambda value, _, __: [Tag.RANGE, value.start, value.stop, value.step],
+    slice: lambda value, _, __: [Tag.SLICE, value.start, value.stop, value.step],
+}
+
+
+def _global_name(function: Any) -> str | None:  # noqa: ANN401
+    """Return the name of a function of a module of the package, compiled or not."""
+    plain = getattr(function, "py_func", function)
+    name = f"{plain.__module__}:{plain.__qualname__}"
+    if not name.startswith("simedge.") or "<" in name:
+        return None
+    try:
+        return name if _looked_up(name) is function else None
+    except CheckpointError:
+        return None
+
+
+def placed(value: Any, resolve: Resolve, classes: Classes) -> Any:  # noqa: ANN401
     """Return the value that something stands for; the inverse of `in_place`."""
     if type(value) is not list:
         return value
     return _PLACED[value[0]](value, resolve, classes)
 
 
-def _as_tuple(value: list[Any], resolve: Callable[[int], Any], classes: Classes) -> Any:  # noqa: ANN401
+def _as_tuple(value: list[Any], resolve: Resolve, classes: Classes) -> Any:  # noqa: ANN401
     items = [placed(item, resolve, classes) for item in value[2:]]
     return tuple_of(classes.named(value[1]), items)
 
@@ -204,7 +244,7 @@ def tuple_of(cls: type, items: list[Any]) -> Any:  # noqa: ANN401
     return tuple.__new__(cls, items)
 
 
-def _method(value: list[Any], resolve: Callable[[int], Any], classes: Classes) -> Any:  # noqa: ANN401
+def _method(value: list[Any], resolve: Resolve, classes: Classes) -> Any:  # noqa: ANN401
     owner, name = placed(value[1], resolve, classes), value[2]
     for cls in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
         found = vars(cls).get(name)
@@ -216,14 +256,14 @@ def _method(value: list[Any], resolve: Callable[[int], Any], classes: Classes) -
     raise CheckpointError(f"{name} is no method of {type(owner).__qualname__}")
 
 
-def _enum(value: list[Any], _: Callable[[int], Any], classes: Classes) -> Any:  # noqa: ANN401
+def _enum(value: list[Any], _: Resolve, classes: Classes) -> Any:  # noqa: ANN401
     cls = classes.named(value[1])
     if not issubclass(cls, Enum):
         raise CheckpointError(f"{cls.__qualname__} is no enumeration")
     return cls[value[2]]
 
 
-_Placer = Callable[[list[Any], Callable[[int], Any], Classes], Any]
+_Placer = Callable[[list[Any], Resolve, Classes], Any]
 _PLACED: Final[dict[int, _Placer]] = {
     Tag.REF: lambda value, resolve, _: resolve(value[1]),
     Tag.BIG: lambda value, _, __: int(value[1], 16),
@@ -234,6 +274,7 @@ _PLACED: Final[dict[int, _Placer]] = {
     Tag.FUNCTION: lambda value, _, __: function_named(value[1]),
     Tag.TEXT: lambda value, _, __: (Decimal if value[1] else Fraction)(value[2]),
     Tag.RANGE: lambda value, _, __: range(*value[1:4]),
+    Tag.SLICE: lambda value, _, __: slice(*value[1:4]),
     Tag.SCALAR: lambda value, _, __: np.frombuffer(value[2], _dtype(value[1]))[0],
     Tag.DTYPE: lambda value, _, __: _dtype(value[1]),
 }
@@ -241,6 +282,6 @@ _PLACED: Final[dict[int, _Placer]] = {
 
 def _dtype(text: str) -> np.dtype[Any]:
     found = np.dtype(text)
-    if found.kind not in "biufcSU":
+    if found.kind not in _NUMBERS:
         raise CheckpointError(f"no numbers: {text}")
     return found
