@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from simedge.core.errors import SimedgeError
     from simedge.learning.own import OwnLearner
     from simedge.run.replay import replay
-    from simedge.run.resume import resume
     from simedge.run.result import Progress, Result
+    from simedge.run.resume import resume
     from simedge.run.scenario import Scenario, load
     from simedge.run.simulate import run_async, simulate
     from simedge.run.stream import stream

@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-__all__ = ["LOG", "RASTER", "SealError", "damaged_parts", "json_text", "listing", "sealed", "unsealed"]
+__all__ = [
+    "LOG",
+    "RASTER",
+    "SealError",
+    "damaged_parts",
+    "json_text",
+    "listing",
+    "sealed",
+    "unsealed",
+]
 
 LOG = "events.msgpack"
 RASTER = "raster.msgpack"

@@ -6,7 +6,7 @@ Listening changes nothing: the event log of a run that keeps a raster is that of
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgpack
 import numpy as np

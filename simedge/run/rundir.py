@@ -82,6 +82,9 @@ class RunDirectory:
                 with suppress(OSError):  # it stays if it holds anything
                     path.rmdir()
             raise
+        except BaseException:  # an interrupt: another run may take the directory
+            self.close()
+            raise
 
     @classmethod
     def create(

@@ -129,7 +129,7 @@ class Run:
     over what that one saved.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all but the scenario go by name
         self,
         scenario: Scenario,
         *,
@@ -148,42 +148,49 @@ class Run:
         self._wall_s = 0.0
         self._records = 0
         self._begun = False
+        self._saved_at = 0  # as many records were dispatched then
         self._audit = Audit()
         self._tap = tap
         self._learner = learner
         self._stopped = stopped
-        self._keeper: Keeper | None = None
         # The world stands before anything is written: a scenario that cannot leaves nothing.
         warm_up(scenario.learner)
         self._traces = TraceDoor(Streams(scenario.seed))
+        saves = out is not None or root is not None or stopped is not None
         try:
-            self.driver, self.tally = build(
-                scenario,
-                self._log_line,
-                executor=self._executor,
-                learner=learner,
-                open_trace=self._traces,
-            )
-            pins = digests(scenario.links, self._traces)
-            wanted = scenario.record.raster
-            self._raster = None if wanted is None else Recorder(wanted, self.driver)
-            if out is not None or root is not None or stopped is not None:
-                self._keeper = self._open_keeper()
-        except CheckpointError:
-            self._executor.shutdown()
-            raise
+            pins = self._stand(saves=saves)
         except SimedgeError as error:
             self._executor.shutdown()
+            if isinstance(error, CheckpointError):
+                raise
             raise BuildError(f"{scenario.name} cannot be built: {error}") from error
         # What a run directory says must lead to the same traces from anywhere, or say it.
         self.scenario = scenario.vary(pins) if pins else scenario
+        self._directory: RunDirectory | None = None
         try:
             self._directory = self._open_directory(out, root)
             self._log = self._open_log()
             self._store = self._open_store()
-        except SimedgeError:
+        except BaseException:
             self._executor.shutdown()
+            if self._directory is not None:
+                self._directory.close()
             raise
+
+    def _stand(self, *, saves: bool) -> dict[str, object]:
+        """Build the world, and let it stand where a run stopped; return what pins its traces."""
+        scenario = self.scenario
+        self.driver, self.tally = build(
+            scenario,
+            self._log_line,
+            executor=self._executor,
+            learner=self._learner,
+            open_trace=self._traces,
+        )
+        wanted = scenario.record.raster
+        self._raster = None if wanted is None else Recorder(wanted, self.driver)
+        self._keeper = self._open_keeper() if saves else None
+        return dict(digests(scenario.links, self._traces))
 
     def __enter__(self) -> Self:
         """Return the run itself."""
@@ -236,7 +243,7 @@ class Run:
     def _save(self, keeper: Keeper) -> None:
         assert self._store is not None
         # The log stands first: a checkpoint is worth nothing without the records before it.
-        log = self._log.settle()
+        log, self._saved_at = self._log.settle(), self._records
         self._store.put(keeper.take(log, records=self._records, wall_s=self._wall_s))
 
     def progress(self) -> Progress:
@@ -259,7 +266,7 @@ class Run:
     def finish(self, *, interrupted: bool = False) -> Result:
         """Close the books, check them, and write every part of the run directory."""
         tally, driver = self.tally, self.driver
-        if interrupted and self._keeper is not None and self._begun:
+        if interrupted and self._keeper is not None and self._records != self._saved_at:
             self._save(self._keeper)
         reached = driver.kernel.now_ns if interrupted else driver.duration_ns
         driver.close(reached)
@@ -316,6 +323,7 @@ class Run:
         if saved is not None:
             keeper.take_back(saved)
             self._records, self._wall_s, self._begun = saved.records, saved.wall_s, True
+            self._saved_at = saved.records
         return keeper
 
     def _open_store(self) -> Store | None:

@@ -73,7 +73,7 @@ class Keeper:
         try:
             for device, feed in zip(driver.devices, saved.feeds, strict=True):
                 device.feed.go_back(*feed)
-        except (TypeError, ValueError) as error:
+        except (ArithmeticError, TypeError, ValueError) as error:
             raise CheckpointError(f"the checkpoint is of other devices: {error}") from error
         lay(saved.picture, self._survey, self._at_hand())
         self.next_ns = (driver.kernel.now_ns // self._every_ns + 1) * self._every_ns

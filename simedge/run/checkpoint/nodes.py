@@ -81,7 +81,7 @@ class Scribe:
         """Whether an object like this one can be made, if the build has it not."""
         cls = type(thing)
         if cls is types.FunctionType:
-            return self._function(thing)[0][2] >= 0
+            return bool(self._function(thing)[0][2] >= 0)
         known = cls in self._ways and self._ways[cls] not in {_nothing, self._object}
         return known or treatment(cls) is Treatment.SAVED
 
@@ -140,7 +140,9 @@ class Scribe:
         ]  # fmt: skip
 
     def _partial(self, call: functools.partial[Any]) -> State:
-        named = [item for name, value in call.keywords.items() for item in (name, self.value(value))]
+        named = [
+            item for name, value in call.keywords.items() for item in (name, self.value(value))
+        ]
         given = [self.value(value) for value in call.args]
         return [Kind.PARTIAL, self.value(call.func), len(given), *given, *named], None
 
@@ -172,6 +174,7 @@ class Scribe:
         for name, value in attributes(thing):
             if type(value) is np.ndarray:
                 head, data = self._array(value, alone=True)
+                assert isinstance(data, bytes)
                 parts.append(data)
                 state += (name, ["array", *head[1:], len(data)])
             else:

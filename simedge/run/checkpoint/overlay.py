@@ -7,6 +7,7 @@ theirs. What refers to nothing, or does not fit, is a `CheckpointError`.
 
 import array
 import functools
+import importlib
 import types
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
@@ -146,8 +147,7 @@ class _Overlay:
         code = code_named(name, place)
         if len(cells) != len(code.co_freevars):
             raise CheckpointError(f"{name} holds other things")
-        anyone = function_named_in(name)
-        return types.FunctionType(code, anyone, code.co_name, None, cells)
+        return types.FunctionType(code, _globals_of(name), code.co_name, None, cells)
 
     def _fill_object(self, thing: Any, state: list[Any], data: memoryview) -> None:  # noqa: ANN401
         if name_of(type(thing)) != self._classes.names[state[1]]:
@@ -205,11 +205,9 @@ class _Overlay:
             thing.cell_contents = self._value(state[1])
 
 
-def function_named_in(name: str) -> dict[str, Any]:
-    """Return what a function within another sees of its module."""
-    outer = name.partition(".<locals>")[0].partition(":")
-    found: Any = __import__(outer[0], fromlist=["_"])
-    return vars(found)
+def _globals_of(name: str) -> dict[str, Any]:
+    """Return what a function sees of its module."""
+    return vars(importlib.import_module(name.partition(":")[0]))
 
 
 def _numbers(text: str) -> np.dtype[Any]:
@@ -243,7 +241,7 @@ _MAKE_WHOLE: Final[dict[int, _Whole]] = {
     Kind.ARRAY: _Overlay._new_array,  # noqa: SLF001
     Kind.VIEW: _Overlay._new_view,  # noqa: SLF001
     Kind.TUPLE: _Overlay._new_tuple,  # noqa: SLF001
-    Kind.FROZENSET: lambda self, state, _: frozenset(self._values(state[1:])),  # noqa: SLF001
+    Kind.FROZENSET: lambda self, state, _: frozenset(self._values(state[1:])),
     Kind.PARTIAL: _Overlay._new_partial,  # noqa: SLF001
     Kind.CLOSURE: _Overlay._new_function,  # noqa: SLF001
 }

@@ -2,8 +2,8 @@
 
 ``checkpoint/state-0.msgpack`` and ``checkpoint/arrays-0.bin`` are written whole, or not at all, as
 any part of a run; then ``checkpoint/manifest-0.json`` says how long they are and what their SHA-256
-is. Without a manifest that agrees there is no checkpoint. The next one goes to ``-1``, the one after
-to ``-0`` again, so that one that is valid always stands.
+is. Without a manifest that agrees there is no checkpoint. The next one goes to ``-1``, the one
+after to ``-0`` again, so that one that is valid always stands.
 """
 
 import json
@@ -23,10 +23,12 @@ from simedge.run.eventlog import LogReader, LogState
 from simedge.run.files import Files
 from simedge.run.parts import LOG, json_text, listing
 
-__all__ = ["FOLDER", "Found", "Saved", "Store", "find"]
+__all__ = ["FOLDER", "WRONG", "Found", "Saved", "Store", "find", "packed", "unpacked"]
 
 FOLDER: Final = "checkpoint"
 SCHEMA: Final = 1
+WRONG: Final = (ValueError, KeyError, TypeError, IndexError, msgpack.UnpackException)
+"""What is raised by bytes that hold no state."""
 _MANIFEST_MAX: Final = 1 << 16
 _GENERATIONS: Final = (0, 1)
 _PARTS: Final = ("state-{}.msgpack", "arrays-{}.bin")
@@ -93,7 +95,7 @@ class Store:
         turn = self._turn + 1
         place = turn % len(_GENERATIONS)
         listed, size = {}, 0
-        for name, raw in zip(_PARTS, _packed(saved), strict=True):
+        for name, raw in zip(_PARTS, packed(saved), strict=True):
             self._files.put(self._folder / name.format(place), raw)
             listed[name.format(place)] = listing(raw)
             size += len(raw)
@@ -180,8 +182,8 @@ def _read(path: Path, manifest: Mapping[str, Any]) -> Saved:
     place = manifest["turn"] % len(_GENERATIONS)
     raws = [_part(path / FOLDER / name.format(place), manifest["parts"]) for name in _PARTS]
     try:
-        return _unpacked(*raws)
-    except (ValueError, KeyError, TypeError, IndexError, msgpack.UnpackException) as error:
+        return unpacked(*raws)
+    except WRONG as error:
         raise CheckpointError(f"holds no state ({error!r})") from error
 
 
@@ -213,7 +215,8 @@ def _check_log(file: Path, state: LogState) -> None:
         raise CheckpointError(f"{LOG} holds other records than it did")
 
 
-def _packed(saved: Saved) -> tuple[bytes, bytes]:
+def packed(saved: Saved) -> tuple[bytes, bytes]:
+    """Return the two parts of a checkpoint."""
     picture = saved.picture
     state = {
         "schema": SCHEMA,
@@ -231,7 +234,8 @@ def _packed(saved: Saved) -> tuple[bytes, bytes]:
     return bytes(msgpack.packb(state)), b"".join(picture.data)
 
 
-def _unpacked(state: bytes, arrays: bytes) -> Saved:
+def unpacked(state: bytes, arrays: bytes) -> Saved:
+    """Return what two parts hold; raises one of `WRONG` if that is nothing."""
     said = msgpack.unpackb(state)
     if said["schema"] != SCHEMA:
         raise CheckpointError(f"schema {said['schema']!r} is not known")

@@ -161,8 +161,8 @@ class _Walk:
         if number is None:
             number = self._new[id(thing)] = len(self._survey.things) + len(self._kept)
             self._kept.append(thing)
-            self._from[number] = self._owner
         if number not in self._seen:
+            self._from[number] = self._owner
             self._seen.add(number)
             self._waiting.append((number, thing))
         return number

@@ -61,6 +61,9 @@ _FOREIGN: Final = frozenset(
 ) - {"__main__"}
 
 
+Attributes = tuple[bool, tuple[str, ...], frozenset[str]]
+
+
 class Treatment(Enum):
     """What is done with the instances of a class."""
 
@@ -77,9 +80,18 @@ def name_of(cls: type) -> str:
     return f"{cls.__module__}:{cls.__qualname__}"
 
 
-@functools.cache
 def treatment(cls: type) -> Treatment:
     """Return how instances of a class are treated that is no container of data."""
+    found = _TREATMENTS.get(cls)
+    if found is None:
+        found = _TREATMENTS[cls] = _treatment(cls)
+    return found
+
+
+_TREATMENTS: Final[dict[type, Treatment]] = {}
+
+
+def _treatment(cls: type) -> Treatment:
     name, module = name_of(cls), cls.__module__
     if issubclass(cls, BaseModel) or name in _OPAQUE:
         return Treatment.OPAQUE
@@ -88,13 +100,24 @@ def treatment(cls: type) -> Treatment:
         shut = module.startswith(_OPAQUE_ROOMS) and not opened
         return Treatment.OPAQUE if shut or issubclass(cls, BaseException) else Treatment.SAVED
     root = module.partition(".")[0]
-    plain = isinstance(vars(cls).get("__init__", object.__init__), FunctionType | type(object.__init__))
+    plain = isinstance(
+        vars(cls).get("__init__", object.__init__), FunctionType | type(object.__init__)
+    )
     return Treatment.OPAQUE if root in _FOREIGN or not plain else Treatment.GUEST
 
 
-@functools.cache
-def saved_attributes(cls: type) -> tuple[bool, tuple[str, ...], frozenset[str]]:
+def saved_attributes(cls: type) -> Attributes:
     """Return whether instances have a dictionary, their slots, and which names are passed over."""
+    found = _ATTRIBUTES.get(cls)
+    if found is None:
+        found = _ATTRIBUTES[cls] = _attributes(cls)
+    return found
+
+
+_ATTRIBUTES: Final[dict[type, Attributes]] = {}
+
+
+def _attributes(cls: type) -> Attributes:
     slots: list[str] = []
     cached: set[str] = set()
     left_out: set[str] = set()

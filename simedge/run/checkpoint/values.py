@@ -4,7 +4,6 @@ In a packed state each array of MessagePack is a value that it has no word for: 
 belongs to it.
 """
 
-import functools
 import importlib
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
@@ -113,7 +112,9 @@ def code_named(name: str, number: int) -> types.CodeType:
     outer = name.partition(".<locals>")[0]
     if not name.startswith(_CLOSED_ROOM):
         raise CheckpointError(f"{name} is within no function of a learner")
-    found = list(_codes(_code_of(_looked_up(outer)), outer.partition(":")[2], name.partition(":")[2]))
+    found = list(
+        _codes(_code_of(_looked_up(outer)), outer.partition(":")[2], name.partition(":")[2])
+    )
     if not 0 <= number < len(found):
         raise CheckpointError(f"{name} is not there")
     return found[number]
@@ -150,11 +151,15 @@ def in_place(value: Any, refer: Refer, classes: Classes) -> Any:  # noqa: ANN401
     return _way(kind)(value, refer, classes)
 
 
-@functools.cache
 def _way(kind: type) -> _Way:
     """Return how values of a class are written."""
-    if kind in _WAYS:
-        return _WAYS[kind]
+    found = _WAYS.get(kind)
+    if found is None:
+        found = _WAYS[kind] = _new_way(kind)
+    return found
+
+
+def _new_way(kind: type) -> _Way:
     if issubclass(kind, tuple):
         return _tuple
     if issubclass(kind, Enum):

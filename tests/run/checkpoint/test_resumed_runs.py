@@ -7,9 +7,9 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from saved_worlds import RARELY, damage_of, told
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
+from saved_worlds import RARELY, damage_of, told
 
 import simedge
 from simedge.run.checkpoint import made_by
@@ -84,7 +84,7 @@ def test_spikes_come_again(world, tmp_path, changes):
 
 
 def test_a_state_that_was_saved_is_that_of_running_there_again(world, tmp_path):
-    for records in (20, 160):
+    for records in (20, 80):
         once = world.stopped(tmp_path / f"once-{records}", records)
         again = world.stopped(tmp_path / f"again-{records}", records // 2)
         with patch("simedge.run.simulate.SLICE_RECORDS", records - records // 2):
@@ -171,7 +171,9 @@ class Secretive(Means):
 def test_a_rule_of_ones_own_goes_on_where_it_was(world, tmp_path):
     straight = told(simulate(world.scenario, learner=Means))
     with patch("simedge.run.simulate.SLICE_RECORDS", 90):
-        simulate(world.scenario.vary(RARELY), out=tmp_path / "run", learner=Means, stop=lambda: True)
+        simulate(
+            world.scenario.vary(RARELY), out=tmp_path / "run", learner=Means, stop=lambda: True
+        )
     with pytest.raises(RunDirectoryError, match="give it again"):
         simedge.resume(tmp_path / "run")
     with pytest.raises(CheckpointError, match="a learner of other code"):
