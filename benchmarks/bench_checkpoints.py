@@ -1,6 +1,6 @@
 """What checkpoints cost: processor time and bytes, for a coupled run and for a thousand devices.
 
-    python benchmarks/bench_checkpoints.py
+python benchmarks/bench_checkpoints.py
 """
 
 import sys
