@@ -56,6 +56,7 @@ class _Overlay:
     def __init__(self, picture: Picture, survey: Survey, rebuilt: Iterable[Any]) -> None:
         self._picture = picture
         self._classes = Classes(list(picture.classes))
+        self._classes.calls |= survey.calls
         named = list(survey.things)
         known = {id(thing) for thing in named}
         for thing in rebuilt:

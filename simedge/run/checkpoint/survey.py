@@ -13,6 +13,7 @@ import msgpack
 
 from simedge.run.checkpoint.errors import CheckpointError
 from simedge.run.checkpoint.nodes import Scribe
+from simedge.run.checkpoint.values import may_call
 
 __all__ = ["Picture", "Survey"]
 
@@ -86,6 +87,8 @@ class Survey:
         sha.update(msgpack.packb(scribe.classes.names))
         self.digest = sha.digest()
         self._classes = scribe.classes.names
+        self.calls = frozenset(scribe.classes.calls)
+        """Methods of objects by number, and functions, that the build refers to."""
 
     def picture(self, rebuilt: Iterable[Any] = ()) -> Picture:
         """Return the present state; objects that can be built again are named by their order."""
@@ -152,6 +155,11 @@ class _Walk:
             if data:
                 picture.data.append(bytes(data))
         picture.classes = scribe.classes.names
+        things = dict(self._waiting)
+        for number, name in scribe.classes.calls - survey.calls:
+            of = None if number < 0 else type(things[number])
+            if not may_call((number, name), of, survey.calls):
+                raise CheckpointError(f"{name} of what is rebuilt was not held when it was built")
         return picture
 
     def _refer(self, thing: Any) -> int:  # noqa: ANN401

@@ -34,7 +34,13 @@ COPIED: Final = frozenset(
 )
 """Classes whose arrays nobody writes to: each is kept by itself, not with all that it is cut of."""
 
-_OPAQUE_ROOMS: Final = ("simedge.run.", "simedge.sensors.", "simedge.testing.")
+_OPAQUE_ROOMS: Final = (
+    "simedge.drivers.live",
+    "simedge.drivers.loop",
+    "simedge.run.",
+    "simedge.sensors.",
+    "simedge.testing.",
+)
 _OPAQUE: Final = frozenset(
     {
         "simedge.core.streams:Streams",

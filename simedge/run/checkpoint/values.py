@@ -8,6 +8,7 @@ import importlib
 import types
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
@@ -18,7 +19,7 @@ import numpy as np
 from simedge.run.checkpoint.errors import CheckpointError
 from simedge.run.checkpoint.table import Treatment, name_of, treatment
 
-__all__ = ["Classes", "Tag", "code_named", "function_named", "in_place", "placed"]
+__all__ = ["Classes", "Tag", "code_named", "function_named", "in_place", "may_call", "placed"]
 
 _ATOMS: Final = frozenset({type(None), bool, float, str, bytes})
 _LOW, _HIGH = -(2**63), 2**64
@@ -30,6 +31,7 @@ _PLAIN_CLASSES: Final[dict[str, type]] = {
     )
 }  # fmt: skip
 _CLOSED_ROOM: Final = "simedge.learning."
+_COMPUTING: Final = ("simedge.learning.", "simedge.neurons.")
 """Functions within functions are taken from there alone: they work on arrays."""
 
 
@@ -43,6 +45,8 @@ class Tag:
 
 
 Refer = Callable[[Any], int]
+Call = tuple[int, str]
+"""Number of an object, and one of its methods; -1, and a function."""
 Resolve = Callable[[int], Any]
 
 
@@ -54,6 +58,9 @@ class Classes:
         self._numbers = {name: number for number, name in enumerate(self.names)}
         self._known: dict[type, int] = {}
         self._found: dict[int, type] = {}
+        self.calls: set[Call] = set()
+        """Methods of objects by number, and functions (-1), that were met: no others of what is
+        rebuilt can be called by what a checkpoint holds."""
 
     def number(self, cls: type) -> int:
         """Return the number of a class."""
@@ -178,7 +185,10 @@ def _thing(value: Any, refer: Refer, _: Classes) -> list[Any]:  # noqa: ANN401
 
 
 def _method_of(value: Any, refer: Refer, classes: Classes) -> list[Any]:  # noqa: ANN401
-    return [Tag.METHOD, in_place(value.__self__, refer, classes), value.__func__.__name__]
+    owner, name = in_place(value.__self__, refer, classes), value.__func__.__name__
+    if owner[0] == Tag.REF:
+        classes.calls.add((owner[1], name))
+    return [Tag.METHOD, owner, name]
 
 
 def _class_or_thing(value: Any, refer: Refer, classes: Classes) -> list[Any]:  # noqa: ANN401
@@ -189,6 +199,7 @@ def _class_or_thing(value: Any, refer: Refer, classes: Classes) -> list[Any]:  #
 def _function(value: Any, refer: Refer, classes: Classes) -> list[Any]:  # noqa: ANN401
     name = _global_name(value)
     if name is not None:
+        classes.calls.add((-1, name))
         return [Tag.FUNCTION, name]
     return _thing(value, refer, classes)
 
@@ -230,6 +241,13 @@ def _global_name(function: Any) -> str | None:  # noqa: ANN401
         return None
 
 
+def may_call(call: Call, of: type | None, met: AbstractSet[Call]) -> bool:
+    """Return whether a state may hold a method of an object of this class, or a function."""
+    if call in met:
+        return True
+    return call[1].startswith(_COMPUTING) if of is None else treatment(of) is not Treatment.OPAQUE
+
+
 def placed(value: Any, resolve: Resolve, classes: Classes) -> Any:  # noqa: ANN401
     """Return the value that something stands for; the inverse of `in_place`."""
     if type(value) is not list:
@@ -251,7 +269,10 @@ def tuple_of(cls: type, items: list[Any]) -> Any:  # noqa: ANN401
 
 def _method(value: list[Any], resolve: Resolve, classes: Classes) -> Any:  # noqa: ANN401
     owner, name = placed(value[1], resolve, classes), value[2]
-    for cls in owner.__mro__ if isinstance(owner, type) else type(owner).__mro__:
+    of = owner if isinstance(owner, type) else type(owner)
+    if value[1][0] == Tag.REF and not may_call((value[1][1], name), of, classes.calls):
+        raise CheckpointError(f"{name} of {of.__qualname__} is called by nobody")
+    for cls in of.__mro__:
         found = vars(cls).get(name)
         if found is not None:
             if not isinstance(found, types.FunctionType | classmethod):
@@ -268,6 +289,12 @@ def _enum(value: list[Any], _: Resolve, classes: Classes) -> Any:  # noqa: ANN40
     return cls[value[2]]
 
 
+def _as_function(value: list[Any], _: Resolve, classes: Classes) -> Any:  # noqa: ANN401
+    if not may_call((-1, value[1]), None, classes.calls):
+        raise CheckpointError(f"{value[1]} is called by nobody")
+    return function_named(value[1])
+
+
 _Placer = Callable[[list[Any], Resolve, Classes], Any]
 _PLACED: Final[dict[int, _Placer]] = {
     Tag.REF: lambda value, resolve, _: resolve(value[1]),
@@ -276,7 +303,7 @@ _PLACED: Final[dict[int, _Placer]] = {
     Tag.ENUM: _enum,
     Tag.METHOD: _method,
     Tag.CLASS: lambda value, _, classes: classes.named(value[1]),
-    Tag.FUNCTION: lambda value, _, __: function_named(value[1]),
+    Tag.FUNCTION: _as_function,
     Tag.TEXT: lambda value, _, __: (Decimal if value[1] else Fraction)(value[2]),
     Tag.RANGE: lambda value, _, __: range(*value[1:4]),
     Tag.SLICE: lambda value, _, __: slice(*value[1:4]),

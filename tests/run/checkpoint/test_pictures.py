@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simedge.core.records import Order
+from simedge.core.streams import Streams
 from simedge.drivers.tally import Sample, Tally
 from simedge.learning.ports import Counts
 from simedge.run.checkpoint.errors import CheckpointError
@@ -73,6 +74,8 @@ class House:
             return count
 
         self.up = up
+        self.streams = Streams(1)
+        self.one = self.streams.stream
 
     def put(self, *things):
         self.shelf.append(things)
@@ -160,6 +163,22 @@ def test_what_is_gone_is_gone(house):
     assert fresh.shelf == [Fraction(1, 3)]
 
 
+def test_what_is_rebuilt_is_called_as_the_build_calls_it(house):
+    old = house.house
+    old.shelf.append(old.streams.stream)
+    assert again(house).shelf[0]("link", "a", "loss").key == old.one("link", "a", "loss").key
+    picture = house.survey.picture()
+    old.shelf[0] = old.streams.raw
+    with pytest.raises(CheckpointError, match="raw of what is rebuilt"):
+        house.survey.picture()
+    forged = [
+        (n, packed.replace(b"\xa6stream", b"\xa3raw"), *at) for n, packed, *at in picture.nodes
+    ]
+    picture.nodes = forged
+    with pytest.raises(CheckpointError, match="raw of Streams is called by nobody"):
+        lay(picture, Survey([House()]))
+
+
 def test_another_build_takes_no_picture(house):
     other = House()
     other.rows = np.ones((3, 4))
@@ -170,5 +189,7 @@ def test_another_build_takes_no_picture(house):
 @pytest.mark.parametrize("thing", [open, lambda: None, House(), object(), iter([])])
 def test_what_is_no_data_has_no_picture(house, thing):
     house.house.shelf.append([thing])
-    with pytest.raises(CheckpointError, match="nothing that is built again: .* in list in list in"):
+    with pytest.raises(
+        CheckpointError, match=r"nothing that is built again: .* in list in list in"
+    ):
         house.survey.picture()
