@@ -38,9 +38,9 @@ def times(arm, scenario):
     """Return the number of slices, and the seconds within and between them."""
     whole, spans = VirtualDriver.run_slice, []
 
-    def timed(self, count):
+    def timed(self, count, until=None):
         began = time.perf_counter()
-        done = whole(self, count)
+        done = whole(self, count, until)
         spans.append((began, time.perf_counter()))
         return done
 

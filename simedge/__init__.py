@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from simedge.learning.own import OwnLearner
     from simedge.run.replay import replay
     from simedge.run.result import Progress, Result
+    from simedge.run.resume import resume
     from simedge.run.scenario import Scenario, load
     from simedge.run.simulate import run_async, simulate
     from simedge.run.stream import stream
@@ -28,6 +29,7 @@ __all__ = [
     "__version__",
     "load",
     "replay",
+    "resume",
     "run_async",
     "simulate",
     "stream",
@@ -44,6 +46,7 @@ _ROOMS = {
     "Study": "simedge.study.study",
     "load": "simedge.run.scenario",
     "replay": "simedge.run.replay",
+    "resume": "simedge.run.resume",
     "run_async": "simedge.run.simulate",
     "simulate": "simedge.run.simulate",
     "stream": "simedge.run.stream",

@@ -38,6 +38,7 @@ def told() -> Iterator[None]:
 
 def _mended() -> Iterator[None]:
     from simedge.core.errors import SimedgeError
+    from simedge.run.checkpoint.errors import CheckpointError
     from simedge.run.errors import BuildError, RunDirectoryError, StorageError
     from simedge.run.overrides import OverrideError
     from simedge.run.problems import ScenarioError
@@ -57,7 +58,7 @@ def _mended() -> Iterator[None]:
     except StorageError as error:
         complain(f"error: {error}")
         raise typer.Exit(Exit.FAILED) from None
-    except (RunDirectoryError, BuildError, TraceError) as error:
+    except (RunDirectoryError, BuildError, CheckpointError, TraceError) as error:
         complain(f"error: {error}")
         raise typer.Exit(Exit.BAD_INPUT) from None
     except SimedgeError as error:

@@ -35,35 +35,73 @@ _ROOT = Path("runs")
 
 
 def run(  # noqa: PLR0913 -- one parameter an option
-    scenario: Annotated[str, typer.Argument(help="A YAML file or a bundled name (k20_lossy).")],
+    scenario: Annotated[
+        str | None, typer.Argument(help="A YAML file or a bundled name (k20_lossy).")
+    ] = None,
     *,
     out: RunOut = None,
     changes: Changes = None,
     seed: Seed = None,
     duration: Duration = None,
     record: Recorded = None,
+    checkpoint: Annotated[
+        str | None,
+        typer.Option(help='Virtual time between checkpoints to resume from, as "10 s".'),
+    ] = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN_DIR", help="Go on with a run that stopped."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print summary.json and no table.")] = (
         False
     ),
     quiet: Quiet = False,
     no_color: NoColor = False,
 ) -> None:
-    """Run a scenario and write its run directory."""
+    """Run a scenario and write its run directory, or go on with one that stopped."""
+    given = (out, changes, seed, duration, record, checkpoint)
+    if (scenario is None) == (resume is None) or (resume is not None and any(given)):
+        complain("error: give a scenario with its options, or --resume RUN_DIR alone")
+        raise typer.Exit(Exit.USAGE)
     with told():
         from simedge.run.scenario import read
         from simedge_cli.render import Screen
 
-        asked = overrides(changes or [], seed=seed, duration=duration, record=record)
-        loaded = read(scenario, overrides=asked)
-        for note in loaded.notes:
-            complain(f"note: {note}")
         screen = Screen(progress=not quiet, no_color=no_color)
-        result = run_watched(loaded.scenario, out, screen=screen)
+        if resume is not None:
+            result = _resumed(resume, screen=screen)
+        else:
+            asked = overrides(changes or [], seed=seed, duration=duration, record=record)
+            if checkpoint is not None:
+                asked.append(_checkpoints(checkpoint))
+            loaded = read(str(scenario), overrides=asked)
+            for note in loaded.notes:
+                complain(f"note: {note}")
+            result = run_watched(loaded.scenario, out, screen=screen)
         if as_json:
             print(json.dumps(result.summary, allow_nan=False))
         elif not quiet:
-            screen.show(result, scenario=scenario)
+            screen.show(result, scenario=scenario or str(resume))
     raise typer.Exit(exit_code(result))
+
+
+def _checkpoints(every: str) -> "Override":
+    from simedge.run.overrides import Override
+
+    return Override(path="checkpoint.every", value=every, label="--checkpoint")
+
+
+def _resumed(path: Path, *, screen: "Screen") -> "Result":
+    """Go on with a run that stopped, watched as a new one is."""
+    import asyncio
+
+    from simedge.run.resume import resume_async
+
+    def say(word: str) -> None:
+        complain(f"note: {word}")
+
+    with interrupts() as came, screen.watching(path.name) as watch:
+        return asyncio.run(resume_async(path, watch=watch, stop=lambda: bool(came), say=say))
 
 
 def overrides(

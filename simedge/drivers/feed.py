@@ -87,6 +87,36 @@ class Feed:
         """Return when the presentation of a frame starts."""
         return self.sensor.start_ns(frame.index)
 
+    def rest(self) -> tuple[int, int]:
+        """Wait for what is being rendered; return where the present batch began, and what is left.
+
+        Both lead back to here: frames need not be kept to be had again.
+        """
+        coming = 0 if self._coming is None else len(self._coming.result())
+        present = _BATCH if self._frames else 0
+        return self._next - coming - present, len(self._frames)
+
+    def go_back(self, first: int, left: int) -> None:
+        """Be where `rest` was asked, in a feed that gave no frame yet.
+
+        Raises
+        ------
+        ValueError
+            If there is no such place.
+        """
+        if not (0 <= left <= _BATCH and first >= 0 and first % _BATCH == 0):
+            raise ValueError(f"no batch: {left} frames of that from {first}")
+        self._frames.clear()
+        self._next, self._coming = first, None
+        if left:
+            self._frames.extend(self._batch()[_BATCH - left :])
+            self._coming = self._executor.submit(self._batch)
+
+    def at_hand(self) -> list[object]:
+        """Return the frames of the present batch that are to come, and their prepared form."""
+        things: list[object] = [frame for frame, _ in self._frames]
+        return things + [shown[0] for _, shown in list(self._frames)[:1]]
+
     def _batch(self) -> list[tuple[Frame, Shown]]:
         first, self._next = self._next, self._next + self._batch_count
         frames = self._frames_of(first)

@@ -128,9 +128,15 @@ class VirtualDriver:
         if self._reach is not None:
             self._reach.begin()
 
-    def run_slice(self, count: int) -> int:
-        """Dispatch at most `count` records up to the end of the run; return how many."""
-        return self.kernel.run_slice(count, self.duration_ns)
+    def run_slice(self, count: int, until: int | None = None) -> int:
+        """Dispatch at most `count` records up to `until` or the end of the run; return how many."""
+        end = self.duration_ns if until is None else min(until, self.duration_ns)
+        return self.kernel.run_slice(count, end)
+
+    def rest(self) -> None:
+        """Throw away what was computed ahead, so that nothing but state is left."""
+        for device in self.devices:
+            device.door.forget()
 
     @property
     def done(self) -> bool:

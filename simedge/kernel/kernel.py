@@ -9,7 +9,7 @@ to the handler that its target registered, which may schedule more records.
 import hashlib
 from collections.abc import Callable
 from heapq import heappop, heappush, heapreplace
-from itertools import count, repeat
+from itertools import repeat
 from operator import length_hint
 from typing import Any, Final, NamedTuple
 
@@ -195,16 +195,18 @@ def _ranked(
     heap: list[Any], handlers: dict[int, Handler], wheel: _Wheel, *, ties: Ties
 ) -> Callable[[Record], None]:
     """Return what posts records of which each has a rank among those of its time and class."""
-    numbers = count(1)
+    number = 0
 
     def post(record: Record) -> None:
+        nonlocal number
         at, order, target, _, _ = record
         if type(at) is not int or at < wheel.clock() or at >= _TIME_LIMIT:
             raise _no_time(record, wheel.clock())
         if target not in handlers:
             raise KernelError(f"no target {target} is registered (record {record[3]!r})")
         wheel.settle()
-        heappush(heap, (at, order, ties(record), next(numbers), handlers[target], record))
+        number += 1
+        heappush(heap, (at, order, ties(record), number, handlers[target], record))
 
     return post
 

@@ -37,6 +37,17 @@ class Disk:
         flags = os.O_WRONLY | os.O_CREAT | (os.O_EXCL if exclusive else os.O_TRUNC)
         return OpenFile(path, os.open(path, flags, 0o666))
 
+    def reopen(self, path: Path, size: int) -> OpenFile:
+        """Cut a file to its first bytes, and go on behind them."""
+        descriptor = os.open(path, os.O_WRONLY)
+        try:
+            os.ftruncate(descriptor, size)
+            os.lseek(descriptor, size, os.SEEK_SET)
+        except OSError:
+            os.close(descriptor)
+            raise
+        return OpenFile(path, descriptor)
+
     def write(self, file: OpenFile, data: Data) -> None:
         """Append all of the data."""
         left = memoryview(data)

@@ -28,6 +28,7 @@ __all__ = [
     "LogError",
     "LogReader",
     "LogRecord",
+    "LogState",
     "Value",
     "framed_plainly",
     "pack",
@@ -63,6 +64,39 @@ class LogRecord(NamedTuple):
     detail: Value
 
 
+class LogState(NamedTuple):
+    """Where a log stands: enough to go on with it, and to see that a file is what it was.
+
+    Parameters
+    ----------
+    chain
+        The hash up to the open block.
+    block
+        What is packed of the open block.
+    records, room
+        How many were appended; how many more the open block takes.
+    size
+        Bytes of the file.
+    """
+
+    records: int
+    room: int
+    chain: bytes
+    block: bytes
+    size: int
+
+    @classmethod
+    def begin(cls) -> "LogState":
+        """Return the state of a log that holds nothing."""
+        return cls(0, BLOCK_RECORDS, _SEED, b"", 0)
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash over all records so far."""
+        whole = self.room == BLOCK_RECORDS
+        return self.chain.hex() if whole else sha256(self.chain + self.block).hexdigest()
+
+
 def pack(record: LogRecord) -> bytes:
     r"""Pack one record as it is hashed and stored.
 
@@ -75,7 +109,8 @@ def pack(record: LogRecord) -> bytes:
 class EventLog:
     """Appends records; hashes all of them and, with ``events``, stores them.
 
-    Without a path the stored records stay in memory. Packing, framing, checksums and hashing are
+    Without a path the stored records stay in memory; with a `state` it goes on from there, and its
+    file is cut to what it was then. Packing, framing, checksums and hashing are
     done a block at a time, so an append is little more than the check of its values.
 
     Raises
@@ -87,10 +122,17 @@ class EventLog:
     """
 
     def __init__(
-        self, path: Path | None = None, *, events: bool = True, files: Files | None = None
+        self,
+        path: Path | None = None,
+        *,
+        events: bool = True,
+        files: Files | None = None,
+        state: LogState | None = None,
     ) -> None:
         self._file: BytesIO | GrowingFile | None = None
-        if events:
+        if events and state is not None and path is not None:
+            self._file = (files or Files()).regrow(path, state.size)
+        elif events:
             self._file = BytesIO() if path is None else (files or Files()).grow(path)
         self._pack = msgpack.Packer().pack
         self._rows: list[_Row] = []  # appended and not yet packed
@@ -98,7 +140,22 @@ class EventLog:
         self._room = BLOCK_RECORDS  # left in the open block
         self._chain = _SEED  # the hash up to the open block
         self._open = sha256(_SEED)  # and over what is packed of it
+        self._block: list[bytes] = []  # which is this
         self._closed = False
+        if state is not None:
+            self._packed, self._room, self._chain = state.records, state.room, state.chain
+            self._open = sha256(state.chain + state.block)
+            self._block = [state.block]
+
+    def settle(self) -> LogState:
+        """Have all records so far outlast a loss of power; return where the log stands."""
+        self._take_rows()
+        size = 0
+        if isinstance(self._file, GrowingFile):
+            self._file.sync()
+            size = self._file.size
+        block = b"".join(self._block)
+        return LogState(self._packed, self._room, self._chain, block, size)
 
     @property
     def records(self) -> int:
@@ -184,9 +241,12 @@ class EventLog:
         self._room -= len(rows)
         head = _LONG_HEAD if len(rows) > _SHORT_ARRAY else 1
         self._open.update(memoryview(packed)[head:])
+        if self._room:
+            self._block.append(packed[head:])
         if self._room == 0:
             self._chain = self._open.digest()
             self._open = sha256(self._chain)
+            self._block = []
             self._room = BLOCK_RECORDS
         if self._file is not None:
             self._file.write(self._framed(rows, packed, head))
@@ -227,11 +287,13 @@ class LogReader:
     """Iterates over the records of a log, up to the first bad one.
 
     After the iteration ``damage`` says what stopped it (nothing: the log is whole), ``records``
-    how many were read and ``sha256()`` their hash.
+    how many were read and ``sha256()`` their hash. With `stop` it reads no further than so many
+    bytes.
     """
 
-    def __init__(self, source: Path | bytes) -> None:
+    def __init__(self, source: Path | bytes, *, stop: int | None = None) -> None:
         self._source = source
+        self._stop = stop
         self.damage: str | None = None
         self.records = 0
         self._hash = _SEED
@@ -240,10 +302,10 @@ class LogReader:
     def __iter__(self) -> Iterator[LogRecord]:
         """Read from the start."""
         self.damage, self.records, self._hash, self._block = None, 0, _SEED, []
-        source = self._source
+        source, stop = self._source, self._stop
         with BytesIO(source) if isinstance(source, bytes) else source.open("rb") as file:
             try:
-                while head := file.read(_HEAD.size):
+                while (stop is None or file.tell() < stop) and (head := file.read(_HEAD.size)):
                     body = _body(head, file)
                     record = _unpack(body)
                     self._count(body)

@@ -54,6 +54,10 @@ class Files:
         """Begin a file that grows in place (`FileExistsError` if it is there)."""
         return GrowingFile(path, self._disk)
 
+    def regrow(self, path: Path, size: int) -> "GrowingFile":
+        """Cut a file to its first `size` bytes, from where it grows on."""
+        return GrowingFile(path, self._disk, size=size)
+
     def _write(self, path: Path, data: bytes) -> None:
         file = self._disk.create(path)
         try:
@@ -73,14 +77,17 @@ class GrowingFile:
     The first thing that the disk refuses ends it: nothing is ever written behind a gap.
     """
 
-    def __init__(self, path: Path, disk: Disk) -> None:
+    def __init__(self, path: Path, disk: Disk, *, size: int | None = None) -> None:
         self.path = path
-        self.size = 0
+        self.size = size or 0
         self._disk = disk
         self._refused: StorageError | None = None
         self._file: OpenFile | None = None
         try:
-            self._file = disk.create(path, exclusive=True)
+            if size is None:
+                self._file = disk.create(path, exclusive=True)
+            else:
+                self._file = disk.reopen(path, size)
         except FileExistsError:  # not the disk's doing, but that of who asked for it
             raise
         except OSError as error:
@@ -95,13 +102,17 @@ class GrowingFile:
             raise self._refuse(error) from error
         self.size += len(data)
 
-    def finish(self) -> None:
-        """Flush it to disk and close it; see that it stands under its name with all its bytes."""
+    def sync(self) -> None:
+        """Flush it to disk."""
         file = self._opened()
         try:
             self._disk.sync(file)
         except OSError as error:
             raise self._refuse(error) from error
+
+    def finish(self) -> None:
+        """Flush it to disk and close it; see that it stands under its name with all its bytes."""
+        self.sync()
         self.close()
         check_stands(self.path, self.size)
 

@@ -11,9 +11,19 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-__all__ = ["LOG", "SealError", "damaged_parts", "json_text", "listing", "sealed", "unsealed"]
+__all__ = [
+    "LOG",
+    "RASTER",
+    "SealError",
+    "damaged_parts",
+    "json_text",
+    "listing",
+    "sealed",
+    "unsealed",
+]
 
 LOG = "events.msgpack"
+RASTER = "raster.msgpack"
 _SEAL = "crc32"
 _PARTS = "parts"
 

@@ -6,7 +6,7 @@ Listening changes nothing: the event log of a run that keeps a raster is that of
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -17,12 +17,12 @@ from simedge.drivers.virtual import VirtualDriver
 from simedge.learning.circuits.heard import Heard, Joined
 from simedge.learning.circuits.learner import CircuitLearner
 from simedge.run.errors import BuildError, RunDirectoryError
+from simedge.run.parts import RASTER
 from simedge.run.settings import RasterSettings
 from simedge.sensors.frames import Frame
 
 __all__ = ["RASTER", "Circuit", "Recorder", "Shown", "Wires", "read_raster"]
 
-RASTER: Final = "raster.msgpack"
 _SPIKES_MAX = 200_000  # of one device; presentations beyond are counted
 _SCHEMA = 1
 

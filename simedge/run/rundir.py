@@ -11,11 +11,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Literal, Self, cast
 
 from simedge.run.errors import RunDirectoryError, StorageError, storage_error
 from simedge.run.files import Files, check_stands
-from simedge.run.parts import LOG, SealError, json_text, listing, sealed, unsealed
+from simedge.run.parts import LOG, RASTER, SealError, json_text, listing, sealed, unsealed
 
 try:
     import fcntl
@@ -29,6 +29,7 @@ _STATUSES: Final = frozenset({"running", "done", "failed", "interrupted"})
 _STATUS_KEYS: Final = frozenset({"schema", "status", "learner", "reason"})
 _SUFFIX_MAX = 10_000
 _STATUS = "status.json"
+_ENDINGS: Final = ("metrics.csv", "summary.json", "provenance.json", RASTER)
 _SPARE = ".status.json.failed"
 _DISK_TROUBLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
@@ -81,6 +82,9 @@ class RunDirectory:
                 with suppress(OSError):  # it stays if it holds anything
                     path.rmdir()
             raise
+        except BaseException:  # an interrupt: another run may take the directory
+            self.close()
+            raise
 
     @classmethod
     def create(
@@ -106,6 +110,46 @@ class RunDirectory:
                 raise _not_made(path, error) from error
             return cls(path, scenario=scenario, learner=learner, files=files)
         raise RunDirectoryError(f"{root}: more than {_SUFFIX_MAX} runs of {name}")
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Take the directory of a run that did not get to its end, to go on with it.
+
+        What an interrupted run wrote at its end is removed: it will be written again.
+
+        Raises
+        ------
+        RunDirectoryError
+            If it is no run directory, or in use by another run.
+        """
+        if not (path / _STATUS).is_file():
+            raise RunDirectoryError(f"{path}: no run directory (no readable status.json)")
+        self = cls.__new__(cls)
+        self.path, self.files = path, Files()
+        self._lock = lock(path)
+        try:
+            learner = read_learner(path)
+            self._learner = {} if learner is None else {"learner": learner}
+            self._status = cast("Status", read_status(path))
+            self._sizes, self.parts = {}, {}
+        except RunDirectoryError:
+            self.close()
+            raise
+        return self
+
+    @property
+    def status(self) -> Status | None:
+        """What was said last of how the run stands."""
+        return self._status
+
+    def go_on(self) -> None:
+        """Say that a run goes on that had stopped, and remove what it wrote at its end."""
+        raw = (self.path / "scenario.yaml").read_bytes()
+        self.parts["scenario.yaml"], self._sizes["scenario.yaml"] = listing(raw), len(raw)
+        self._put(_SPARE, self._status_text("failed", reason="the disk took nothing more"))
+        self.set_status("running")
+        for name in _ENDINGS:
+            self.files.remove(self.path / name)
 
     @property
     def log_path(self) -> Path:

@@ -81,6 +81,7 @@ class Scenario(ScenarioSettings):
     def hash8(self) -> str:
         """First 8 hex digits of the SHA-256 of the resolved scenario."""
         resolved = self.model_dump(mode="json", by_alias=True)
+        del resolved["checkpoint"]  # which changes nothing that comes of a run
         for path, block, sha256 in trace_files(resolved):
             if block[sha256] is not None:
                 block[str(path[-1])] = None  # what the file holds says more than where it lies

@@ -19,6 +19,7 @@ from simedge.world.settings import (
 )
 
 __all__ = [
+    "CheckpointSettings",
     "EvaluateSettings",
     "KernelSettings",
     "RasterSettings",
@@ -63,6 +64,13 @@ class KernelSettings(Settings):
     """`stepped`: every volley is an event of its own, with the same results."""
 
 
+class CheckpointSettings(Settings):
+    """What an interrupted run goes on from; its results are the same with and without."""
+
+    every: Annotated[Duration, Field(gt=0)] | None = None
+    """Virtual time between two checkpoints in the run directory; null: none are written."""
+
+
 class ScenarioSettings(Settings):
     """A scenario: who learns what from what, over which links, and what goes wrong."""
 
@@ -98,5 +106,7 @@ class ScenarioSettings(Settings):
     """Accuracy whose price in bits is reported."""
     record: RecordSettings = RecordSettings()
     """What is kept."""
+    checkpoint: CheckpointSettings = CheckpointSettings()
+    """When the state of a run is written down, so that it can be resumed."""
     kernel: KernelSettings = KernelSettings()
     """How the kernel steps."""

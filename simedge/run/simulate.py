@@ -17,8 +17,13 @@ from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally
 from simedge.learning.ports import LearnerFactory
 from simedge.run.build import build
+from simedge.run.checkpoint.errors import CheckpointError
+from simedge.run.checkpoint.keeper import Keeper
+from simedge.run.checkpoint.made_by import maker
+from simedge.run.checkpoint.stopped import Stopped
+from simedge.run.checkpoint.store import Store
 from simedge.run.errors import BuildError, StorageError
-from simedge.run.eventlog import Atom, EventLog, LogRecord
+from simedge.run.eventlog import Atom, EventLog, LogRecord, LogState
 from simedge.run.faulty_disk import open_disk
 from simedge.run.files import Files
 from simedge.run.invariants import Audit, check_bill, check_tally
@@ -118,9 +123,13 @@ async def run_async(  # noqa: PLR0913 -- what `simulate` takes
 
 
 class Run:
-    """One run, stepped in slices by whoever holds it; `tap` is told every record of the log."""
+    """One run, stepped in slices by whoever holds it; `tap` is told every record of the log.
 
-    def __init__(
+    With `stopped` it goes on where another stopped: it is built like a new one, and then takes
+    over what that one saved.
+    """
+
+    def __init__(  # noqa: PLR0913 -- all but the scenario go by name
         self,
         scenario: Scenario,
         *,
@@ -129,6 +138,7 @@ class Run:
         root: Path | None = None,
         learner: LearnerFactory | None = None,
         tap: Callable[[LogRecord], object] | None = None,
+        stopped: Stopped | None = None,
     ) -> None:
         if seed is not None:
             scenario = scenario.vary({"seed": seed})
@@ -137,34 +147,50 @@ class Run:
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="simedge-evaluate")
         self._wall_s = 0.0
         self._records = 0
+        self._begun = False
+        self._saved_at = 0  # as many records were dispatched then
         self._audit = Audit()
         self._tap = tap
         self._learner = learner
+        self._stopped = stopped
         # The world stands before anything is written: a scenario that cannot leaves nothing.
         warm_up(scenario.learner)
         self._traces = TraceDoor(Streams(scenario.seed))
+        saves = out is not None or root is not None or stopped is not None
         try:
-            self.driver, self.tally = build(
-                scenario,
-                self._log_line,
-                executor=self._executor,
-                learner=learner,
-                open_trace=self._traces,
-            )
-            pins = digests(scenario.links, self._traces)
-            wanted = scenario.record.raster
-            self._raster = None if wanted is None else Recorder(wanted, self.driver)
+            pins = self._stand(saves=saves)
         except SimedgeError as error:
             self._executor.shutdown()
+            if isinstance(error, CheckpointError):
+                raise
             raise BuildError(f"{scenario.name} cannot be built: {error}") from error
         # What a run directory says must lead to the same traces from anywhere, or say it.
         self.scenario = scenario.vary(pins) if pins else scenario
+        self._directory: RunDirectory | None = None
         try:
             self._directory = self._open_directory(out, root)
             self._log = self._open_log()
-        except SimedgeError:
+            self._store = self._open_store()
+        except BaseException:
             self._executor.shutdown()
+            if self._directory is not None:
+                self._directory.close()
             raise
+
+    def _stand(self, *, saves: bool) -> dict[str, object]:
+        """Build the world, and let it stand where a run stopped; return what pins its traces."""
+        scenario = self.scenario
+        self.driver, self.tally = build(
+            scenario,
+            self._log_line,
+            executor=self._executor,
+            learner=self._learner,
+            open_trace=self._traces,
+        )
+        wanted = scenario.record.raster
+        self._raster = None if wanted is None else Recorder(wanted, self.driver)
+        self._keeper = self._open_keeper() if saves else None
+        return dict(digests(scenario.links, self._traces))
 
     def __enter__(self) -> Self:
         """Return the run itself."""
@@ -201,12 +227,24 @@ class Run:
     def slices(self) -> Iterator[Progress]:
         """Run slice by slice; each yields how the run stands."""
         driver = self.driver
-        began = time.perf_counter()
-        driver.start()
+        began = time.perf_counter() - self._wall_s
+        if not self._begun:
+            driver.start()
+            self._begun = True
         while not driver.done:
-            self._records += driver.run_slice(SLICE_RECORDS)
+            keeper = self._keeper
+            until = None if keeper is None else keeper.next_ns
+            self._records += driver.run_slice(SLICE_RECORDS, until)
+            if keeper is not None and keeper.due and not driver.done:
+                self._save(keeper)
             self._wall_s = time.perf_counter() - began
             yield self.progress()
+
+    def _save(self, keeper: Keeper) -> None:
+        assert self._store is not None
+        # The log stands first: a checkpoint is worth nothing without the records before it.
+        log, self._saved_at = self._log.settle(), self._records
+        self._store.put(keeper.take(log, records=self._records, wall_s=self._wall_s))
 
     def progress(self) -> Progress:
         """Return how the run stands."""
@@ -228,6 +266,8 @@ class Run:
     def finish(self, *, interrupted: bool = False) -> Result:
         """Close the books, check them, and write every part of the run directory."""
         tally, driver = self.tally, self.driver
+        if interrupted and self._keeper is not None and self._records != self._saved_at:
+            self._save(self._keeper)
         reached = driver.kernel.now_ns if interrupted else driver.duration_ns
         driver.close(reached)
         tally.wall_s = self._wall_s
@@ -243,6 +283,9 @@ class Run:
 
     def _open_directory(self, out: str | Path | None, root: Path | None) -> RunDirectory | None:
         scenario = self.scenario
+        if self._stopped is not None:
+            self._stopped.directory.go_on()
+            return self._stopped.directory
         own = None if self._learner is None else _name_of(self._learner)
         files = Files(open_disk(scenario.faults, scenario.seed))
         if out is not None:
@@ -257,11 +300,38 @@ class Run:
         directory, events = self._directory, self.scenario.record.events
         if directory is None:
             return EventLog(events=events)
+        state = None
+        if self._stopped is not None:
+            saved = self._stopped.saved
+            state = LogState.begin() if saved is None else saved.log
+            if events and not directory.log_path.exists():
+                state = None
         try:
-            return EventLog(directory.log_path, events=events, files=directory.files)
+            return EventLog(directory.log_path, events=events, files=directory.files, state=state)
         except StorageError as error:
             directory.fail(error)
             raise
+
+    def _open_keeper(self) -> Keeper | None:
+        """Return what takes checkpoints, if any are to be; let it take back what was saved."""
+        saved = None if self._stopped is None else self._stopped.saved
+        every_ns = self.scenario.checkpoint.every
+        if every_ns is None and saved is None:
+            return None
+        others = [self.tally, self._audit] + ([] if self._raster is None else [self._raster])
+        keeper = Keeper(self.driver, others, every_ns=every_ns or self.scenario.duration)
+        if saved is not None:
+            keeper.take_back(saved)
+            self._records, self._wall_s, self._begun = saved.records, saved.wall_s, True
+            self._saved_at = saved.records
+        return keeper
+
+    def _open_store(self) -> Store | None:
+        if self._directory is None or self._keeper is None:
+            return None
+        turn = 0 if self._stopped is None else self._stopped.turn
+        made_by = maker(self._learner)
+        return Store(self._directory.path, self._directory.files, made_by, turn=turn)
 
     def _result(self, summary: Mapping[str, Any], *, interrupted: bool) -> Result:
         path = None if self._directory is None else self._directory.path
@@ -293,6 +363,8 @@ class Run:
             )
         )
         directory.set_status("interrupted" if interrupted else "done")
+        if self._store is not None and not interrupted:
+            self._store.clear()
 
     def _log_line(  # noqa: PLR0917 -- the fields of a LogSink
         self, at: int, order: int, target: str, kind: str, subject: Atom, detail: tuple[Atom, ...]
