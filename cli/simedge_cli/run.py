@@ -61,7 +61,8 @@ def run(  # noqa: PLR0913 -- one parameter an option
     """Run a scenario and write its run directory, or go on with one that stopped."""
     given = (out, changes, seed, duration, record, checkpoint)
     if (scenario is None) == (resume is None) or (resume is not None and any(given)):
-        complain("error: give a scenario with its options, or --resume RUN_DIR alone")
+        what = "" if scenario or resume else "Missing argument 'SCENARIO': "
+        complain(f"error: {what}give a scenario with its options, or --resume RUN_DIR alone")
         raise typer.Exit(Exit.USAGE)
     with told():
         from simedge.run.scenario import read

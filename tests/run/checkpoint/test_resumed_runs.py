@@ -42,7 +42,7 @@ SPIKING = {"learner": {"kind": "spiking"}, "duration": "800 ms"}
 STEPPED = {"kernel.volleys": "stepped"}
 
 
-@settings(max_examples=500 if NIGHTLY else 12, phases=[Phase.generate])
+@settings(max_examples=500 if NIGHTLY else 8, phases=[Phase.generate])
 @given(
     scenarios(
         protocol=protocols(kinds=PROTOCOLS),
