@@ -10,7 +10,7 @@ from typing import Final, cast
 from simedge.protocol.asks import GetParams, RawFrame, SetParams, TakeFrame, TrainOn, Value
 from simedge.protocol.errors import ProtocolError, WireError
 from simedge.protocol.hub import Arrival, House
-from simedge.protocol.machine import Effect, Note, Plain, Sample
+from simedge.protocol.machine import Checkpoint, Effect, Note, Plain, Sample
 from simedge.protocol.params import (
     OPAQUE,
     Code,
@@ -226,7 +226,7 @@ class FrameSteps:
         newest = max((at for _, at in self._learning), default=0)
         self._house.supply.replace(values, captured_ns=newest, n=len(self._learning))
         self._learning = []
-        effects: list[Effect] = []
+        effects: list[Effect] = [Checkpoint()]
         for dev in self._house.live():
             effects += self._house.supply.give(dev, now)
         return effects + self._step_if_due(now)
@@ -298,8 +298,8 @@ class FrameSteps:
             if house.supply.version % settings.serve_every == 0:
                 return [house.asking.ask("get_params", GetParams())]
             self._learning = []
-            return []
-        effects: list[Effect] = []
+            return [Checkpoint()]
+        effects: list[Effect] = [Checkpoint()]
         for (dev, captured_ns), predicted in zip(self._learning, value, strict=True):
             parcel = Parcel(
                 code=Code.PREDICTION,

@@ -18,7 +18,7 @@ from simedge.run.invariants import Audit, Breach
 from simedge.run.result import Result
 from simedge.run.settings import ScenarioSettings
 from simedge.testing.errors import BrokenInvariant
-from simedge.testing.liveness import bound_ns, calm_ns, unheard
+from simedge.testing.liveness import asked, astray, unheard
 
 __all__ = [
     "LAWS",
@@ -343,20 +343,17 @@ def priors_are_within_their_age(evidence: Evidence) -> Iterator[Finding]:
 def devices_hear_again(evidence: Evidence) -> Iterator[Finding]:
     """Once all faults have ended, every device that is up has a fresh prior within a bound."""
     scenario = evidence.scenario
-    calm = None if scenario is None else calm_ns(scenario)
-    wait = None if scenario is None or calm is None else bound_ns(scenario, calm)
-    if scenario is None or calm is None or wait is None or calm + wait > evidence.end_ns:
+    span = None if scenario is None else asked(scenario, evidence.end_ns)
+    if scenario is None or span is None:
         return
-    heard = [
-        (sample.at_ns, sample.entity)
-        for sample in evidence.result.samples
-        if sample.metric == "prior_age_s"
-    ]
+    priors = [s for s in evidence.result.samples if s.metric == "prior_age_s"]
+    heard = [(sample.at_ns, sample.entity) for sample in priors]
     power = [(r.at, r.target, r.kind) for r in evidence.records if r.kind in _POWER]
-    span = range(calm, calm + wait + 1)
-    for name in unheard(_by_device(evidence, lambda _: 0), heard=heard, power=power, span=span):
-        text = f"no prior came within {wait / 1e9:g} s of the end of the last fault"
-        yield Finding(at_ns=calm + wait, entity=name, finding=text)
+    struck = [(r.target, str(r.subject)) for r in evidence.records if r.kind == "fault-started"]
+    devices = sorted(_by_device(evidence, lambda _: 0).keys() - astray(scenario, struck))
+    for name in unheard(devices, heard=heard, power=power, span=span):
+        text = f"no prior came within {(len(span) - 1) / 1e9:g} s of the end of the last fault"
+        yield Finding(at_ns=span[-1], entity=name, finding=text)
 
 
 def _by_device(evidence: Evidence, read: Callable[[Any], int]) -> dict[str, int]:

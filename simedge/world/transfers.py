@@ -127,6 +127,8 @@ class Transfers:
         self._open: dict[int, int] = {}
         self._dues: list[Due] = []
         self._led: set[int] = set()
+        self._hopeless: set[int] = set()
+        """Transfers that began while their path lost everything: they have no price yet."""
         self._started = self._ended = self._failed = 0
         self._offered = self._passed = self._abandoned = 0
         self._bill = Bill()
@@ -169,6 +171,9 @@ class Transfers:
     def watch(self, step: Step, now: int, *, at: int | None = None) -> Step:
         """Take a step of the network before it is carried out; `at` is the target of its record."""
         step = self._sharing.watch(step, now, at=at)
+        for number in sorted(self._hopeless):
+            if any(link.number == at for link in self._live[number].links):
+                self._lead(self._live[number], now)
         for source, destination, _ in step.changes:
             for transfer in self._pairs.get((source, destination), ()):
                 if transfer.stage is Stage.MOVING:
@@ -236,6 +241,9 @@ class Transfers:
             transfer.flow = self._sharing.begin(8 * transfer.wire_bytes, now)
             self._flows[transfer.flow] = transfer
             self._offered += transfer.wire_bytes
+        (self._hopeless.add if links and transfer.flow is None else self._hopeless.discard)(
+            transfer.number
+        )
         if transfer.flow is None:
             return
         cap_bps = None
@@ -302,6 +310,7 @@ class Transfers:
 
     def _halt(self, transfer: Transfer, now: int) -> None:
         """Take the flow of a transfer out."""
+        self._hopeless.discard(transfer.number)
         self._advance(transfer, now)
         if transfer.flow is None:
             return

@@ -215,6 +215,22 @@ def test_a_fault_of_a_link_holds_a_transfer_back_and_no_longer(monkeypatch, faul
     assert machines[1].told == [(end, "outcome", 1, True)]
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "partition", "groups": [["cam-1"], ["server"]], "mode": "drop"},
+        {"kind": "partition", "groups": [["cam-1"], ["server"]], "mode": "refuse"},
+        {"kind": "loss", "links": ["cam-1.server"], "mean": "100%"},
+    ],
+)
+def test_what_begins_while_nothing_gets_through_goes_on_when_it_does(monkeypatch, fault):
+    fault = {**fault, "at": "500 ms", "for": "2 s"}
+    scripts = {1: [(S, 0, MEGABYTE, "reliable")]}
+    _, machines, *_ = wired(monkeypatch, scripts, links=star(up="8 Mbit/s"), faults=[fault])
+    assert received(machines) == {(0, MEGABYTE): 3500 * MS}
+    assert machines[1].told == [(3500 * MS, "outcome", 1, True)]
+
+
 @pytest.mark.parametrize("mode", ["refuse", "drop"])
 def test_a_partition_stops_a_transfer_whether_or_not_anybody_is_told(monkeypatch, mode):
     fault = {

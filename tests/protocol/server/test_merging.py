@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simedge.protocol.machine import LearnerCall, LearnerDone, LinkStatus, Send, TimerFired
+from simedge.protocol.machine import (
+    Checkpoint,
+    LearnerCall,
+    LearnerDone,
+    LinkStatus,
+    Send,
+    TimerFired,
+)
 from simedge.protocol.params import OPAQUE, Code
 from simedge.protocol.server_settings import FedAsyncSettings
 
@@ -161,6 +168,27 @@ def test_a_step_takes_one_frame_of_each_and_serves_them(counter):
     assert sends == [(1, "prediction", "datagram"), (2, "prediction", "datagram")]
     desk.say(1, b"a\0\4", **frame)
     assert desk.counters["malformed"] == 1
+
+
+@pytest.mark.parametrize(("serve", "every"), [("server", 100), ("device", 100), ("device", 1)])
+def test_every_step_on_frames_is_checkpointed_when_it_is_over(counter, serve, every):
+    desk = counter({"kind": "centralised", "serve": serve, "serve_every": every}, devices=1)
+    for version in (1, 2):
+        (ask,) = [
+            e
+            for e in desk.say(1, b"a\0\1", code=Code.FRAME, enc=OPAQUE)
+            if isinstance(e, LearnerCall)
+        ]
+        effects = desk.tell(LearnerDone(call=ask.call, value=(3,)))
+        calls = [e for e in effects if isinstance(e, LearnerCall)]
+        if calls:  # the model goes down: it is first asked for
+            assert Checkpoint() not in effects
+            model = np.zeros(desk.ground.params, np.float32)
+            effects = desk.tell(LearnerDone(call=calls[0].call, value=model))
+        assert effects.count(Checkpoint()) == 1
+        kept = desk.machine.dump()
+        assert kept["house"]["supply"]["version"] == version
+        assert kept["scheme"]["learning"] == []
 
 
 @settings(max_examples=50, deadline=None)
