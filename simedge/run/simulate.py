@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from simedge.core.errors import SimedgeError
+from simedge.core.own_code import OwnFaultError
 from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally
 from simedge.learning.ports import LearnerFactory
@@ -23,6 +24,7 @@ from simedge.run.faulty_disk import open_disk
 from simedge.run.files import Files
 from simedge.run.invariants import Audit, check_bill, check_tally
 from simedge.run.metrics import csv_text
+from simedge.run.own_files import own_origins
 from simedge.run.provenance import provenance
 from simedge.run.raster import RASTER, Recorder
 from simedge.run.result import Progress, Result
@@ -204,7 +206,10 @@ class Run:
         began = time.perf_counter()
         driver.start()
         while not driver.done:
-            self._records += driver.run_slice(SLICE_RECORDS)
+            try:
+                self._records += driver.run_slice(SLICE_RECORDS)
+            except OwnFaultError as fault:
+                raise fault.placed(driver.journal.names, driver.kernel.now_ns) from fault
             self._wall_s = time.perf_counter() - began
             yield self.progress()
 
@@ -288,6 +293,7 @@ class Run:
                 started_s=self._began_s,
                 ended_s=time.time(),
                 sensors=tally.origin(),
+                own=own_origins(self.scenario),
                 traces=self._traces.opened,
                 jitters=[link.model.jitter for link in self.driver.carrier.network.links],
             )
