@@ -80,28 +80,13 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
         raise LearnerError(f"a learner needs at least 2 classes, got {classes}")
     held = {} if pools is None else pools
     if isinstance(settings, OwnLearnerSettings):
-        return open_own(
-            settings,
-            classes=classes,
-            width=width,
-            height=height,
-            streams=streams,
-            device=device,
-            span_ns=span_ns,
-        )
+        given = {"classes": classes, "width": width, "height": height, "span_ns": span_ns}
+        return open_own(settings, streams=streams, device=device, **given)
     if isinstance(settings, SurrogateSettings):
         return open_surrogate(settings, classes=classes, streams=streams, device=device, pools=held)
     if isinstance(settings, DeepSettings):
-        return _deep_room()(
-            settings,
-            classes=classes,
-            width=width,
-            height=height,
-            streams=streams,
-            device=device,
-            span_ns=span_ns,
-            pools=held,
-        )
+        side = {"width": width, "height": height, "span_ns": span_ns, "pools": held}
+        return _deep_room()(settings, classes=classes, streams=streams, device=device, **side)
     if isinstance(settings, CircuitSettings):
         camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
         key = settings, classes, camera, None if settings.shared_start else device

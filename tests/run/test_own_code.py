@@ -207,11 +207,11 @@ def test_what_fails_in_a_run_is_told_and_leaves_what_was(mine, file, old, new, s
 
 
 def test_what_cannot_be_opened_is_told_before_the_run(mine):
-    edited(mine / "gossip.py", "return Device(", "return dict(settings.no_such) or (")
+    edited(mine / "gossip.py", "Device(settings,", "Device(settings.no_such,")
     with pytest.raises(BuildError, match=r"protocol gossip:Gossip .* AttributeError: .*no_such"):
         simulate(Scenario.load(mine / "gossip.yaml"))
-    edited(mine / "prototypes.py", "np.zeros(self.classes)", "np.zeros(self.clases)")
-    with pytest.raises(ScenarioError, match=r"learner: .*rule Prototypes .*clases.*, in begin"):
+    edited(mine / "prototypes.py", "np.zeros(self.classes)", "np.zeros(self.clas)")
+    with pytest.raises(ScenarioError, match=r"learner: .*rule Prototypes .*clas.*, in begin"):
         Scenario.load(mine / "rule.yaml")
 
 
