@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simedge.core.errors import SimedgeError
     from simedge.learning.own import OwnLearner
+    from simedge.protocol.own import OwnMachine
     from simedge.run.replay import replay
     from simedge.run.result import Progress, Result
     from simedge.run.resume import resume
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OwnLearner",
+    "OwnMachine",
     "Progress",
     "Result",
     "Scenario",
@@ -39,6 +41,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "OwnLearner": "simedge.learning.own",
+    "OwnMachine": "simedge.protocol.own",
     "Progress": "simedge.run.result",
     "Result": "simedge.run.result",
     "Scenario": "simedge.run.scenario",

@@ -8,6 +8,7 @@ from simedge_cli.closed_forms import closed_forms
 from simedge_cli.compare import compare
 from simedge_cli.doctor import doctor
 from simedge_cli.fuzz import fuzz
+from simedge_cli.new import new
 from simedge_cli.replay import replay
 from simedge_cli.report import report
 from simedge_cli.rules import rules
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (run, replay, study, report, compare, validate, fuzz, schema, doctor, closed_forms):
     app.command()(command)
+app.add_typer(new)
 app.add_typer(rules)
 app.add_typer(trace)
 

@@ -13,6 +13,8 @@ from simedge.learning.continual.keeper import Keeper
 from simedge.learning.errors import LearnerError
 from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
+from simedge.learning.own import OwnLearner, open_own
+from simedge.learning.own_settings import OwnLearnerSettings
 from simedge.learning.parameters import Parameters
 from simedge.learning.passes import PassRow, rows_of_pass
 from simedge.learning.play import Outcome, play
@@ -39,7 +41,12 @@ __all__ = ["Counts", "Learned", "Learner", "PassRow", "Prepared", "Work", "open_
 
 
 def open_learner(  # noqa: PLR0913 - one builder, all by name
-    settings: SpikingSettings | CircuitSettings | LinearSettings | DeepSettings | SurrogateSettings,
+    settings: SpikingSettings
+    | CircuitSettings
+    | LinearSettings
+    | DeepSettings
+    | SurrogateSettings
+    | OwnLearnerSettings,
     *,
     classes: int,
     width: int,
@@ -50,7 +57,7 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     pools: dict[object, Any] | None = None,
     size: int = 1,
     starts_ns: Callable[[int], int] | None = None,
-) -> "Learner | CircuitLearner | DeepLearner | SurrogateLearner":
+) -> "Learner | CircuitLearner | DeepLearner | SurrogateLearner | OwnLearner":
     """Build the learner of one device.
 
     Parameters
@@ -72,19 +79,14 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     if classes < 2:
         raise LearnerError(f"a learner needs at least 2 classes, got {classes}")
     held = {} if pools is None else pools
+    if isinstance(settings, OwnLearnerSettings):
+        given = {"classes": classes, "width": width, "height": height, "span_ns": span_ns}
+        return open_own(settings, streams=streams, device=device, **given)
     if isinstance(settings, SurrogateSettings):
         return open_surrogate(settings, classes=classes, streams=streams, device=device, pools=held)
     if isinstance(settings, DeepSettings):
-        return _deep_room()(
-            settings,
-            classes=classes,
-            width=width,
-            height=height,
-            streams=streams,
-            device=device,
-            span_ns=span_ns,
-            pools=held,
-        )
+        side = {"width": width, "height": height, "span_ns": span_ns, "pools": held}
+        return _deep_room()(settings, classes=classes, streams=streams, device=device, **side)
     if isinstance(settings, CircuitSettings):
         camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
         key = settings, classes, camera, None if settings.shared_start else device

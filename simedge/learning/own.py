@@ -2,30 +2,37 @@
 
 import copy
 import hashlib
+import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from simedge.core.own_code import OwnCodeError, fault_text, made_settings
 from simedge.core.streams import Streams
 from simedge.learning.asked import check_labels
-from simedge.learning.errors import LearnerError
+from simedge.learning.errors import LearnerError, LearnerFaultError
+from simedge.learning.own_settings import OwnLearnerSettings
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, PullWork, Work
 
-__all__ = ["OwnLearner"]
+__all__ = ["OwnLearner", "check_own_learner", "open_own"]
 
 _NO_SPIKES = hashlib.sha256(b"").digest()
 _NONE = np.empty(0, np.int64)
 _TINY = float(np.finfo(np.float32).tiny)
-_GIVEN = frozenset({"classes", "width", "height", "device", "span_ns", "_kept"})
+_GIVEN = frozenset({"classes", "width", "height", "device", "span_ns", "settings", "_kept"})
+_T = TypeVar("_T")
 _SCALARS = (int, float, str, bytes, np.generic, type(None))
 
 
 class OwnLearner(ABC):
-    """Subclass it, and pass the class as ``learner=`` to `simedge.simulate`.
+    """Subclass it; name it in a scenario, or pass it as ``learner=`` to `simedge.simulate`.
+
+    A scenario names it as ``learner: {kind: my_module:MyLearner}``. Keys beside `kind` are
+    `settings`, if the class declares them: ``Settings``, a dataclass or a pydantic model.
 
     Write `begin`, `scores` and `update`; with `pull` the priors of a server act on it too, without
     it they are heard and change nothing. Whatever is learned lives in attributes: arrays, numbers,
@@ -51,7 +58,7 @@ class OwnLearner(ABC):
 
     hidden_layers = 0
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what every learner is given, all by name
         self,
         *,
         classes: int,
@@ -60,7 +67,10 @@ class OwnLearner(ABC):
         streams: Streams,
         device: str,
         span_ns: int,
+        settings: Any = None,  # noqa: ANN401 -- the user's own
     ) -> None:
+        self.settings = made_settings(type(self), {}) if settings is None else settings
+        """What the scenario says, or the defaults; None without a `Settings`."""
         self.classes = classes
         self.width, self.height = width, height
         """Pixels of the camera."""
@@ -68,7 +78,7 @@ class OwnLearner(ABC):
         self.span_ns = span_ns
         """How long a presentation lasts."""
         self._kept: dict[int, dict[int, FrameLike]] = {}
-        self.begin(streams)
+        self._tried(lambda: self.begin(streams))
 
     @abstractmethod
     def begin(self, streams: Streams) -> None:
@@ -189,11 +199,9 @@ class OwnLearner(ABC):
         return {name: value for name, value in vars(self).items() if name not in _GIVEN}
 
     def _scored(self, frame: FrameLike) -> NDArray[np.float64]:
-        scores = np.asarray(self.scores(frame), np.float64)
+        scores = self._tried(lambda: np.asarray(self.scores(frame), np.float64))
         if scores.shape != (self.classes,) or not np.isfinite(scores).all():
-            raise LearnerError(
-                f"{self.rule}.scores must give {self.classes} finite numbers, got {scores}"
-            )
+            raise self._fault(f"scores must give {self.classes} finite numbers, got {scores}")
         return scores
 
     def _softmax(self, frame: FrameLike) -> NDArray[np.float64]:
@@ -203,13 +211,13 @@ class OwnLearner(ABC):
 
     def _learned(self, frame: FrameLike) -> Learned:
         own = self._softmax(frame)
-        self.update(frame)
+        self._changed(lambda: self.update(frame), "update")
         return Learned(
             loss=-math.log(max(float(own[frame.label]), _TINY)),
             correct=int(own.argmax()) == frame.label,
             spikes=0,
             spike_digest=_NO_SPIKES,
-            weight_digest=self.digest(),
+            weight_digest=self._tried(self.digest),
         )
 
     def _passed(self, frame: FrameLike, address: int, row: int) -> NDArray[np.float32]:
@@ -221,8 +229,28 @@ class OwnLearner(ABC):
     ) -> int:
         for _ in range(steps):
             for frame, target in pairs:
-                self.pull(frame, target, alpha / len(pairs))
+                self._pull(frame, target, alpha / len(pairs))
         return len(pairs)
+
+    def _pull(self, frame: FrameLike, target: NDArray[np.float64], weight: float) -> None:
+        self._changed(lambda: self.pull(frame, target, weight), "pull")
+
+    def _changed(self, act: Callable[[], None], name: str) -> None:
+        """Let the rule change what it learned; whatever is not a number any more stops the run."""
+        self._tried(act)
+        for key, value in self._state().items():
+            for array in _arrays(value):
+                if array.dtype.kind in "fc" and not np.isfinite(array).all():
+                    raise self._fault(f"{key} is not finite (NaN or overflow) after {name}")
+
+    def _tried(self, act: Callable[[], _T]) -> _T:
+        try:
+            return act()
+        except Exception as error:
+            raise self._fault(fault_text(error, _file_of(type(self)))) from error
+
+    def _fault(self, text: str) -> LearnerFaultError:
+        return LearnerFaultError(f"the rule {self.rule}", self.device, text)
 
 
 class _Job:
@@ -250,6 +278,36 @@ class _Job:
 
     def discard(self) -> None:
         """Forget it."""
+
+
+def check_own_learner(settings: OwnLearnerSettings) -> None:
+    """See that a class is a learner.
+
+    Raises
+    ------
+    OwnCodeError
+        If it is none, or lacks a method.
+    """
+    owner = settings.owner()
+    if not issubclass(owner, OwnLearner):
+        raise OwnCodeError(f"{settings.kind} must be a subclass of simedge.OwnLearner")
+    for name in sorted(owner.__abstractmethods__):
+        wanted = f"def {name}{inspect.signature(getattr(OwnLearner, name))}"
+        raise OwnCodeError(f"{settings.kind} lacks a method: {wanted.partition(' ->')[0]}")
+
+
+def open_own(settings: OwnLearnerSettings, **given: Any) -> OwnLearner:  # noqa: ANN401
+    """Return the learner of one device, of the class that a scenario names."""
+    check_own_learner(settings)
+    made: OwnLearner = settings.owner()(settings=settings.own(), **given)
+    return made
+
+
+def _file_of(owner: type) -> str:
+    try:
+        return inspect.getfile(owner)
+    except (OSError, TypeError):  # it was typed in
+        return ""
 
 
 def _arrays(value: object) -> list[NDArray[Any]]:

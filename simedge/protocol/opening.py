@@ -9,6 +9,8 @@ from simedge.protocol.fd_server import FdServer
 from simedge.protocol.hub import House, Hub
 from simedge.protocol.isolated import IsolatedDevice, IsolatedServer
 from simedge.protocol.machine import Machine
+from simedge.protocol.own import open_own_device, open_own_server
+from simedge.protocol.own_settings import OwnProtocolSettings
 from simedge.protocol.party import Seat
 from simedge.protocol.peer_settings import FdSettings
 from simedge.protocol.peers import open_peer
@@ -23,7 +25,7 @@ __all__ = ["open_device", "open_server"]
 
 
 def open_device(
-    settings: ProtocolSettings,
+    settings: ProtocolSettings | OwnProtocolSettings,
     ground: Ground,
     *,
     dev: int,
@@ -50,9 +52,13 @@ def open_device(
 
     Raises
     ------
-    ProtocolError
-        If the settings do not fit the ground or the learner.
+    ProtocolError, OwnFaultError
+        If the settings do not fit the ground or the learner, or a protocol of one's own fails.
     """
+    if isinstance(settings, OwnProtocolSettings):
+        return open_own_device(
+            settings, ground, dev=dev, layers=layers, stream=stream, neighbours=neighbours
+        )
     policy = open_policy(settings.policy, layers, classes=ground.classes, stream=stream)
     if isinstance(settings, ElalSettings):
         return ElalDevice(settings, ground, dev=dev, policy=policy)
@@ -68,7 +74,11 @@ def open_device(
 
 
 def open_server(
-    settings: ProtocolSettings, ground: Ground, *, devices: int, stream: Stream | None = None
+    settings: ProtocolSettings | OwnProtocolSettings,
+    ground: Ground,
+    *,
+    devices: int,
+    stream: Stream | None = None,
 ) -> Machine:
     """Return the machine of the server, for device numbers 1 to `devices`.
 
@@ -83,9 +93,11 @@ def open_server(
 
     Raises
     ------
-    ProtocolError
-        If the settings do not fit the ground.
+    ProtocolError, OwnFaultError
+        If the settings do not fit the ground, or a protocol of one's own fails.
     """
+    if isinstance(settings, OwnProtocolSettings):
+        return open_own_server(settings, ground, devices=devices, stream=stream)
     if isinstance(settings, ElalSettings):
         return ElalServer(settings, ground, devices=devices)
     if isinstance(settings, FdSettings):

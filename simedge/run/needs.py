@@ -5,6 +5,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Final, NamedTuple, get_args
 
+from simedge.protocol.own_settings import OwnProtocolSettings
 from simedge.protocol.peer_settings import AedflSettings
 from simedge.protocol.settings import ProtocolSettings
 
@@ -51,8 +52,11 @@ _NEEDS: Final[Mapping[str, Needs]] = MappingProxyType(
 )
 
 
-def needs_of(protocol: ProtocolSettings) -> Needs:
+def needs_of(protocol: ProtocolSettings | OwnProtocolSettings) -> Needs:
     """Return what a protocol needs: of those with a server, unless they say otherwise, a model."""
+    if isinstance(protocol, OwnProtocolSettings):
+        said = protocol.needs()
+        return Needs(news=True, copies=2 * ("parameters" in said), **dict.fromkeys(said, True))
     if getattr(protocol, "x_mode", None) == "class":
         return Needs(classes=True)
     needs = _NEEDS.get(protocol.kind, _SERVED)
@@ -64,7 +68,7 @@ def needs_of(protocol: ProtocolSettings) -> Needs:
     return needs
 
 
-def predicts_at_server(protocol: ProtocolSettings) -> bool:
+def predicts_at_server(protocol: ProtocolSettings | OwnProtocolSettings) -> bool:
     """Whether devices have no model of their own: they send what they see and are told."""
     raw = getattr(protocol, "mode", None) == "raw"
     return raw and getattr(protocol, "serve", None) == "server"

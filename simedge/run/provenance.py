@@ -7,7 +7,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -38,7 +38,7 @@ _NOTABLE = re.compile(r"sse4_2|avx2?|avx512[a-z]+|fma|f16c|neon|asimd|sve2?")
 _SHA1 = re.compile(r"[0-9a-f]{40}")
 
 
-def provenance(
+def provenance(  # noqa: PLR0913 -- all by name
     *,
     seed: int,
     started_s: float,
@@ -46,6 +46,7 @@ def provenance(
     traces: Iterable[Opened] = (),
     jitters: Iterable[JitterSettings] = (),
     sensors: Mapping[str, object] | None = None,
+    own: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, object]:
     """Return the content of ``provenance.json``.
 
@@ -59,8 +60,11 @@ def provenance(
         Of all links; their laws may be tables of their own.
     sensors
         What is to be known of recordings that devices saw, if there are any.
+    own
+        Files of the user's own that were executed, each with its kind and SHA-256.
     """
-    told = {"sensors": dict(sensors)} if sensors else {}
+    told: dict[str, object] = {"sensors": dict(sensors)} if sensors else {}
+    told |= {"own": list(own)} if own else {}
     return {
         "schema": 1,
         "versions": versions(),

@@ -17,6 +17,7 @@ from simedge.run.anchors import anchored
 from simedge.run.bundled import find
 from simedge.run.findings import Finding, findings
 from simedge.run.overrides import Override, OverrideError
+from simedge.run.own_files import check_own_code, find_own_code, own_blocks, own_rules
 from simedge.run.problems import Path, Problem, ScenarioError, path_text
 from simedge.run.schema import scenario_schema
 from simedge.run.sense import notes, sense
@@ -85,6 +86,8 @@ class Scenario(ScenarioSettings):
         for path, block, sha256 in trace_files(resolved):
             if block[sha256] is not None:
                 block[str(path[-1])] = None  # what the file holds says more than where it lies
+        for _, block in own_blocks(resolved):
+            block["file"] = None
         text = json.dumps(resolved, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -235,11 +238,26 @@ class _Reading:
                 self.problems.append(self._problem(path, str(error)))
 
     def _attempt(self) -> tuple[Scenario | None, list[Finding]]:
+        wrong = self._find_own_code()
         try:
             scenario = Scenario.model_validate(self.data)
         except ValidationError as error:
-            return None, findings(error, data=self.data, schema=scenario_schema())
-        return scenario, sense(scenario)
+            found = findings(error, data=self.data, schema=scenario_schema())
+            told = {path[:n] for path, _, _ in wrong for n in range(2, len(path) + 1)}
+            return None, [*wrong, *(each for each in found if each[0] not in told)]
+        return scenario, wrong or check_own_code(scenario) or sense(scenario)
+
+    def _find_own_code(self) -> list[Finding]:
+        """Write down where the user's own classes are; return what is wrong with them."""
+        found = own_rules(self.data)
+        for key, block in own_blocks(self.data):
+            # Where the class of another kind was says nothing of this one.
+            stale = (key, "kind") in self._set and (key, "file") not in self._set
+            asked = {k: v for k, v in block.items() if not (stale and k in {"file", "sha256"})}
+            pinned, wrong = find_own_code(key, asked, self._folder)
+            self.data = {**self.data, key: pinned}
+            found += wrong
+        return found
 
     def _drop_unknown(self, found: Iterable[Finding]) -> bool:
         """Drop keys beside a changed ``kind`` that the new kind does not know; say which."""

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
@@ -97,5 +98,14 @@ def _members(
         below = [{"$ref": ref} if isinstance(ref, str) else ref for ref in refs]
         return [member for each in below for member in _members(schema, each, data)]
     choices = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
-    members = [member for choice in choices for member in _members(schema, choice, data)]
+    apt = [choice for choice in choices if _may_be(schema, choice, data)]
+    members = [member for choice in apt for member in _members(schema, choice, data)]
     return [node, *members] if "properties" in node or "items" in node else members or [node]
+
+
+def _may_be(schema: Mapping[str, Any], node: Mapping[str, Any], data: object) -> bool:
+    """Return whether the kind of some data has the form that a choice asks for."""
+    name = str(node.get("$ref", "")).rsplit("/", 1)[-1]
+    kind = schema["$defs"].get(name, {}).get("properties", {}).get("kind", {})
+    pattern, given = kind.get("pattern"), data.get("kind") if isinstance(data, dict) else None
+    return pattern is None or (isinstance(given, str) and re.search(pattern, given) is not None)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from simedge.core.errors import SimedgeError
+from simedge.learning.own_settings import OwnLearnerSettings
 from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
 from simedge.learning.settings import (
     CircuitSettings,
@@ -249,7 +250,7 @@ def _memory(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
 def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     """Return more than a device's learner, buffers and queues take, or None if unknown."""
     learner, proxy = scenario.learner, scenario.sensors.proxy
-    if isinstance(learner, DeepSettings | SurrogateSettings):
+    if isinstance(learner, DeepSettings | SurrogateSettings | OwnLearnerSettings):
         return None
     classes, width, height = sight
     pixels, rows = width * height, proxy.blocks * proxy.rows

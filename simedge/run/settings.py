@@ -3,10 +3,13 @@
 from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Discriminator, Field, Tag
 
+from simedge.core.own_code import is_own
 from simedge.core.quantities import Duration, Settings, Share
+from simedge.learning.own_settings import OwnLearnerSettings
 from simedge.learning.settings import LearnerSettings
+from simedge.protocol.own_settings import OwnProtocolSettings
 from simedge.protocol.settings import ProtocolSettings
 from simedge.sensors.settings import SensorSettings
 from simedge.world.settings import (
@@ -25,6 +28,22 @@ __all__ = [
     "RasterSettings",
     "RecordSettings",
     "ScenarioSettings",
+]
+
+
+def _whose(block: object) -> str:
+    """Tell whether a kind is one of those that come with the package, or the user's own."""
+    kind = block.get("kind") if isinstance(block, dict) else getattr(block, "kind", None)
+    return "by-file" if is_own(kind) else "by-name"
+
+
+_Learner = Annotated[
+    Annotated[LearnerSettings, Tag("by-name")] | Annotated[OwnLearnerSettings, Tag("by-file")],
+    Discriminator(_whose),
+]
+_Protocol = Annotated[
+    Annotated[ProtocolSettings, Tag("by-name")] | Annotated[OwnProtocolSettings, Tag("by-file")],
+    Discriminator(_whose),
 ]
 
 
@@ -94,9 +113,9 @@ class ScenarioSettings(Settings):
     """Who has a link to whom."""
     links: LinksSettings = LinksSettings()
     """How good the links are."""
-    learner: LearnerSettings
+    learner: _Learner
     """How a device learns."""
-    protocol: ProtocolSettings
+    protocol: _Protocol
     """What is said."""
     faults: tuple[FaultSettings, ...] = ()
     """What goes wrong, and when."""

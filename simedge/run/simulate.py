@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from simedge.core.errors import SimedgeError
+from simedge.core.own_code import OwnFaultError
 from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally
 from simedge.learning.ports import LearnerFactory
@@ -28,6 +29,7 @@ from simedge.run.faulty_disk import open_disk
 from simedge.run.files import Files
 from simedge.run.invariants import Audit, check_bill, check_tally
 from simedge.run.metrics import csv_text
+from simedge.run.own_files import own_origins
 from simedge.run.provenance import provenance
 from simedge.run.raster import RASTER, Recorder
 from simedge.run.result import Progress, Result
@@ -234,7 +236,10 @@ class Run:
         while not driver.done:
             keeper = self._keeper
             until = None if keeper is None else keeper.next_ns
-            self._records += driver.run_slice(SLICE_RECORDS, until)
+            try:
+                self._records += driver.run_slice(SLICE_RECORDS, until)
+            except OwnFaultError as fault:
+                raise fault.placed(driver.journal.names, driver.kernel.now_ns) from fault
             if keeper is not None and keeper.due and not driver.done:
                 self._save(keeper)
             self._wall_s = time.perf_counter() - began
@@ -358,6 +363,7 @@ class Run:
                 started_s=self._began_s,
                 ended_s=time.time(),
                 sensors=tally.origin(),
+                own=own_origins(self.scenario),
                 traces=self._traces.opened,
                 jitters=[link.model.jitter for link in self.driver.carrier.network.links],
             )
