@@ -5,45 +5,15 @@ import os
 import elal_machines
 import planted
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from planted_table import HAND, WORLD
 
-from simedge.run.scenario import Scenario
 from simedge.testing import BrokenInvariant, fuzz
 from simedge.testing.plans import KINDS
 
-WORLD = Scenario.parse("""
-simedge: 1
-name: planted
-seed: 1
-duration: 3 s
-sensors: {kind: poisson, size: 8, rate: 8 Hz, proxy: {blocks: 2, rows: 2}}
-devices:
-  - {id: cam, count: 2, compute: cpu-large, memory: 2 GiB}
-links:
-  default: {profile: ethernet}
-learner: {kind: surrogate}
-protocol:
-  kind: elal
-  interval: 2
-  prior_period: 300 ms
-  report_period: 500 ms
-  have_period: 700 ms
-  age_max: 500 ms
-  policy: {kind: fixed}
-evaluate: {every: 1 min, items: 10}
-""")
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
-QUIET = settings(
-    max_examples=300,
-    stateful_step_count=30,
-    deadline=None,
-    database=None,
-    derandomize=True,
-    report_multiple_bugs=False,
-    phases=[Phase.generate, Phase.shrink] if NIGHTLY else [Phase.generate],
-    suppress_health_check=list(HealthCheck),
-)
+QUIET = settings(HAND, phases=[Phase.generate, Phase.shrink] if NIGHTLY else HAND.phases)
 
 
 @pytest.mark.parametrize(("bug", "law", "kind"), planted.RUN_BUGS.values(), ids=planted.RUN_BUGS)
@@ -66,6 +36,11 @@ def test_machines_driven_by_hand_show_it(monkeypatch, bug, laws):
     with pytest.raises(BrokenInvariant) as broken:
         run_state_machine_as_test(elal_machines.ElalMachines, settings=QUIET)
     assert broken.value.invariant in laws
+    assert len(elal_machines.ElalMachines.numbers) <= 3, "and no schedule of faults is needed"
+
+
+def test_ten_bugs_are_planted():
+    assert len(planted.RUN_BUGS.keys() | planted.MACHINE_BUGS.keys()) == 10
 
 
 def test_without_a_bug_nothing_breaks():
