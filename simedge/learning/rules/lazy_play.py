@@ -25,6 +25,7 @@ from simedge.learning.rules.lazy_layout import (
     RAN,
     SIGN,
     SOFTMAX,
+    SPENT,
     SYN,
     TRC,
     Goal,
@@ -70,6 +71,8 @@ def play(plan: Plan, law: Law, room: Room, heard: Heard, goal: Goal) -> None:
         part, stale, before = part + turn, turn, n
         if not over:
             teach(plan, law, room, goal.targets[part], n)
+        for c in range(SPENT):
+            room.spent[n * SPENT + c] = room.tally[c]
 
 
 @native_part
@@ -329,8 +332,8 @@ def write_rows(plan: Plan, law: Law, room: Room, layer: Whole, active: Whole) ->
             late[i] += at[i] * error
     for i in range(size):
         causal[i] = late[i] * law.pre_gain * room.psi[place + i]
-        late[i] *= law.past_gain * room.past[place + i]
-    met = room.live[layer] + (room.arrived[layer] if law.past_gain != 0.0 else 0)
+        late[i] *= law.past_gains[layer] * room.past[place + i]
+    met = room.live[layer] + (room.arrived[layer] if law.past_gains[layer] != 0.0 else 0)
     room.tally[MAC] += (met + (2 if law.local else 1) * classes) * size
 
 
