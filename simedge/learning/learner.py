@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from simedge.core.streams import Streams
 from simedge.learning.circuits.learner import CircuitLearner, rooms_of
 from simedge.learning.continual.keeper import Keeper
+from simedge.learning.eligible.learner import EligibleLearner, open_eligible
+from simedge.learning.eligible_settings import EligibleSettings
 from simedge.learning.errors import LearnerError
 from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
@@ -38,8 +40,13 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Learned", "Learner", "PassRow", "Prepared", "Work", "open_learner"]
 
 
-def open_learner(  # noqa: PLR0913 - one builder, all by name
-    settings: SpikingSettings | CircuitSettings | LinearSettings | DeepSettings | SurrogateSettings,
+def open_learner(  # noqa: PLR0913 - one builder, a branch a kind, all by name
+    settings: SpikingSettings
+    | CircuitSettings
+    | EligibleSettings
+    | LinearSettings
+    | DeepSettings
+    | SurrogateSettings,
     *,
     classes: int,
     width: int,
@@ -50,7 +57,7 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     pools: dict[object, Any] | None = None,
     size: int = 1,
     starts_ns: Callable[[int], int] | None = None,
-) -> "Learner | CircuitLearner | DeepLearner | SurrogateLearner":
+) -> "Learner | CircuitLearner | EligibleLearner | DeepLearner | SurrogateLearner":
     """Build the learner of one device.
 
     Parameters
@@ -85,6 +92,10 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
             span_ns=span_ns,
             pools=held,
         )
+    if isinstance(settings, EligibleSettings):
+        camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
+        whose = streams, device
+        return open_eligible(settings, classes=classes, camera=camera, whose=whose, pools=held)
     if isinstance(settings, CircuitSettings):
         camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
         key = settings, classes, camera, None if settings.shared_start else device

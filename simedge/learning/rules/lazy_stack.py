@@ -105,10 +105,10 @@ class LazyStack:
         """Device ticks that layers have executed so far, one a layer and tick."""
         self._raw = _Raw(stack) if standardise else None
         self._plan = _plan(self._raw.used() if self._raw else stack, feedback)
+        past_gains = np.full(len(stack.layers) + 1, neuron.past_gain)
         self._law = Law(
             *(neuron.leak, neuron.threshold, neuron.pre_decay, neuron.post_decay),
-            *(neuron.pre_gain, np.full(len(stack.layers) + 1, neuron.past_gain)),
-            *(first_active, ticks),
+            *(neuron.pre_gain, past_gains, first_active, ticks),
             *(mode == "exact", mode == "spike", local, squash),
         )
         self._room = _room(self._plan, ticks)
