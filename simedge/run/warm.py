@@ -138,7 +138,8 @@ def _compile_windows() -> None:
 
 
 def _compile_around_windows() -> None:
-    """Compile what gathers volleys."""
+    """Compile the camera and what gathers volleys."""
+    DigitsSensor(DigitsSettings(), 0).frames("warm", 0, 1)
     prepare([_frame()], camera_of(1_000_000, width=_SIDE, height=_SIDE, span_ns=100_000_000))
     _compile_common()
 

@@ -1,5 +1,7 @@
 """Learners whose synapses remember: a window is the clocked rule's, its work what is counted."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import yaml
@@ -327,3 +329,20 @@ def test_a_policy_of_fixed_shares_fits_the_layers():
         world("aedfl", **changes)
     with pytest.raises(ScenarioError, match="2 shares for 0 hidden layers"):
         world("elal by class", **changes)
+
+
+def test_frames_that_are_played_together_are_learned_as_alone():
+    pools, side = {}, {"classes": CLASSES, "width": 8, "height": 8, "streams": Streams(1)}
+    names = "abc"
+    apart = [open_learner(TESS, device=name, **side) for name in names]
+    beside = [open_learner(TESS, device=name, pools=pools, **side) for name in names]
+    for first in (0, 3):
+        frames = [frame_of(first + n) for n in range(3)]
+        works = [learner.learn(frame) for learner, frame in zip(beside, frames, strict=True)]
+        with ThreadPoolExecutor(1) as executor:
+            beside[0].run_together(works, executor)
+        alone = [
+            learner.learn(frame).commit() for learner, frame in zip(apart, frames, strict=True)
+        ]
+        assert [work.commit() for work in works] == alone
+    assert [one.digest() for one in beside] == [one.digest() for one in apart]

@@ -6,6 +6,7 @@ then told volley by volley. One pass gives the prediction and the gradients.
 
 import hashlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,16 @@ from simedge.learning.rules.delta import softmax
 from simedge.learning.rules.lazy_stack import LazyStack, LazyWindow
 from simedge.learning.volleys import Prepared
 
-__all__ = ["Act", "KlSteps", "Learning", "PassRow", "Playing", "Showing", "look"]
+__all__ = [
+    "Act",
+    "KlSteps",
+    "Learning",
+    "PassRow",
+    "Playing",
+    "Showing",
+    "look",
+    "run_together",
+]
 
 _NONE: Final = np.empty(0, np.int64)
 _OF_ADAM: Final = 4
@@ -216,6 +226,10 @@ class Learning(Showing):
             self._passes = shop.terms.passes
             self._writes = shop.size + (shop.readout_size if self._passes else 0)
 
+    def compute(self) -> None:
+        """Play the frame; volleys that nobody has asked for are still to be told of."""
+        self._parts[0].play()
+
     @override
     def _playing(self, shown: tuple[Prepared, int]) -> Playing:
         return Playing(self._shop, shown, learns=True)
@@ -244,6 +258,20 @@ class Learning(Showing):
             spike_digest=fired.digest(),
             weight_digest=state.digest(),
         )
+
+
+def run_together(works: Sequence[Learning], executor: Executor) -> None:
+    """Play frames of different learners; half of them on another core."""
+    half = len(works) // 2
+    other = executor.submit(_compute, works[:half]) if half else None
+    _compute(works[half:])
+    if other is not None:
+        other.result()
+
+
+def _compute(works: Sequence[Learning]) -> None:
+    for work in works:
+        work.compute()
 
 
 class PassRow(Showing):

@@ -9,7 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.core.streams import Streams
 from simedge.learning.eligible.body import Body
-from simedge.learning.eligible.jobs import Act, KlSteps, Learning, PassRow, Showing, look
+from simedge.learning.eligible.jobs import (
+    Act,
+    KlSteps,
+    Learning,
+    PassRow,
+    Showing,
+    look,
+    run_together,
+)
 from simedge.learning.eligible.parameters import Parameters
 from simedge.learning.eligible.shop import Seen, Shop
 from simedge.learning.eligible_settings import EligibleSettings
@@ -83,6 +91,9 @@ class EligibleLearner(Parameters):
             return seen.chances.astype(np.float32)
 
         return Showing(self.shop, self.prepare([frame]), keep)
+
+    run_together = staticmethod(run_together)
+    """Plays the jobs of `learn` that wait, of different learners."""
 
     def pass_rows(
         self, prepared: Prepared, *, address: int, first: int = 0, stop: int | None = None

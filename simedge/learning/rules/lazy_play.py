@@ -18,7 +18,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf, native_part
+from simedge.core.native_cache import native_part, unlocked_leaf
 from simedge.learning.rules.lazy_layout import (
     MAC,
     NEU,
@@ -47,7 +47,7 @@ __all__ = ["gather", "play"]
 Floats = NDArray[np.float64]
 
 
-@native_leaf
+@unlocked_leaf
 def play(plan: Plan, law: Law, room: Room, heard: Heard, goal: Goal) -> None:
     """Play a window from rest and fill its rows; gradients of the readout are added up."""
     part, before, stale, layers = 0, -1, True, plan.sizes.size
@@ -337,7 +337,7 @@ def write_rows(plan: Plan, law: Law, room: Room, layer: Whole, active: Whole) ->
     room.tally[MAC] += (met + (2 if law.local else 1) * classes) * size
 
 
-@native_leaf
+@unlocked_leaf
 def gather(plan: Plan, law: Law, room: Room, heard: Heard, gradient: Floats) -> None:
     """Add the gradients of a window that was played, laid out as the weights are."""
     ticks = law.ticks
