@@ -32,8 +32,12 @@ class _EligibleRule(Settings):
     mode: Literal["exact", "gated", "spike"] = "exact"
     """Silence teaches as on the clock; or only executed device ticks teach, which is another rule;
     or a spike is its own pseudo-derivative, and silence teaches nothing by itself."""
-    rate: NotNegative = 5e-3
-    """Step of Adam for hidden weights and readout."""
+    rate: NotNegative = 5e-4
+    """Step of Adam for hidden weights."""
+    readout_rate: NotNegative = 0.02
+    """Step of Adam for the readout, whose weights are larger."""
+    bias: bool = False
+    """Whether frames that are learned move the readout's bias; gradients and priors always do."""
     plain_rate: NotNegative = 2.0
     """Step of the readout along gradients of others, and towards what holds it."""
     kl_rate: NotNegative = 2.0

@@ -42,11 +42,19 @@ FIELDS = CircuitSettings(
     rule=THREE_FACTOR,
     readout=CountReadoutSettings(bins=3, rate=0.2),
 )
+_FAST = {"rate": 0.02, "readout_rate": 0.05}
 TESS = EligibleSettings(
-    hidden=(16, 12), tick="5 ms", gain=4.0, rule=TessSettings(kind="tess", rate=0.02)
+    hidden=(16, 12),
+    tick="5 ms",
+    gain=4.0,
+    rule=TessSettings(kind="tess", **_FAST),
 )
 S_TLLR = TESS.model_copy(
-    update={"rule": STllrSettings(kind="s-tllr", mode="gated", rate=0.02, shares="post-gain")}
+    update={
+        "rule": STllrSettings(
+            kind="s-tllr", mode="gated", bias=True, rate=0.02, readout_rate=0.05, shares="post-gain"
+        )
+    }
 )
 ALL = {
     "spiking": SPIKING,

@@ -10,6 +10,7 @@ import pytest
 from simedge.core.native_cache import is_cold
 from simedge.run import warm
 
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 CODE = textwrap.dedent("""
     import sys
     from pathlib import Path
@@ -38,7 +39,16 @@ CODE = textwrap.dedent("""
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
 @pytest.mark.parametrize(
-    "what", [("k5_star_clean",), ("event_camera",), ("k5_star_clean", "tess")], ids=" ".join
+    "what",
+    [
+        ("k5_star_clean",),
+        ("event_camera",),
+        pytest.param(
+            ("k5_star_clean", "tess"),
+            marks=pytest.mark.skipif(not NIGHTLY, reason="compiles for half a minute: nightly"),
+        ),
+    ],
+    ids=" ".join,
 )
 def test_a_run_compiles_nothing_that_warming_up_has_not(tmp_path, what):
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

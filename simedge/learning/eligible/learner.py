@@ -185,7 +185,7 @@ class EligibleLearner(Parameters):
     def digest(self) -> bytes:
         """Return the SHA-256 of all weights and what the next step depends on."""
         shop = self.shop
-        sha = hashlib.sha256(repr((shop.adam.steps, shop.gains)).encode())
+        sha = hashlib.sha256(repr((shop.adam.hidden.steps, shop.gains)).encode())
         for array in shop.feed():
             sha.update(np.ascontiguousarray(array).data)
         return sha.digest()

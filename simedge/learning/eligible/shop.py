@@ -5,6 +5,7 @@ of the top layer: the same as softmax(Σ z/T). Its gradient is (P - y*) ⊗ r, a
 presentation without events says nothing: all classes are equally likely, and nothing is learned.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -36,6 +37,49 @@ class Seen(NamedTuple):
     """Whether it had no events."""
 
 
+class _Adams(NamedTuple):
+    """Adam at one rate for hidden weights, at another for the readout and its bias."""
+
+    hidden: Adam
+    readout: Adam
+    bias: bool
+    """Whether the bias moves."""
+
+    @property
+    def slots(self) -> int:
+        """Words that are kept a weight."""
+        return self.hidden.slots
+
+    def step(self, weights: list[Floats], gradients: list[Floats]) -> None:
+        """Take one step."""
+        self.hidden.step(weights[:1], gradients[:1])
+        stop = None if self.bias else 2
+        self.readout.step(weights[1:stop], gradients[1:stop])
+
+    @property
+    def moments(self) -> list[Floats]:
+        """All that is kept of gradients."""
+        return [one for adam in self[:2] for one in (*adam.first, *adam.second)]
+
+    def dump(self) -> dict[str, Any]:
+        """Return what is kept; copies."""
+        hidden, readout = copy.deepcopy((self.hidden, self.readout))
+        return {
+            "steps": hidden.steps,
+            "hidden": (hidden.first, hidden.second),
+            "readout": (readout.first, readout.second),
+        }
+
+    def loaded(self, state: Mapping[str, Any]) -> "_Adams":
+        """Return the same at the same rates as it was dumped."""
+        found = []
+        for adam, name in zip(self[:2], ("hidden", "readout"), strict=True):
+            first, second = copy.deepcopy(state[name])
+            new = Adam(rate=adam.rate, steps=state["steps"], first=[*first], second=[*second])
+            found.append(new)
+        return self._replace(hidden=found[0], readout=found[1])
+
+
 class Shop:
     """What is known, what is kept of proxy items, what holds; one job at a time."""
 
@@ -43,7 +87,8 @@ class Shop:
         self.body, self.settings = body, body.settings.rule
         self.parameters = body.begin()
         """Hidden weights, flat, then the readout by neuron, flat, and its bias; float64."""
-        self.adam = Adam(rate=self.settings.rate)
+        hidden, read = Adam(rate=self.settings.rate), Adam(rate=self.settings.readout_rate)
+        self.adam = _Adams(hidden, read, self.settings.bias)
         neuron = body.settings.neuron
         self.gains: tuple[float, ...] = (neuron.post_gain,) * len(body.settings.hidden)
         """α_post of each layer."""
@@ -138,9 +183,7 @@ class Shop:
         """Return what is known and kept; copies."""
         return {
             **self._arrays(),
-            "steps": self.adam.steps,
-            "first": [one.copy() for one in self.adam.first],
-            "second": [one.copy() for one in self.adam.second],
+            "adam": self.adam.dump(),
             "gains": self.gains,
             "kept": self.kept.dump(),
             "terms": self.terms.dump(),
@@ -152,8 +195,7 @@ class Shop:
             if np.shape(state[name]) != array.shape:
                 raise LearnerError(f"a dump of another learner: {name} has another shape")
         self.parameters = [np.array(state[name], float) for name in self._arrays()]
-        first, second = ([np.array(a, float) for a in state[name]] for name in ("first", "second"))
-        self.adam = Adam(rate=self.settings.rate, steps=state["steps"], first=first, second=second)
+        self.adam = self.adam.loaded(state["adam"])
         self.gains = tuple(state["gains"])
         self.kept.load(state["kept"])
         self.terms.load(state["terms"])
@@ -161,7 +203,7 @@ class Shop:
 
     def feed(self) -> Sequence[Floats]:
         """Return all arrays that learning changes."""
-        return [*self.parameters, *self.adam.first, *self.adam.second]
+        return [*self.parameters, *self.adam.moments]
 
     def _arrays(self) -> dict[str, Floats]:
         names = ("weights", "readout", "bias")
