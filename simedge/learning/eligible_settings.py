@@ -32,15 +32,15 @@ class _EligibleRule(Settings):
     mode: Literal["exact", "gated", "spike"] = "exact"
     """Silence teaches as on the clock; or only executed device ticks teach, which is another rule;
     or a spike is its own pseudo-derivative, and silence teaches nothing by itself."""
-    rate: NotNegative = 5e-4
+    rate: NotNegative = 3e-3
     """Step of Adam for hidden weights."""
-    readout_rate: NotNegative = 0.02
-    """Step of Adam for the readout, whose weights are larger."""
+    readout_rate: NotNegative = 0.01
+    """Step of Adam for the readout."""
     bias: bool = False
     """Whether frames that are learned move the readout's bias; gradients and priors always do."""
-    plain_rate: NotNegative = 2.0
+    plain_rate: NotNegative = 0.1
     """Step of the readout along gradients of others, and towards what holds it."""
-    kl_rate: NotNegative = 2.0
+    kl_rate: NotNegative = 0.05
     """Step of a pull towards a prior of weight 1, on the mean over rows."""
     first_active: Annotated[Duration, Field(ge=0)] = 0
     """From when on in a presentation anything is learned (T_l)."""
@@ -71,7 +71,7 @@ class EligibleSettings(Settings):
     tick: Annotated[Duration, Field(gt=0)] = 1_000_000
     hidden: tuple[Count, ...] = Field(default=(100,), min_length=1, max_length=8)
     """Neurons of each layer."""
-    gain: Positive = 2.0
+    gain: Positive = 1.0
     """Standard deviation of weights at the start, times the root of the lines."""
     neuron: EligibleNeuronSettings = EligibleNeuronSettings()
     rule: STllrSettings | TessSettings = Field(discriminator="kind")

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -93,21 +94,14 @@ def open_learner(  # noqa: PLR0913 - one builder, a branch a kind, all by name
             pools=held,
         )
     if isinstance(settings, EligibleSettings):
-        camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
-        whose = streams, device
-        return open_eligible(settings, classes=classes, camera=camera, whose=whose, pools=held)
+        sight = classes, camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
+        return open_eligible(settings, sight, streams=streams, device=device, pools=held)
     if isinstance(settings, CircuitSettings):
         camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
         key = settings, classes, camera, None if settings.shared_start else device
         if key not in held:
-            held[key] = rooms_of(
-                settings,
-                classes=classes,
-                camera=camera,
-                streams=streams,
-                device=device,
-                starts_ns=starts_ns,
-            )
+            body = partial(rooms_of, settings, classes=classes, camera=camera)
+            held[key] = body(streams=streams, device=device, starts_ns=starts_ns)
         return CircuitLearner(held[key])
     plan = blueprint_of(settings, width=width, height=height, span_ns=span_ns)
     weights: list[NDArray[np.float32]] = []

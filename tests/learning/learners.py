@@ -42,7 +42,7 @@ FIELDS = CircuitSettings(
     rule=THREE_FACTOR,
     readout=CountReadoutSettings(bins=3, rate=0.2),
 )
-_FAST = {"rate": 0.02, "readout_rate": 0.05}
+_FAST = {"rate": 0.02, "readout_rate": 0.05, "plain_rate": 2.0, "kl_rate": 2.0}
 TESS = EligibleSettings(
     hidden=(16, 12),
     tick="5 ms",

@@ -31,14 +31,17 @@ __all__ = ["EligibleLearner", "open_eligible"]
 
 def open_eligible(
     settings: EligibleSettings,
+    sight: tuple[int, Camera],
     *,
-    classes: int,
-    camera: Camera,
-    whose: tuple[Streams, str],
+    streams: Streams,
+    device: str,
     pools: dict[object, Any],
 ) -> "EligibleLearner":
-    """Build the learner of a device (`whose`); all begin alike unless each starts with its own."""
-    streams, device = whose
+    """Build the learner of a device that sees so many classes by a camera.
+
+    All begin alike unless each starts with its own weights.
+    """
+    classes, camera = sight
     name = "learner" if settings.shared_start else device
     key = settings, classes, camera, name
     if key not in pools:
