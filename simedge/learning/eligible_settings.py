@@ -40,7 +40,7 @@ class _EligibleRule(Settings):
     """Whether frames that are learned move the readout's bias; gradients and priors always do."""
     plain_rate: NotNegative = 0.1
     """Step of the readout along gradients of others, and towards what holds it."""
-    kl_rate: NotNegative = 0.05
+    kl_rate: NotNegative = 0.02
     """Step of a pull towards a prior of weight 1, on the mean over rows."""
     first_active: Annotated[Duration, Field(ge=0)] = 0
     """From when on in a presentation anything is learned (T_l)."""
