@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from simedge.core.streams import Streams
 from simedge.learning.circuits.learner import CircuitLearner, rooms_of
 from simedge.learning.continual.keeper import Keeper
+from simedge.learning.eligible.learner import EligibleLearner, open_eligible
+from simedge.learning.eligible_settings import EligibleSettings
 from simedge.learning.errors import LearnerError
 from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
@@ -40,9 +43,10 @@ if TYPE_CHECKING:
 __all__ = ["Counts", "Learned", "Learner", "PassRow", "Prepared", "Work", "open_learner"]
 
 
-def open_learner(  # noqa: PLR0913 - one builder, all by name
+def open_learner(  # noqa: PLR0913 - one builder, a branch a kind, all by name
     settings: SpikingSettings
     | CircuitSettings
+    | EligibleSettings
     | LinearSettings
     | DeepSettings
     | SurrogateSettings
@@ -57,7 +61,7 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     pools: dict[object, Any] | None = None,
     size: int = 1,
     starts_ns: Callable[[int], int] | None = None,
-) -> "Learner | CircuitLearner | DeepLearner | SurrogateLearner | OwnLearner":
+) -> "Learner | CircuitLearner | EligibleLearner | DeepLearner | SurrogateLearner | OwnLearner":
     """Build the learner of one device.
 
     Parameters
@@ -87,18 +91,15 @@ def open_learner(  # noqa: PLR0913 - one builder, all by name
     if isinstance(settings, DeepSettings):
         side = {"width": width, "height": height, "span_ns": span_ns, "pools": held}
         return _deep_room()(settings, classes=classes, streams=streams, device=device, **side)
+    if isinstance(settings, EligibleSettings):
+        sight = classes, camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
+        return open_eligible(settings, sight, streams=streams, device=device, pools=held)
     if isinstance(settings, CircuitSettings):
         camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
         key = settings, classes, camera, None if settings.shared_start else device
         if key not in held:
-            held[key] = rooms_of(
-                settings,
-                classes=classes,
-                camera=camera,
-                streams=streams,
-                device=device,
-                starts_ns=starts_ns,
-            )
+            body = partial(rooms_of, settings, classes=classes, camera=camera)
+            held[key] = body(streams=streams, device=device, starts_ns=starts_ns)
         return CircuitLearner(held[key])
     plan = blueprint_of(settings, width=width, height=height, span_ns=span_ns)
     weights: list[NDArray[np.float32]] = []

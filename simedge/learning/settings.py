@@ -7,6 +7,7 @@ from pydantic import Discriminator, Field, Tag, model_validator
 
 from simedge.core.quantities import Duration, Settings, Share
 from simedge.learning.continual.settings import CodeSettings, LanceSettings
+from simedge.learning.eligible_settings import EligibleSettings
 from simedge.learning.ranges import Count, NotNegative, Number, Positive, UnitShare
 from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
 
@@ -328,15 +329,20 @@ class CircuitSettings(Settings):
         return self
 
 
+_FAMILIES = {"three-factor": "three-factor", "s-tllr": "eligible", "tess": "eligible"}
+
+
 def _family(learner: object) -> str:
     """Tell by its rule which of the spiking learners is meant."""
     rule = learner.get("rule") if isinstance(learner, dict) else getattr(learner, "rule", None)
     kind = rule.get("kind") if isinstance(rule, dict) else getattr(rule, "kind", None)
-    return "three-factor" if kind == "three-factor" else "spiking"
+    return _FAMILIES.get(kind, "spiking") if isinstance(kind, str) else "spiking"
 
 
 _Spiking = Annotated[
-    Annotated[SpikingSettings, Tag("spiking")] | Annotated[CircuitSettings, Tag("three-factor")],
+    Annotated[SpikingSettings, Tag("spiking")]
+    | Annotated[CircuitSettings, Tag("three-factor")]
+    | Annotated[EligibleSettings, Tag("eligible")],
     Discriminator(_family),
 ]
 LearnerSettings = Annotated[

@@ -14,8 +14,7 @@ entry a position (Williams 1992, "Simple statistical gradient-following algorith
 
 import hashlib
 import math
-from dataclasses import dataclass
-from typing import Final, Protocol, cast
+from typing import Final, cast
 
 import numpy as np
 
@@ -24,9 +23,12 @@ from simedge.protocol.arrays import array_of, plain_of
 from simedge.protocol.beta import BetaShares
 from simedge.protocol.errors import ProtocolError
 from simedge.protocol.machine import Effect, Floats, Note, Plain, Sample
+from simedge.protocol.online import ReinforceOnline
+from simedge.protocol.outlook import Decision, Outlook, Policy
 from simedge.protocol.policy_settings import (
     BetaSettings,
     FixedSettings,
+    ReinforceOnlineSettings,
     ReinforceSettings,
     RewardedSettings,
 )
@@ -38,45 +40,6 @@ _STATE_MAX: Final = 4.0
 _ADVANTAGE_MAX: Final = 5.0
 _BASELINE_KEPT: Final = 0.9
 _WORDS_A_BLOCK: Final = 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
-    """What a device knows at the end of a token period; means over the period."""
-
-    loss: float
-    kl_reverse: float = 0.0
-    """0 without a prior."""
-    srtt_s: float = 0.0
-    fail: float = 0.0
-    """Estimated share of tokens that are lost."""
-    has_prior: bool = False
-    bits: int = 0
-    """On the wire, sent and received in the period."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """The shares to set and what there is to say about them."""
-
-    values: tuple[float, ...]
-    effects: tuple[Effect, ...]
-
-
-class Policy(Protocol):
-    """Chooses a Hebbian share in [0, 1] for each hidden plastic layer."""
-
-    def begin(self) -> tuple[float, ...]:
-        """Return the shares to start with, also after a restart."""
-
-    def decide(self, outlook: Outlook) -> Decision | None:
-        """Return new shares at the end of a period, or nothing to change."""
-
-    def dump(self) -> Plain:
-        """Return the state as plain data."""
-
-    def load(self, state: Plain) -> None:
-        """Take over a state that ``dump`` returned."""
 
 
 class Fixed:
@@ -234,7 +197,7 @@ class Reinforce:
 
 
 def open_policy(
-    settings: FixedSettings | RewardedSettings,
+    settings: FixedSettings | ReinforceOnlineSettings | RewardedSettings,
     layers: int,
     *,
     classes: int,
@@ -247,10 +210,12 @@ def open_policy(
     ProtocolError
         If fixed shares are given for another number of layers.
     """
-    if isinstance(settings, RewardedSettings):
-        if layers:
-            return Reinforce(settings, layers, classes=classes, stream=stream)
-        return Fixed(())
+    if not isinstance(settings, FixedSettings):
+        if not layers:
+            return Fixed(())
+        if isinstance(settings, ReinforceOnlineSettings):
+            return ReinforceOnline(settings, layers, stream=stream)
+        return Reinforce(settings, layers, classes=classes, stream=stream)
     shares = settings.lambda_
     if isinstance(shares, float):
         return Fixed((shares,) * layers)

@@ -10,6 +10,7 @@ __all__ = [
     "BetaSettings",
     "FixedSettings",
     "PolicySettings",
+    "ReinforceOnlineSettings",
     "ReinforceSettings",
     "RewardedSettings",
     "Training",
@@ -69,7 +70,25 @@ class BetaSettings(Settings):
     """Decisions between two updates."""
 
 
-RewardedSettings = ReinforceSettings | BetaSettings
-"""Settings of a policy that learns."""
+class ReinforceOnlineSettings(Settings):
+    """Hebbian shares of a Gaussian policy that learns from every reward, its exploration too."""
 
-PolicySettings = Annotated[FixedSettings | RewardedSettings, Field(discriminator="kind")]
+    kind: Literal["reinforce-online"]
+    beta: _NotNegative = 0.5
+    """Weight of the reverse KL divergence in the reward."""
+    gamma: _NotNegative = 0.1
+    """Weight of the communication cost in the reward."""
+    c_ref: _Positive = 19_200.0
+    """Bits a period that count as a communication cost of 1."""
+    sigma: Annotated[float, Field(ge=0.05, le=1.0)] = 0.5
+    """Standard deviation of the exploration at the start."""
+    lr: _NotNegative = 0.01
+    """Step of the policy's gradient."""
+
+
+RewardedSettings = ReinforceSettings | BetaSettings
+"""Settings of a policy that learns at the end of an episode."""
+
+PolicySettings = Annotated[
+    FixedSettings | RewardedSettings | ReinforceOnlineSettings, Field(discriminator="kind")
+]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from simedge.core.errors import SimedgeError
+from simedge.learning.eligible_settings import EligibleSettings
 from simedge.learning.own_settings import OwnLearnerSettings
 from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
 from simedge.learning.settings import (
@@ -140,6 +141,8 @@ def _shares(scenario: ScenarioSettings) -> Iterator[Finding]:
     """See that a list of Hebbian shares has one for each hidden layer."""
     policy, learner = scenario.protocol.policy, scenario.learner
     layers = len(learner.layers) if isinstance(learner, SpikingSettings) else 0
+    if isinstance(learner, EligibleSettings) and learner.rule.shares == "post-gain":
+        layers = len(learner.hidden)
     given = policy.lambda_ if isinstance(policy, FixedSettings) else None
     if isinstance(given, tuple) and len(given) != layers:
         text = f"{len(given)} shares for {layers} hidden layers"
@@ -250,7 +253,8 @@ def _memory(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
 def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     """Return more than a device's learner, buffers and queues take, or None if unknown."""
     learner, proxy = scenario.learner, scenario.sensors.proxy
-    if isinstance(learner, DeepSettings | SurrogateSettings | OwnLearnerSettings):
+    unknown = DeepSettings | SurrogateSettings | EligibleSettings | OwnLearnerSettings
+    if isinstance(learner, unknown):
         return None
     classes, width, height = sight
     pixels, rows = width * height, proxy.blocks * proxy.rows

@@ -16,11 +16,12 @@ import numpy as np
 from simedge.core.native_cache import is_cold
 from simedge.core.philox import follower
 from simedge.core.streams import Streams
+from simedge.learning.eligible_settings import EligibleSettings, TessSettings
 from simedge.learning.learner import open_learner
 from simedge.learning.readout import Readout
 from simedge.learning.settings import CircuitSettings, ConvSettings, SpikingSettings
 from simedge.learning.settings import ThreeFactorSettings as ThreeFactor
-from simedge.learning.stage import blueprint_of, open_stage
+from simedge.learning.stage import blueprint_of, camera_of, open_stage
 from simedge.learning.volleys import prepare
 from simedge.neurons.recurrent.eligibility import gate, move_rows, read_rows
 from simedge.neurons.recurrent.layout import Layout, lay_out
@@ -37,11 +38,12 @@ __all__ = ["warm_up"]
 _SIDE = 8
 _SPIKING = SpikingSettings(layers=(ConvSettings(maps=2, kernel=3),))
 _CIRCUIT = CircuitSettings(rule=ThreeFactor(kind="three-factor"))
+_ELIGIBLE = EligibleSettings(hidden=(2,), rule=TessSettings(kind="tess"))
 
 
 def warm_up(learner: object = _SPIKING) -> None:
     """Compile whatever a run with such a learner (its settings) needs, if that is not done yet."""
-    family = "circuits" if isinstance(learner, CircuitSettings) else "presentations"
+    family = _family(learner)
     kit = _KITS[family]
     if not is_cold(kit.longest):
         return
@@ -49,6 +51,13 @@ def warm_up(learner: object = _SPIKING) -> None:
     kit.here()
     if with_help is not None:
         with_help.wait()
+
+
+def _family(learner: object) -> str:
+    """Return which kernels a learner needs."""
+    if isinstance(learner, EligibleSettings):
+        return "eligible"
+    return "circuits" if isinstance(learner, CircuitSettings) else "presentations"
 
 
 def _started(family: str) -> "subprocess.Popen[bytes] | None":
@@ -120,6 +129,21 @@ def _compile_around_circuits() -> None:
     _compile_common()
 
 
+def _compile_windows() -> None:
+    """Compile what plays a window of layers with eligibilities, and what gathers its gradients."""
+    learner = open_learner(
+        _ELIGIBLE, classes=2, width=_SIDE, height=_SIDE, streams=Streams(0), device="warm"
+    )
+    learner.learn(_frame()).advance()
+
+
+def _compile_around_windows() -> None:
+    """Compile the camera and what gathers volleys."""
+    DigitsSensor(DigitsSettings(), 0).frames("warm", 0, 1)
+    prepare([_frame()], camera_of(1_000_000, width=_SIDE, height=_SIDE, span_ns=100_000_000))
+    _compile_common()
+
+
 def _compile_common() -> None:
     """Compile what every run needs: single draws, bursts of loss, the log."""
     Streams(0).stream("warm", "warm", "warm").words(0)
@@ -141,6 +165,7 @@ class _Kit(NamedTuple):
 
 _KITS: Final = {
     "presentations": _Kit("presentation.present", _compile_presentations, _compile_rest),
+    "eligible": _Kit("lazy_play.play", _compile_windows, _compile_around_windows),
     "circuits": _Kit("stops.play_to", compile_play, _compile_around_circuits),
 }
 

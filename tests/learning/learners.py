@@ -7,6 +7,7 @@ import pytest
 
 from simedge.core.streams import Streams
 from simedge.learning.continual.settings import CodeSettings, LanceSettings
+from simedge.learning.eligible_settings import EligibleSettings, STllrSettings, TessSettings
 from simedge.learning.learner import open_learner
 from simedge.learning.settings import (
     CircuitSettings,
@@ -41,6 +42,20 @@ FIELDS = CircuitSettings(
     rule=THREE_FACTOR,
     readout=CountReadoutSettings(bins=3, rate=0.2),
 )
+_FAST = {"rate": 0.02, "readout_rate": 0.05, "plain_rate": 2.0, "kl_rate": 2.0}
+TESS = EligibleSettings(
+    hidden=(16, 12),
+    tick="5 ms",
+    gain=4.0,
+    rule=TessSettings(kind="tess", **_FAST),
+)
+S_TLLR = TESS.model_copy(
+    update={
+        "rule": STllrSettings(
+            kind="s-tllr", mode="gated", bias=True, rate=0.02, readout_rate=0.05, shares="post-gain"
+        )
+    }
+)
 ALL = {
     "spiking": SPIKING,
     "deep": DEEP,
@@ -50,6 +65,8 @@ ALL = {
     "lance": LinearSettings(continual=LanceSettings(task=3, shown=2)),
     "circuit": CIRCUIT,
     "fields": FIELDS,
+    "tess": TESS,
+    "s-tllr": S_TLLR,
 }
 EVERY = ALL | {"stream": FIELDS.model_copy(update={"reset": "never"})}
 every_learner = pytest.mark.parametrize("settings", EVERY.values(), ids=EVERY.keys())

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from every_protocol import PROTOCOLS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from learners import CIRCUIT, CLASSES, FIELDS, NOTHING, frame_of, grown, opened, run
@@ -223,19 +224,6 @@ def test_what_makes_no_sense_is_refused_before_anything_begins(ask):
     learner.get_params().commit()
 
 
-PROTOCOLS = {
-    "fedavg": {"kind": "fedavg", "frames": 4, "deadline": "500 ms"},
-    "fedasync": {"kind": "fedasync", "frames": 4},
-    "fedbuff": {"kind": "fedbuff", "frames": 4, "buffer": 2},
-    "central frames": {"kind": "centralised"},
-    "central model": {"kind": "centralised", "serve": "device", "serve_every": 4},
-    "central gradient": {"kind": "centralised", "mode": "gradient", "batch": 4},
-    "gossip": {"kind": "gossip", "interval": 4},
-    "aedfl": {"kind": "aedfl", "frames": 4, "interval": 4},
-    "draco": {"kind": "draco", "interval": 4, "gradient_every": 2, "batch": 1},
-    "fd": {"kind": "fd", "interval": 4},
-    "elal by class": {"kind": "elal", "x_mode": "class", "interval": 4, "prior_period": "500 ms"},
-}
 WORLD = {
     "duration": "4 s",
     "evaluate": {"every": "3 s", "items": 8},

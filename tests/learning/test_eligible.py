@@ -1,86 +1,346 @@
-"""Laws of learners whose synapses remember, behind the port of devices."""
+"""Learners whose synapses remember: a window is the clocked rule's, its work what is counted."""
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from copy import deepcopy
 
 import numpy as np
 import pytest
+import yaml
+from every_protocol import PROTOCOLS
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from learners import CLASSES, NOTHING, S_TLLR, TESS, frame_of, grown, opened, run
+from worlds import lossy, records_of
+from worlds import run as simulated
 
-import simedge
 from simedge.core.streams import Streams
-from simedge.learning.eligible import STllrLearner, TessLearner
+from simedge.learning.errors import LearnerError
+from simedge.learning.learner import open_learner
+from simedge.learning.rules.s_tllr import s_tllr
+from simedge.learning.rules.stack import Stack
+from simedge.learning.rules.tess import tess
+from simedge.run.invariants import check_records
+from simedge.run.problems import ScenarioError
+
+KINDS = {"tess": TESS, "s-tllr": S_TLLR}
+every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 
 
-class SmallSTllr(STllrLearner):
-    __slots__ = ()
-    hidden = (24,)
-    tick_ns = 5_000_000
-    rate = 0.02
+def with_rule(kind, **changes):
+    return kind.model_copy(update={"rule": kind.rule.model_copy(update=changes)})
 
 
-class SmallTess(TessLearner):
-    __slots__ = ()
-    hidden = (24,)
-    tick_ns = 5_000_000
-    rate = 0.02
+def params_of(learner):
+    return learner.get_params().commit()
 
 
-KINDS = [SmallSTllr, SmallTess]
+def clocked(learner):
+    """Return the slow twin of a learner, and what a frame's window is to it."""
+    shop = learner.shop
+    lazy = shop.take()
+    stack = Stack(layers=lazy.layers(), readout=lazy.readout(), neuron=lazy.neuron)
+    first = {"first_active": shop.body.first_active}
+    rule = shop.settings
+    if rule.kind == "tess":
+        return tess(stack, squash=rule.squash, **first)
+    return s_tllr(stack, signal=rule.signal, feedback=shop.body.feedback, **first)
 
 
-@dataclass
-class Frame:
-    label: int
-    x: np.ndarray
-    y: np.ndarray
-    t_us: np.ndarray
-    p: np.ndarray
+def arrivals(learner, frame):
+    prepared, camera = learner.prepare([frame]), learner.shop.body.camera
+    ticks = np.repeat(prepared.tick, np.diff(prepared.start))
+    found = np.zeros((camera.ticks, camera.lines))
+    found[ticks, prepared.line] = 1.0
+    return found
 
 
-def frame_of(seed, label):
-    """Return a frame whose events are in the columns of its class."""
-    words = np.random.Generator(np.random.Philox(seed))
-    return Frame(
-        label=label,
-        x=(2 * label + words.integers(0, 3, 60)).astype(np.uint16),
-        y=words.integers(0, 8, 60).astype(np.uint16),
-        t_us=np.sort(words.integers(0, 50_000, 60)),
-        p=words.integers(0, 2, 60).astype(np.uint8),
-    )
+@every_kind
+@given(seed=st.integers(0, 99), late=st.sampled_from([0, 30]))
+@settings(max_examples=8)
+def test_a_frame_is_learned_as_on_the_clock(kind, seed, late):
+    exact = with_rule(kind, mode="exact", first_active=late * 1_000_000)
+    learner = grown(exact, frames=3)
+    assert learner.shop.body.first_active == late // 5
+    twin, frame = clocked(learner), frame_of(seed)
+    window = twin.run(arrivals(learner, frame), np.eye(CLASSES)[frame.label])
+    hidden, read, biased = deepcopy(tuple(learner.shop.adam))
+    assert (hidden.rate, read.rate) == (0.02, 0.05)
+    weights = [one.copy() for one in learner.shop.parameters]
+    flat = np.concatenate([held.weights.T.ravel() for held in window.layers])
+    hidden.step(weights[:1], [flat])
+    stop = 3 if biased else 2
+    read.step(weights[1:stop], [window.readout.weights.T.ravel(), window.readout.bias][: stop - 1])
+    work = learner.learn(frame)
+    learned = work.commit()
+    for mine, known in zip(learner.shop.parameters, weights, strict=True):
+        np.testing.assert_allclose(mine, known, rtol=0, atol=1e-7)
+    scores = window.logits.mean(axis=0)
+    assert learned.loss == pytest.approx(np.log(np.exp(scores - scores[frame.label]).sum()))
+    assert learned.spikes == sum(int(train.sum()) for train in window.spikes) == work.counts.spikes
 
 
-def learner_of(kind):
-    return kind(classes=3, width=8, height=8, streams=Streams(1), device="a", span_ns=50_000_000)
+@every_kind
+@given(seed=st.integers(0, 99), cut=st.integers(1, 20))
+@settings(max_examples=10)
+def test_volleys_take_what_the_counts_say(kind, seed, cut):
+    work = grown(kind, frames=3).learn(frame_of(seed))
+    first = work.advance(cut)
+    counts = work.counts
+    assert (counts.volleys, counts.macs) == (cut, 0) or cut >= work.volleys
+    assert first.sum() == counts.synaptic_events + counts.neuron_updates + counts.trace_touches
+    rest = work.advance()
+    spent = work.counts
+    total = spent.synaptic_events + spent.neuron_updates + spent.trace_touches
+    assert first.sum() + rest.sum() == total
+    assert spent.synaptic_events >= 16 * frame_of(seed).x.size // 2  # some share a line and tick
+    assert spent.weight_writes > 16 * 128
+    assert spent.macs > 0
+    work.discard()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_it_learns_what_it_is_shown_and_a_copy_does_the_same(kind):
-    learner, frames = learner_of(kind), [frame_of(seed, seed % 3) for seed in range(60)]
-    taught = [learner.learn(frame).commit() for frame in frames]
-    assert np.mean([one.correct for one in taught[-20:]]) > 0.8
-    assert np.mean([one.loss for one in taught[-20:]]) < np.mean([one.loss for one in taught[:9]])
-    other = learner_of(kind)
-    other.load(learner.dump())
-    assert other.digest() == learner.digest()
-    assert other.learn(frames[0]).commit() == learner.learn(frames[0]).commit()
-    before = learner.digest()
-    assert learner.predict(frames[:6]).tolist() == [0, 1, 2, 0, 1, 2]
-    assert learner.digest() == before
+def test_what_is_only_looked_at_is_cheaper_than_what_is_learned():
+    learner = grown(TESS)
+    looked = run(learner.proxy_row(frame_of(7), address=0, row=0), None)[1]
+    learned = run(learner.learn(frame_of(7)), None)[1]
+    assert looked.spikes == learned.spikes
+    assert looked.synaptic_events == learned.synaptic_events
+    assert looked.macs == looked.weight_writes == looked.plasticity_updates == 0 < learned.macs
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_a_prior_moves_the_readout_alone(kind):
-    learner, frame = learner_of(kind), frame_of(5, 1)
-    hidden, target = learner.weights.copy(), np.array([[0.1, 0.1, 0.8]])
-    first = learner.proxy_row(frame, address=7, row=0).commit()
+@given(share=st.floats(0.0, 1.0))
+@settings(max_examples=10)
+def test_a_share_sets_what_late_terms_count(share):
+    other = S_TLLR.neuron.model_copy(update={"post_gain": 2.0 * share - 1.0})
+    given_, known = opened(S_TLLR), opened(S_TLLR.model_copy(update={"neuron": other}))
+    given_.set_lambda([share, share]).commit()
+    assert given_.shares == pytest.approx((share, share))
+    assert given_.learn(frame_of(3)).commit() == known.learn(frame_of(3)).commit()
+
+
+def test_half_a_share_has_no_late_terms_and_each_layer_its_own():
+    shares = [(0.5, 0.5), (0.5, 1.0), (1.0, 0.5)]
+    weights, macs = [], []
+    for pair in shares:
+        learner = opened(S_TLLR)
+        learner.set_lambda(pair).commit()
+        for n in range(2):  # at first the readout is silent, and no error but the bias's is sent
+            _, counts, _, _ = run(learner.learn(frame_of(n)), None)
+        weights.append(learner.shop.take().layers())
+        macs.append(counts.macs)
+    assert macs[0] < min(macs[1:])
+    low = [[layer.weights.tobytes() for layer in found] for found in weights]
+    assert len({pair[0] for pair in low}) > 1
+
+
+@pytest.mark.parametrize("values", [(), (0.5,), (0.5, 1.1), (-0.1, 0.5)])
+def test_a_share_that_makes_no_sense_is_refused(values):
+    with pytest.raises(LearnerError, match="lambda"):
+        opened(S_TLLR).set_lambda(values)
+
+
+def test_without_being_asked_for_there_is_no_share():
+    learner = opened(TESS)
+    gains = learner.shop.gains
+    assert (learner.hidden_layers, learner.shares) == (0, ())
+    learner.set_lambda([]).commit()
+    assert learner.shop.gains == gains
+    with pytest.raises(LearnerError, match="0 hidden layers"):
+        learner.set_lambda([0.5])
+
+
+@every_kind
+def test_a_prior_moves_the_readout_alone_and_towards_it(kind):
+    learner = grown(kind)
+    hidden, target = learner.shop.parameters[0].copy(), np.array([[0.1, 0.1, 0.7, 0.1]])
+    first = learner.proxy_row(frame_of(5), address=7, row=0).commit()
     step = learner.kl_step(address=7, target=target, mask=[True], alpha=1.0, steps=3)
     assert step.commit() == 1
-    assert learner.proxy_row(frame, address=7, row=0).commit()[2] > first[2]
-    assert np.array_equal(learner.weights, hidden)
+    said = learner.proxy_row(frame_of(5), address=7, row=0).commit()
+    assert abs(said - target[0]).sum() < abs(first - target[0]).sum()
+    assert np.array_equal(learner.shop.parameters[0], hidden)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_runs_work_with_it(kind):
-    scenario = simedge.load("two_devices").vary({"duration": "1 s"})
-    first, again = (simedge.simulate(scenario, learner=kind) for _ in range(2))
-    assert first.summary["rule"] == kind.rule
-    assert first.summary["log_sha256"] == again.summary["log_sha256"]
+@every_kind
+@given(seed=st.integers(0, 40))
+@settings(max_examples=5)
+def test_a_slope_is_that_of_the_loss_and_a_step_on_others_goes_down_it(kind, seed):
+    learner, frame = grown(kind), frame_of(seed)
+    loss, slope = learner.slope(frame).commit()
+    assert loss == pytest.approx(learner.loss_on([frame]).commit())
+    before = params_of(learner).astype(np.float64)
+    order = np.argsort(-abs(slope))[:3]
+    for place in order.tolist():
+        ends = []
+        for step in (0.05, -0.05):
+            moved = before.copy()
+            moved[place] += step
+            learner.set_params(moved).commit()
+            ends.append(learner.loss_on([frame]).commit())
+        assert (ends[0] - ends[1]) / 0.1 == pytest.approx(slope[place], rel=0.02, abs=1e-5)
+    learner.set_params(before).commit()
+    said = learner.predict(learner.prepare([frame])).tolist()
+    assert list(learner.train_on([frame], [frame.label]).commit()) == said
+    step = learner.learning_rate * slope
+    np.testing.assert_allclose(params_of(learner), before - step, rtol=0, atol=1e-5)
+
+
+@every_kind
+def test_what_holds_and_pulls_frames_is_added_to_learning(kind):
+    held, free, pulled = grown(kind), grown(kind), grown(kind)
+    before, zeros = params_of(held), np.zeros(held.params)
+    held.hold(anchor=zeros, rho=0.1)
+    prior = np.full((CLASSES, CLASSES), 1 / CLASSES)
+    pulled.set_class_prior(prior, np.ones(CLASSES, bool), alpha=1.0).commit()
+    _, slope = free.slope(frame_of(8)).commit()
+    works = [run(learner.learn(frame_of(8)), None) for learner in (held, free, pulled)]
+    away = kind.rule.plain_rate * 0.1 * before
+    np.testing.assert_allclose(params_of(held), params_of(free) - away, rtol=0, atol=1e-5)
+    label = frame_of(8).label
+    error = slope[-CLASSES:] + np.eye(CLASSES)[label] - 1 / CLASSES  # the bias sees P - P_g
+    np.testing.assert_allclose(
+        params_of(pulled)[-CLASSES:],
+        params_of(free)[-CLASSES:] - kind.rule.kl_rate * error,
+        rtol=0,
+        atol=1e-5,
+    )
+    assert works[0][1].macs == works[1][1].macs + held.params
+    assert works[2][1].macs == works[1][1].macs + 2 * held.params
+    held.hold(sparsity=0.5)
+    held.learn(frame_of(9)).commit()
+    assert np.count_nonzero(params_of(held) == 0) >= held.params // 2
+
+
+def test_memory_is_that_of_the_stack_and_its_optimiser():
+    terms = opened(S_TLLR).memory(kept_rows=5)
+    lines, (low, high) = 128, S_TLLR.hidden
+    hidden, read = lines * low + low * high, high * CLASSES + CLASSES
+    assert terms == {
+        "parameters": 4 * (hidden + read + CLASSES * (low + high)),
+        "state": 4 * 4 * (low + high),
+        "traces": 4 * 2 * (lines + low),
+        "gradients": 4 * (hidden + read),
+        "moments": 8 * (hidden + read),
+        "features": 4 * 5 * high,
+    }
+    assert opened(TESS).memory(kept_rows=0)["parameters"] == 4 * (hidden + read)
+
+
+def test_devices_share_a_start_only_if_asked_to():
+    for shared in (True, False):
+        kind = S_TLLR.model_copy(update={"shared_start": shared})
+        one, other = (opened(kind, device=name).shop for name in ("a", "b"))
+        same = np.array_equal(one.parameters[0], other.parameters[0])
+        told = np.array_equal(one.body.feedback[0], other.body.feedback[0])
+        assert same == told == shared
+
+
+def test_learners_of_one_run_share_what_they_play_on_and_nothing_they_know():
+    pools, side = {}, {"classes": CLASSES, "width": 8, "height": 8, "streams": Streams(1)}
+    one, other = (open_learner(TESS, device=name, pools=pools, **side) for name in ("a", "b"))
+    assert one.shop.body is other.shop.body
+    before = other.digest()
+    one.learn(frame_of(1)).commit()
+    assert other.digest() == before != one.digest()
+    other.load(one.dump())
+    assert other.learn(frame_of(2)).commit() == one.learn(frame_of(2)).commit()
+    with pytest.raises(LearnerError, match="another learner"):
+        other.load(opened(TESS.model_copy(update={"hidden": (4,)})).dump())
+
+
+def test_a_dark_frame_pulls_to_nothing():
+    learner = grown(TESS)
+    learner.set_class_prior(np.eye(CLASSES), np.ones(CLASSES, bool), alpha=1.0).commit()
+    before = params_of(learner)
+    learner.learn(NOTHING).commit()
+    assert not learner.slope(NOTHING).commit()[1].any()
+    assert np.array_equal(params_of(learner), before)
+
+
+WORLD = {
+    "duration": "4 s",
+    "evaluate": {"every": "3 s", "items": 8},
+    "sensors": {"kind": "temporal", "size": 8, "rate": "8 Hz", "proxy": {"blocks": 2, "rows": 4}},
+    "devices": [{"id": "cam", "count": 2, "compute": "cpu-large", "memory": "512 MiB"}],
+    "topology": {"kind": "ring"},
+    "faults": [{"kind": "crash", "devices": ["cam-1"], "at": "1500 ms", "for": "300 ms",
+                "state": "checkpoint"}],
+}  # fmt: skip
+LEARNERS = {
+    "tess": {"kind": "spiking", "tick": "4 ms", "hidden": [12], "rule": {"kind": "tess"}},
+    "s-tllr": {
+        "kind": "spiking",
+        "tick": "4 ms",
+        "hidden": [12],
+        "rule": {"kind": "s-tllr", "shares": "post-gain"},
+    },
+}
+ALL = {**PROTOCOLS, "elal": {"kind": "elal", "interval": 4, "prior_period": "500 ms"}}
+
+
+def world(name, **values):
+    learner = LEARNERS["s-tllr" if list(ALL).index(name) % 2 else "tess"]
+    return lossy().vary({**WORLD, "protocol": ALL[name], "learner": learner, **values})
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_protocol_runs_and_its_books_are_exact(name):
+    result = simulated(world(name))
+    assert result.summary["invariants"]["broken"] == []
+    assert check_records(result.records) == []
+    assert result.summary["communication"]["bits_up"] > 0
+    sends_frames = name in {"central frames", "central model"}
+    assert (result.summary["counts"]["spikes"] == 0) == sends_frames
+    assert result.summary["counts"]["priors_applied"] > 0 or not name.startswith("elal")
+
+
+@pytest.mark.parametrize("name", ["elal", "aedfl"])
+def test_stepped_volleys_have_the_history_of_fused_ones(name):
+    fused, stepped = (
+        simulated(world(name, **{"kernel.volleys": how})) for how in ("fused", "stepped")
+    )
+    assert records_of(fused) == records_of(stepped)
+    assert fused.summary["energy_j"] == stepped.summary["energy_j"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ("rule: {kind: tess, mod: gated}", "did you mean 'mode'?"),
+        ("rule: {kind: s-tllr, squash: softmax}", "squash: unknown key"),
+        ("rule: {kind: tess}, neuron: {leak: 1.5}", "leak: must be at most 1"),
+        ("rule: {kind: tess}, hidden: []", "hidden"),
+        ("rule: {kind: tess, first_active: 1 s}", "nothing would be learned"),
+        ("rule: {kind: tess, shares: post-gain}, neuron: {post_gain: 2}", "in [-1, 1]"),
+        ("rule: {kind: tess}, shared_start: false", "same hidden weights"),
+    ],
+)
+def test_what_makes_no_sense_is_said(changes, text):
+    learner = {"kind": "spiking"} | yaml.safe_load(f"{{{changes}}}")
+    with pytest.raises(ScenarioError) as error:
+        world("gossip", learner=learner)
+    assert text in str(error.value)
+
+
+def test_a_policy_of_fixed_shares_fits_the_layers():
+    changes = {"protocol.policy": {"kind": "fixed", "lambda": [0.2, 0.4]}}
+    with pytest.raises(ScenarioError, match="2 shares for 1 hidden layers"):
+        world("aedfl", **changes)
+    with pytest.raises(ScenarioError, match="2 shares for 0 hidden layers"):
+        world("elal by class", **changes)
+
+
+def test_frames_that_are_played_together_are_learned_as_alone():
+    pools, side = {}, {"classes": CLASSES, "width": 8, "height": 8, "streams": Streams(1)}
+    names = "abc"
+    apart = [open_learner(TESS, device=name, **side) for name in names]
+    beside = [open_learner(TESS, device=name, pools=pools, **side) for name in names]
+    for first in (0, 3):
+        frames = [frame_of(first + n) for n in range(3)]
+        works = [learner.learn(frame) for learner, frame in zip(beside, frames, strict=True)]
+        with ThreadPoolExecutor(1) as executor:
+            beside[0].run_together(works, executor)
+        alone = [
+            learner.learn(frame).commit() for learner, frame in zip(apart, frames, strict=True)
+        ]
+        assert [work.commit() for work in works] == alone
+    assert [one.digest() for one in beside] == [one.digest() for one in apart]

@@ -10,6 +10,7 @@ import pytest
 from simedge.core.native_cache import is_cold
 from simedge.run import warm
 
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 CODE = textwrap.dedent("""
     import sys
     from pathlib import Path
@@ -22,6 +23,9 @@ CODE = textwrap.dedent("""
 
     faster = {"duration": "6 s", "protocol.interval": 8, "protocol.prior_period": "500 ms"}
     scenario = simedge.load(sys.argv[2]).vary(faster)
+    if sys.argv[3:]:
+        learner = {"kind": "spiking", "rule": {"kind": sys.argv[3]}}
+        scenario = scenario.vary({"learner": learner})
     assert is_cold()
     warm_up(scenario.learner)
     assert not is_cold()
@@ -34,10 +38,21 @@ CODE = textwrap.dedent("""
 
 
 @pytest.mark.skipif(os.environ.get("NUMBA_DISABLE_JIT") == "1", reason="nothing is compiled")
-@pytest.mark.parametrize("name", ["k5_star_clean", "event_camera"])
-def test_a_run_compiles_nothing_that_warming_up_has_not(tmp_path, name):
+@pytest.mark.parametrize(
+    "what",
+    [
+        ("k5_star_clean",),
+        ("event_camera",),
+        pytest.param(
+            ("k5_star_clean", "tess"),
+            marks=pytest.mark.skipif(not NIGHTLY, reason="compiles for half a minute: nightly"),
+        ),
+    ],
+    ids=" ".join,
+)
+def test_a_run_compiles_nothing_that_warming_up_has_not(tmp_path, what):
     env = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    code = [sys.executable, "-c", CODE, str(tmp_path), name]
+    code = [sys.executable, "-c", CODE, str(tmp_path), *what]
     subprocess.run(code, env=env, check=True)  # noqa: S603
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "RAN",
     "SIGN",
     "SOFTMAX",
+    "SPENT",
     "SYN",
     "TALLY",
     "TRC",
@@ -29,7 +30,7 @@ Longs = NDArray[np.int64]
 
 SOFTMAX, IDENTITY, SIGN = range(3)
 SYN, NEU, TRC, MAC, RAN = range(5)
-TALLY = 5
+TALLY, SPENT = 5, 3
 
 
 class Plan(NamedTuple):
@@ -61,7 +62,8 @@ class Law(NamedTuple):
     pre_decay: float
     post_decay: float
     pre_gain: float
-    past_gain: float
+    past_gains: Floats
+    """α_post of each layer."""
     first_active: int
     ticks: int
     exact: bool
@@ -105,6 +107,9 @@ class Room(NamedTuple):
     readout: Floats
     bias: Floats
     tally: Longs
+    spent: Longs
+    """(ticks + 1, SPENT), flat: weights added, neurons and traces touched at each device tick, and
+    at the window's end."""
 
 
 class Heard(NamedTuple):

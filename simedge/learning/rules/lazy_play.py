@@ -18,13 +18,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from simedge.core.native_cache import native_leaf, native_part
+from simedge.core.native_cache import native_part, unlocked_leaf
 from simedge.learning.rules.lazy_layout import (
     MAC,
     NEU,
     RAN,
     SIGN,
     SOFTMAX,
+    SPENT,
     SYN,
     TRC,
     Goal,
@@ -46,7 +47,7 @@ __all__ = ["gather", "play"]
 Floats = NDArray[np.float64]
 
 
-@native_leaf
+@unlocked_leaf
 def play(plan: Plan, law: Law, room: Room, heard: Heard, goal: Goal) -> None:
     """Play a window from rest and fill its rows; gradients of the readout are added up."""
     part, before, stale, layers = 0, -1, True, plan.sizes.size
@@ -70,6 +71,8 @@ def play(plan: Plan, law: Law, room: Room, heard: Heard, goal: Goal) -> None:
         part, stale, before = part + turn, turn, n
         if not over:
             teach(plan, law, room, goal.targets[part], n)
+        for c in range(SPENT):
+            room.spent[n * SPENT + c] = room.tally[c]
 
 
 @native_part
@@ -329,12 +332,12 @@ def write_rows(plan: Plan, law: Law, room: Room, layer: Whole, active: Whole) ->
             late[i] += at[i] * error
     for i in range(size):
         causal[i] = late[i] * law.pre_gain * room.psi[place + i]
-        late[i] *= law.past_gain * room.past[place + i]
-    met = room.live[layer] + (room.arrived[layer] if law.past_gain != 0.0 else 0)
+        late[i] *= law.past_gains[layer] * room.past[place + i]
+    met = room.live[layer] + (room.arrived[layer] if law.past_gains[layer] != 0.0 else 0)
     room.tally[MAC] += (met + (2 if law.local else 1) * classes) * size
 
 
-@native_leaf
+@unlocked_leaf
 def gather(plan: Plan, law: Law, room: Room, heard: Heard, gradient: Floats) -> None:
     """Add the gradients of a window that was played, laid out as the weights are."""
     ticks = law.ticks

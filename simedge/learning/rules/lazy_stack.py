@@ -23,6 +23,7 @@ from simedge.learning.rules.lazy_layout import (
     MAC,
     NEU,
     RAN,
+    SPENT,
     SYN,
     TALLY,
     TRC,
@@ -64,6 +65,11 @@ class LazyWindow:
     """Spikes of each top neuron."""
     trains: list[tuple[NDArray[np.int64], NDArray[np.int32]]]
     """Spikes of each layer: their ticks and neurons, by tick."""
+    spent: NDArray[np.int64]
+    """Weights added, neurons and traces touched up to each device tick and to the window's end:
+    (ticks + 1, 3)."""
+    macs: int
+    """Multiply-accumulates of learning."""
 
     @property
     def predicted(self) -> int:
@@ -99,9 +105,10 @@ class LazyStack:
         """Device ticks that layers have executed so far, one a layer and tick."""
         self._raw = _Raw(stack) if standardise else None
         self._plan = _plan(self._raw.used() if self._raw else stack, feedback)
+        past_gains = np.full(len(stack.layers) + 1, neuron.past_gain)
         self._law = Law(
             *(neuron.leak, neuron.threshold, neuron.pre_decay, neuron.post_decay),
-            *(neuron.pre_gain, neuron.past_gain, first_active, ticks),
+            *(neuron.pre_gain, past_gains, first_active, ticks),
             *(mode == "exact", mode == "spike", local, squash),
         )
         self._room = _room(self._plan, ticks)
@@ -119,6 +126,13 @@ class LazyStack:
             raise LearnerError(f"parameters of shapes {[one.shape for one in parameters]}")
         weights, readout, bias = parameters
         self._plan = self._plan._replace(weights=weights, readout=readout, bias=bias)
+
+    def set_past_gains(self, gains: Sequence[float]) -> None:
+        """Let each layer's late terms count so much (α_post) in windows to come."""
+        if len(gains) != self._plan.sizes.size - 1:
+            raise LearnerError(f"{len(gains)} gains for {self._plan.sizes.size - 1} layers")
+        lag = self.neuron.post_decay if self.neuron.lag == "paper" else 1.0
+        self._law = self._law._replace(past_gains=lag * np.array([0.0, *gains]))
 
     @property
     def gradients(self) -> list[Floats]:
@@ -197,11 +211,18 @@ class LazyStack:
     def _play(self, heard: Heard, goal: Goal) -> LazyWindow:
         plan, room = self._plan, self._room
         room.tally[:] = 0
+        room.spent[:] = 0
         play(plan, self._law, room, heard, goal)
         classes = plan.bias.size
         matrix = plan.readout.reshape(-1, classes)
         scores = (room.hits[:, None] * matrix).sum(axis=0) + self.ticks * plan.bias
-        return LazyWindow(scores=scores, counts=room.hits.copy(), trains=self._trains())
+        return LazyWindow(
+            scores=scores,
+            counts=room.hits.copy(),
+            trains=self._trains(),
+            spent=np.maximum.accumulate(room.spent.reshape(-1, SPENT)),
+            macs=int(room.tally[MAC]),
+        )
 
     def _trains(self) -> list[tuple[NDArray[np.int64], NDArray[np.int32]]]:
         room, trains = self._room, []
@@ -323,4 +344,5 @@ def _room(plan: Plan, ticks: int) -> Room:
         readout=np.zeros_like(plan.readout),
         bias=np.zeros(classes),
         tally=np.zeros(TALLY, np.int64),
+        spent=np.zeros((ticks + 1) * SPENT, np.int64),
     )

@@ -1,0 +1,117 @@
+"""What machines ask of a learner's parameters: those of its readout, by neuron, then its bias.
+
+They are kept in double precision and travel in single. Slopes are plain gradients of the cross
+entropy of what the readout says of the whole presentation; frames that a device learns by itself
+go by Adam, on every device tick. Hidden layers learn from those frames, and from no others.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from simedge.learning.asked import check_labels, check_span, vector
+from simedge.learning.eligible.jobs import Act, Showing
+from simedge.learning.eligible.shop import Seen, Shop
+from simedge.learning.ports import FrameLike
+from simedge.learning.readout import loss_of
+from simedge.learning.terms import class_prior
+from simedge.learning.volleys import Prepared, prepare
+
+__all__ = ["Parameters"]
+
+
+class Parameters:
+    """The part of a learner that deals with its readout's weights: see `ParameterLearner`."""
+
+    shop: Shop
+
+    @property
+    def params(self) -> int:
+        """How many parameters travel: d."""
+        return self.shop.readout_size
+
+    @property
+    def learning_rate(self) -> float:
+        """Step along gradients as they are."""
+        return self.shop.settings.plain_rate
+
+    def get_params(self) -> Act:
+        """Read the parameters; value: float32 (d,), a copy."""
+        shop = self.shop
+        return Act(shop, lambda: shop.readout().astype(np.float32))
+
+    def set_params(self, values: ArrayLike) -> Act:
+        """Take over parameters, (d,); value None. Those that are there already stay exact."""
+        shop, new = self.shop, vector(values, self.params)
+
+        def put() -> None:
+            old = shop.readout()
+            shop.put(np.where(old.astype(np.float32) == new, old, new))
+
+        return Act(shop, put, writes=new.size)
+
+    def hold(
+        self, *, anchor: ArrayLike | None = None, rho: float = 0.0, sparsity: float = 0.0
+    ) -> None:
+        """Say what holds for every `learn` from now on, until this is called again."""
+        self.shop.terms.hold(self.shop.readout(), anchor=anchor, rho=rho, share=sparsity)
+
+    def slope(self, frame: FrameLike) -> Showing:
+        """Take the gradient of one frame's loss; value: (loss, float32 (d,)); changes nothing."""
+        self._check([frame.label], [frame])
+
+        def finish(found: list[Seen]) -> tuple[float, NDArray[np.float32]]:
+            (seen,) = found
+            slope = self.shop.slope(seen, seen.label).astype(np.float32)
+            return loss_of(float(seen.chances[seen.label])), slope
+
+        return Showing(self.shop, self._gather([frame]), finish, passes=1)
+
+    def loss_on(self, frames: Sequence[FrameLike]) -> Showing:
+        """Take the mean loss on frames in nats; value: float; changes nothing."""
+        self._check([frame.label for frame in frames], frames)
+
+        def finish(found: list[Seen]) -> float:
+            return sum(loss_of(float(seen.chances[seen.label])) for seen in found) / len(found)
+
+        return Showing(self.shop, self._gather(frames), finish)
+
+    def class_table(self, first: int, count: int) -> Act:
+        """Read, and forget, the mean softmax of the frames learned since, by their label."""
+        terms = self.shop.terms
+        check_span(first, count, classes=self.shop.body.classes)
+        return Act(self.shop, lambda: terms.read(first, count))
+
+    def set_class_prior(
+        self, target: ArrayLike, mask: ArrayLike, *, alpha: float, steps: int = 1
+    ) -> Act:
+        """From now on pull each frame that is learned towards the row of its label; value None."""
+        terms, classes = self.shop.terms, self.shop.body.classes
+        prior = class_prior(target, mask, alpha=alpha, steps=steps, classes=classes)
+
+        def put() -> None:
+            terms.prior = prior
+
+        return Act(self.shop, put)
+
+    def train_on(self, frames: Sequence[FrameLike], labels: Sequence[int]) -> Showing:
+        """Predict frames of others, then take one step of the readout on their mean gradient.
+
+        Value: the classes predicted before the step.
+        """
+        self._check(labels, frames)
+        shop = self.shop
+
+        def finish(found: list[Seen]) -> tuple[int, ...]:
+            slopes = [shop.slope(*pair) for pair in zip(found, labels, strict=True)]
+            shop.put(shop.readout() - self.learning_rate * np.mean(slopes, axis=0))
+            return tuple(int(seen.chances.argmax()) for seen in found)
+
+        return Showing(shop, self._gather(frames), finish, passes=1, writes=self.params)
+
+    def _check(self, labels: Sequence[int], frames: Sequence[FrameLike]) -> None:
+        check_labels(labels, frames=frames, classes=self.shop.body.classes)
+
+    def _gather(self, frames: Sequence[FrameLike]) -> Prepared:
+        return prepare(frames, self.shop.body.camera)
