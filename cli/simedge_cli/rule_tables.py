@@ -1,6 +1,7 @@
 """``simedge rules`` and ``simedge rules costs``: what is known of learning rules, as tables."""
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -28,7 +29,7 @@ class Sheet(NamedTuple):
     """A table."""
 
     heads: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str, ...]]
 
     def markdown(self) -> str:
         """Return the table as Markdown."""
