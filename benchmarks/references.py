@@ -1,7 +1,9 @@
 """Learning rules on one small network and the same frames, tuned alike, paired seeds, as Markdown.
 
-Run: ``SIMEDGE_DATA=FOLDER nice python benchmarks/references.py --out references.md``. FOLDER has
-``nmnist/{Train,Test}/...``; without it that part is left out. One core, some minutes.
+Run: ``SIMEDGE_DATA=FOLDER nice python benchmarks/references.py --out references.md --json
+simedge/learning/rules/measured.json``. FOLDER has ``nmnist/{Train,Test}/...``; without it that
+part is left out. One core, some minutes. The JSON has the accuracy of every seed, for the table of
+`simedge rules`: run it on a clean tree, since it names the commit.
 
 Test data are the same for all and are never used to choose anything. Constants are chosen one after
 the other, each by the accuracy on a quarter of the training data, by one seed that is used for
@@ -10,8 +12,10 @@ the runs share a seed's split, order and first weights, so differences are paire
 """
 
 import argparse
+import json
 import math
 import os
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -128,7 +132,42 @@ def verdict(name, differences, other):
     return f"- `{name}` {word} {other}: {interval(differences)} points."
 
 
-def compare(task, seeds, write):
+class Record:
+    """Every figure of a run, as JSON; a file that is there is added to, task by task."""
+
+    def __init__(self, path, seeds):
+        self.path, self.held = path, {}
+        if path is not None and path.exists():
+            self.held = json.loads(path.read_text(encoding="utf-8"))
+        git = ["git", "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"]
+        done = subprocess.run(git, capture_output=True, text=True, check=False)  # noqa: S603
+        self.held |= {
+            "program": "benchmarks/references.py",
+            "commit": done.stdout.strip() or None,
+            "seeds": list(seeds),
+            "tuning_seed": TUNING_SEED,
+            "settings": {
+                "net": "mlp",
+                "width": 0.5,
+                "ticks": 10,
+                "batch": 32,
+                "optimiser": "adam",
+                "schedule": "cosine",
+            },
+        }
+
+    def add(self, task, name, found):
+        """Note what a rule reached on a task."""
+        tasks = self.held.setdefault("tasks", {})
+        sizes = {"learned": len(task.learned.labels), "held_out": len(task.test.labels)}
+        mine = tasks.setdefault(task.name, {"rules": {}})
+        mine |= {**sizes, "epochs": task.epochs}
+        mine["rules"][name] = found
+        if self.path is not None:
+            self.path.write_text(json.dumps(self.held, indent=1) + "\n", encoding="utf-8")
+
+
+def compare(task, seeds, write, *, record):
     """Run all rules on a task and write its table and what follows from it."""
     sizes = f"{len(task.learned.labels)} to learn from (a tenth for validation)"
     write(f"\n### {task.name}: {sizes}, {len(task.test.labels)} held out, {task.epochs} epochs\n")
@@ -148,6 +187,8 @@ def compare(task, seeds, write):
             for seed in seeds
         ]
         found[name] = np.array(runs)
+        chosen = {"rate": rate, "idle": rule.idle, "alpha_post": rule.alpha_post, "tried": tries}
+        record.add(task, name, {**chosen, "accuracies": [round(float(run), 6) for run in runs]})
         own = name.startswith(("s-tllr", "tess"))
         rows[name] = f"| {name} | {rate:g} | " + (
             f"{rule.idle} | {rule.alpha_post:+g} | {tries} | " if own else f"- | - | {tries} | "
@@ -172,6 +213,7 @@ def compare(task, seeds, write):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, help="else stdout")
+    parser.add_argument("--json", type=Path, help="file of all figures")
     parser.add_argument("--epochs", type=int, nargs=2, default=(8, 20), help="digits, N-MNIST")
     parser.add_argument("--seeds", type=int, default=5, choices=range(2, 6))
     parser.add_argument("--only", choices=("digits", "nmnist"))
@@ -186,12 +228,13 @@ def main():
             wish.out.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     seeds = SEEDS[: wish.seeds]
+    record = Record(wish.json, seeds)
     if wish.only != "nmnist":
-        compare(digits_task(wish.epochs[0]), seeds, write)
+        compare(digits_task(wish.epochs[0]), seeds, write, record=record)
     root = Path(os.environ.get("SIMEDGE_DATA", "")) / "nmnist"
     if wish.only != "digits":
         if "SIMEDGE_DATA" in os.environ and root.is_dir():
-            compare(nmnist_task(root, wish.epochs[1]), seeds, write)
+            compare(nmnist_task(root, wish.epochs[1]), seeds, write, record=record)
         else:
             write("\nN-MNIST is left out: SIMEDGE_DATA names no folder with nmnist/.")
     print(f"{time.process_time():.0f} s of processor time", file=sys.stderr)

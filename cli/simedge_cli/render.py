@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -104,6 +104,15 @@ class Screen:
     def show_forms(self, reports: Iterable["Report"], *, seed: int) -> None:
         """Print the table of closed forms."""
         self._out.print(forms_table(reports, seed=seed))
+
+    def show_sheet(self, title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print rows of text under their heads."""
+        sheet = Table(*heads, box=None, padding=(0, 1), header_style="bold")
+        for row in rows:
+            sheet.add_row(*map(Text, row))
+        if title:
+            self._out.print(Text(f"\n{title}\n"))
+        self._out.print(sheet)
 
 
 def _console(*, stderr: bool, no_color: bool) -> Console:

@@ -1,4 +1,4 @@
-"""``simedge rules``: train the deep references by rule, on a data set in a folder."""
+"""``simedge rules``: what is known of learning rules; train the deep references by one of them."""
 
 import json
 from collections.abc import Iterator
@@ -13,13 +13,17 @@ import typer
 
 from simedge_cli.exits import Exit, complain, told
 from simedge_cli.figures import percent
+from simedge_cli.rule_tables import Form as TableForm
+from simedge_cli.rule_tables import FormOption, costs, show_rules, table
 
 if TYPE_CHECKING:
     from simedge.learning.deep.references.training import Data, Epoch
 
 __all__ = ["rules"]
 
-rules = typer.Typer(name="rules", help="Learning rules on deep networks.", no_args_is_help=True)
+rules = typer.Typer(name="rules", help="Learning rules: what is known of each; train by one.")
+rules.command()(table)
+rules.command()(costs)
 
 
 class Form(StrEnum):
@@ -37,9 +41,11 @@ class Form(StrEnum):
 _Optional = Annotated[int | None, typer.Option(help="None: as published.", min=1)]
 
 
-@rules.callback()
-def _only() -> None:
-    """Learning rules on deep networks: an extra, simedge[deep]."""
+@rules.callback(invoke_without_command=True)
+def _bare(context: typer.Context, form: FormOption = TableForm.TEXT) -> None:
+    """Print every learning rule; or train deep references by one (extra simedge[deep])."""
+    if context.invoked_subcommand is None:
+        show_rules(form)
 
 
 @rules.command()

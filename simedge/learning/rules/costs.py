@@ -10,8 +10,9 @@ With T device ticks, A of them active, n_l neurons in layer l (0: input), C clas
     e-prop:   MACs 3·T·Σ synapses                                    words 2·Σ synapses + Σ lines
     LANCE:    words Π r_i + Σ n_i·r_i for Π n_i
 
-TESS compares signals alone: then S-TLLR counts A·Σ n_l·n_(l-1) and BPTT T·Σ n_l·n_(l-1). Words
-leave out weights, accumulators and optimiser slots, as papers do; `memory` of a rule has them all.
+With direct feedback S-TLLR has C·A·Σ_hidden n_l for one A·Σ n_l·n_(l-1). TESS compares signals
+alone: then S-TLLR counts A·Σ n_l·n_(l-1) and BPTT T·Σ n_l·n_(l-1). Words leave out weights,
+accumulators and optimiser slots, as papers do; `memory` of a rule has them all.
 These are for comparison with papers: what a device did is in its ledger. (arXiv 2306.15220,
 2502.01837, 2405.15868, 2509.21617; the fits below reproduce printed figures, no more.)
 """
@@ -35,13 +36,17 @@ __all__ = [
     "bptt_signal",
     "dense",
     "e_prop",
+    "frames",
     "lance_linear_macs",
     "lance_words",
     "lls",
     "lls_words",
     "s_tllr",
+    "s_tllr_direct",
     "tess",
     "tess_fit",
+    "tess_learning",
+    "tess_mebibytes",
     "truncated",
     "vgg8",
     "vgg9",
@@ -113,6 +118,13 @@ def s_tllr(net: Net, active: int, *, late: bool = True) -> Cost:
     return Cost(sides * active * sum(net.macs), 2 * sum(net.neurons[1:]))
 
 
+def s_tllr_direct(net: Net, active: int, *, late: bool = True) -> Cost:
+    """Return the cost of S-TLLR whose error goes to every hidden neuron by weights of its own."""
+    sides, classes = 2 if late else 1, net.neurons[-1]
+    signal = classes * sum(net.neurons[1:-1])
+    return Cost(active * (sides * sum(net.macs) + signal), 2 * sum(net.neurons[1:]))
+
+
 def bptt(net: Net, ticks: int) -> Cost:
     """Return the cost of back-propagation through time."""
     return Cost(2 * ticks * sum(net.macs), ticks * sum(net.neurons[1:]))
@@ -128,10 +140,21 @@ def tess(widths: Sequence[int], classes: int, active: int, *, late: bool = True)
     return Cost(2 * classes * active * sum(widths), (2 if late else 1) * sum(widths))
 
 
+def tess_learning(net: Net, signal: Cost, active: int) -> Cost:
+    """Return the cost of TESS on a net, with late order: the signal's, and the products'."""
+    return Cost(signal.macs + 2 * active * sum(net.macs), 2 * sum(net.neurons[1:]))
+
+
 def tess_fit(ticks: int, classes: int, *, area: float = 1.0, frames: bool) -> float:
     """Return millions of multiply-accumulates that fit what was printed; parts are unexplained."""
     pooled = 229_376 if frames else 294_912 * area
     return ticks * (22_528 * classes + 3 * pooled) / 1e6
+
+
+def tess_mebibytes(copies: int, *, area: float = 1.0, frames: bool) -> float:
+    """Return MiB that fit all that was printed: so many copies of some neurons and the input."""
+    channels = 3 if frames else 2
+    return 4 * copies * ((294_912 + 1024 * channels) * area + 512) / 2**20
 
 
 def lls(
@@ -150,6 +173,11 @@ def lls_words(net: Net) -> int:
 def backprop(net: Net) -> Cost:
     """Return the signal's multiply-accumulates of back-propagation on frames, and its words."""
     return Cost(sum(net.macs[1:]), sum(net.neurons[:-1]))
+
+
+def frames(net: Net, signal: int, words: int) -> Cost:
+    """Return the cost of a rule on one frame: its signal's MACs and the products'."""
+    return Cost(signal + sum(net.macs), words)
 
 
 def e_prop(synapses: int, lines: int, ticks: int) -> Cost:

@@ -168,7 +168,7 @@ def _shd(root: Path, bins: Bins, most: int | None) -> Official:
     try:
         h5py: Any = importlib.import_module("h5py")
     except ImportError:
-        raise SensorError("shd files need h5py: pip install h5py") from None
+        raise SensorError("shd files need h5py: pip install 'simedge[shd]'") from None
     parts = []
     for name in ("train", "test"):
         path = root / f"shd_{name}.h5"

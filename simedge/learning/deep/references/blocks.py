@@ -18,7 +18,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from simedge.learning.deep.references.bases import basis
 from simedge.learning.deep.references.draws import Draws
 from simedge.learning.deep.references.ledger import Ledger
 from simedge.learning.deep.references.pools import cells, passed_on
@@ -26,6 +25,7 @@ from simedge.learning.deep.references.settings import Rule
 from simedge.learning.deep.references.shapes import Plan
 from simedge.learning.deep.references.synapses import current
 from simedge.learning.errors import LearnerError
+from simedge.learning.rules.basis import basis
 
 __all__ = ["FrameNet", "learn_frames", "local_scores"]
 
@@ -71,7 +71,7 @@ class FrameNet:
                 draws.uniform(f"feedback-{n}", (classes, la.passed), math.sqrt(6 / la.passed))
                 for n, la in enumerate(layers)
             ]
-        return [basis(classes, layer.local).to(like.dtype) for layer in layers]
+        return [torch.from_numpy(basis(classes, layer.local)).to(like.dtype) for layer in layers]
 
     def block(self, n: int, level: Tensor, *, learning: bool) -> Tensor:
         """Return a block's output before pooling; statistics are the batch's when learning."""

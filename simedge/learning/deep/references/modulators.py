@@ -20,12 +20,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from simedge.learning.deep.references.bases import basis
 from simedge.learning.deep.references.draws import Draws
 from simedge.learning.deep.references.pools import cells, cells_back, signal_back
 from simedge.learning.deep.references.settings import Rule
 from simedge.learning.deep.references.spiking import Seen, SpikingNet
 from simedge.learning.deep.references.synapses import Synapses, current_back
+from simedge.learning.rules.basis import basis
 
 __all__ = ["MODULATORS", "Told", "feedback_of", "kind_of"]
 
@@ -60,7 +60,9 @@ def feedback_of(net: SpikingNet, rule: Rule, draws: Draws) -> list[Tensor]:
     if kind == "back":
         return []
     if kind == "local":
-        return [(basis(classes, la.local) / la.local).to(like.dtype) for la in layers]
+        return [
+            torch.from_numpy(basis(classes, la.local) / la.local).to(like.dtype) for la in layers
+        ]
     found = []
     for n, layer in enumerate(layers):
         shape = (classes, layer.passed)

@@ -1,0 +1,45 @@
+"""Laws of `simedge rules`, `simedge rules table` and `simedge rules costs`."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from simedge.learning.rules.catalogue import RULES
+from simedge.learning.rules.published import figures
+from simedge_cli.commands import app
+
+PAGE = Path(__file__).parents[2] / "docs/rule-costs.md"
+
+
+def said(*words):
+    told = CliRunner().invoke(app, ["rules", *words])
+    assert told.exit_code == 0
+    return told.stdout
+
+
+@pytest.mark.parametrize("form", ["text", "md", "json"])
+def test_rules_alone_is_the_table(form):
+    assert said("--format", form) == said("table", "--format", form)
+
+
+def test_every_rule_is_told_in_every_form():
+    found = json.loads(said("--format", "json"))
+    assert [rule["name"] for rule in found["rules"]] == [rule.name for rule in RULES]
+    assert {rule["where"] for rule in found["rules"]} == {"in a run", "library"}
+    assert found["measured"]["seeds"] == [1, 2, 3, 4, 5]
+    for form in ("text", "md"):
+        text = said("--format", form)
+        assert all(text.count(f" {rule.name} ") >= 2 for rule in RULES)
+
+
+def test_the_page_of_costs_is_what_the_command_writes():
+    assert PAGE.read_text(encoding="utf-8") == said("costs", "--format", "md")
+
+
+def test_costs_are_told_in_every_form():
+    rows = json.loads(said("costs", "--format", "json"))
+    assert [row["verdict"] for row in rows] == [figure.verdict for figure in figures()]
+    text = said("costs")
+    assert all(figure.shown in text for figure in figures())
