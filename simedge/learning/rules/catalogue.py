@@ -95,7 +95,7 @@ _DIRECT: Final[dict[str, Any]] = _S_TLLR | {
     "compute": "O(n²), O(C·n) signal",
     "silence": "closed form",
     "code": _code("rules.s_tllr:s_tllr", "rules.s_tllr:lazy_s_tllr"),
-    "run": f"{_ROOM}.eligible:STllrLearner",
+    "run": "learner.rule.kind: s-tllr",
 }
 _AROUND: Final[dict[str, Any]] = {
     "time": "wrapper",
@@ -152,7 +152,7 @@ RULES: Final = (
         silence="closed form",
         torch="deep nets",
         code=_code("rules.tess:tess", "rules.tess:lazy_tess"),
-        run=f"{_ROOM}.eligible:TessLearner",
+        run="learner.rule.kind: tess",
     ),
     Rule(
         name="e-prop",
