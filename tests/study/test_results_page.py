@@ -56,6 +56,7 @@ def fabricated(folder, factors, cells, commit="0" * 40):
                 "energy_ops_j": joules / 9,
                 "information_age_s": {"mean": None, "p99": None},
                 "staleness": {"mean": None},
+                "counts": {"frames_learned": 4800},
                 "convergence": {
                     "t90_s": 10.0,
                     "recovery_s": RECOVERY.get((name.rstrip("-123"), seed)),
