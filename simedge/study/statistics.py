@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.errors import SimedgeError
+from simedge.study.names import cell_names
 from simedge.study.pairs import Interval, Pair, holm, pair_of
 from simedge.study.variance import Effect, contrasts, crossed, effects_of, mean_contrast
 
@@ -201,7 +202,8 @@ def repeated_measures_two(
     if lacking or not cells:
         told = ", ".join(" x ".join(key) for key in lacking) or "no cell"
         raise StatisticsError(f"every combination of levels needs figures: {told} has none")
-    table = _Table({" x ".join(key): cells[key] for key in product(first, second)})
+    names = cell_names(product(first, second), between=" x ")
+    table = _Table({name: cells[one, other] for (one, other), name in names.items()})
     notes, effects = list(table.notes), []
     if table.testable(notes):
         a, b = len(first), len(second)
