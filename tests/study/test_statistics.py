@@ -1,6 +1,7 @@
 """Laws of repeated measures and paired differences; vectors by hand; pingouin as the oracle."""
 
 import importlib.util
+import json
 import math
 import warnings
 
@@ -273,3 +274,16 @@ def test_a_cell_that_is_not_there_is_named():
         repeated_measures({})
     with pytest.raises(StatisticsError, match="one name"):
         paired_difference({1: 1.0}, {1: 2.0}, names=("a", "a"))
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 10**6), st.integers(-307, 306))
+def test_whatever_the_unit_figures_are_finite_or_a_note_says_that_there_are_none(seed, power):
+    matrix = drawn(seed, 4, 3) * 10.0**power
+    found = repeated_measures(table(matrix))
+    json.dumps([effect.p_gg for effect in found.effects], allow_nan=False)
+    json.dumps(found.facts(), allow_nan=False)
+    assert bool(found.effects) == bool(found.pairs) != any("another unit" in n for n in found.notes)
+    if found.effects:
+        same = repeated_measures(table(drawn(seed, 4, 3))).effects[0]
+        assert found.effects[0].p_gg == pytest.approx(same.p_gg, rel=1e-6)
