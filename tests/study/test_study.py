@@ -364,19 +364,6 @@ def test_levels_that_were_run_with_unlike_others_are_no_levels() -> None:
     assert len(table.levels("x")) == 3
 
 
-LABEL = st.text(alphabet='pq, ",', max_size=4)
-
-
-@settings(max_examples=40)
-@given(st.sets(st.tuples(LABEL, LABEL), min_size=1, max_size=6))
-def test_every_cell_has_a_name_of_its_own_whatever_its_labels_hold(cells) -> None:
-    rows = [row(1, float(k), a=one, b=other) for k, (one, other) in enumerate(sorted(cells))]
-    levels = Table(rows, factors={}, metrics=["x"]).levels("x")
-    assert sorted(levels.values(), key=lambda one: one[1]) == [
-        {1: float(k)} for k in range(len(cells))
-    ]
-
-
 HUGE = st.integers(10**5, 10**40) | st.just(10**9000)
 
 
