@@ -152,6 +152,11 @@ class RunDirectory:
             self.files.remove(self.path / name)
 
     @property
+    def scenario_sha256(self) -> str:
+        """SHA-256 of the scenario as it was written."""
+        return cast("dict[str, str]", self.parts["scenario.yaml"])["sha256"]
+
+    @property
     def log_path(self) -> Path:
         """Where the event log goes."""
         return self.path / LOG

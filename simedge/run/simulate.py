@@ -18,6 +18,7 @@ from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally
 from simedge.learning.ports import LearnerFactory
 from simedge.run.build import build
+from simedge.run.checkpoint.begun import begun_with
 from simedge.run.checkpoint.errors import CheckpointError
 from simedge.run.checkpoint.keeper import Keeper
 from simedge.run.checkpoint.made_by import maker
@@ -319,7 +320,10 @@ class Run:
 
     def _open_keeper(self) -> Keeper | None:
         """Return what takes checkpoints, if any are to be; let it take back what was saved."""
-        saved = None if self._stopped is None else self._stopped.saved
+        saved = None
+        if self._stopped is not None:
+            self._stopped.check_recordings(self.tally.origin())
+            saved = self._stopped.saved
         every_ns = self.scenario.checkpoint.every
         if every_ns is None and saved is None:
             return None
@@ -335,8 +339,14 @@ class Run:
         if self._directory is None or self._keeper is None:
             return None
         turn = 0 if self._stopped is None else self._stopped.turn
-        made_by = maker(self._learner)
-        return Store(self._directory.path, self._directory.files, made_by, turn=turn)
+        directory = self._directory
+        return Store(
+            directory.path,
+            directory.files,
+            maker(self._learner),
+            begun_with=begun_with(directory.scenario_sha256, self.tally.origin()),
+            turn=turn,
+        )
 
     def _result(self, summary: Mapping[str, Any], *, interrupted: bool) -> Result:
         path = None if self._directory is None else self._directory.path

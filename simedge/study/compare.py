@@ -1,6 +1,6 @@
 """Two runs or studies side by side: figures with intervals, first setting, first record.
 
-Runs are paired by the label of their cell and by seed; what has no partner is named.
+Runs are paired by the labels of their cell and by seed; what has no partner is named.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,7 @@ from typing import Any
 
 from simedge.run.eventlog import LogReader
 from simedge.run.replay import Difference, first_difference
+from simedge.study.names import cell_names
 from simedge.study.pairs import FEW, Pair
 from simedge.study.report.tables import HEADLINES, Headline
 from simedge.study.sides import CompareError, OldRun, Side, read_side
@@ -152,18 +153,20 @@ def _only(side: Side) -> list[OldRun]:
 
 
 def _matched(a: Side, b: Side, notes: list[str]) -> list[tuple[str, Runs, Runs]]:
-    """Return cells of one label; the only cells of both sides match whatever their labels."""
+    """Return cells of equal labels; the only cells of both match whatever their labels."""
+    names = cell_names([*a.cells, *b.cells])
     if len(a.cells) == len(b.cells) == 1:
         (one,), (other,) = a.cells.items(), b.cells.items()
-        label = one[0] if one[0] == other[0] else f"{one[0]} / {other[0]}"
+        label = " / ".join(dict.fromkeys([names[one[0]], names[other[0]]]))
         return [(label, one[1], other[1])]
     for side, its in ((a, b), (b, a)):
         notes += [
-            f"cell {label} of {side.path} is left out: {its.path} has none of that label"
+            f"cell {names[label]} of {side.path} is left out: {its.path} has none of that label"
             for label in side.cells
             if label not in its.cells
         ]
-    return [(label, runs, b.cells[label]) for label, runs in a.cells.items() if label in b.cells]
+    both = [label for label in a.cells if label in b.cells]
+    return [(names[label], a.cells[label], b.cells[label]) for label in both]
 
 
 def _common(

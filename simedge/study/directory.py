@@ -24,8 +24,9 @@ from simedge.run.problems import ScenarioError
 from simedge.run.rundir import lock, read_status
 from simedge.run.yaml_reader import parse
 from simedge.run.yaml_writer import dump
-from simedge.study.errors import StudyDirectoryError
+from simedge.study.errors import StudyDirectoryError, StudyError
 from simedge.study.plan import Plan, PlannedRun
+from simedge.study.seeds import seed_list
 from simedge.study.table import Row, Table
 from simedge.study.worker import Outcome, outcome_of
 
@@ -173,9 +174,21 @@ def check_same(path: Path, plan: Plan) -> None:
 
 
 def recorded_seeds(path: Path) -> tuple[int, ...]:
-    """Return the seeds that a study directory was begun with; none if there is no study."""
-    seeds = (_recorded(path) or {}).get("seeds")
-    return tuple(seeds) if isinstance(seeds, list) else ()
+    """Return the seeds that a study directory was begun with; none if there is no study.
+
+    Raises
+    ------
+    StudyDirectoryError
+        If they are no seeds.
+    """
+    seeds = (_recorded(path) or {}).get("seeds", [])
+    whole = isinstance(seeds, int) and not isinstance(seeds, bool)
+    if not whole and not isinstance(seeds, list):
+        raise StudyDirectoryError(f"{path / _PLAN}: seeds: must be a count or a list of seeds")
+    try:
+        return seed_list(seeds) if whole or seeds else ()
+    except StudyError as error:
+        raise StudyDirectoryError(f"{path / _PLAN}: seeds: {error}") from error
 
 
 def found_rows(path: Path, runs: Iterable[PlannedRun]) -> Iterator[Row]:
@@ -236,8 +249,11 @@ def _recorded(path: Path) -> dict[str, Any] | None:
         data = parse(file.read_bytes(), source=str(file)).data
     except (OSError, ScenarioError) as error:
         raise StudyDirectoryError(f"{file}: cannot be read: {error}") from error
-    if not isinstance(data, dict) or "simedge-study" not in data:
+    version = data.get("simedge-study") if isinstance(data, dict) else None
+    if version is None:
         raise StudyDirectoryError(f"{file}: not a study")
+    if version != 1 or not isinstance(version, int) or isinstance(version, bool):
+        raise StudyDirectoryError(f"{file}: only version 1 of this format is known")
     return data
 
 

@@ -197,16 +197,21 @@ def _draws(count: int, seed: int) -> NDArray[np.int64]:
 def holm(chances: Sequence[float | None]) -> list[float | None]:
     """Return p values corrected by Holm's method; where there is none there stays none.
 
+    One that is not defined counts in the family as well: which pairs have a test is known only
+    from what came of them, so a family without these would be smaller than what was asked.
+
     S. Holm, A simple sequentially rejective multiple test procedure, Scandinavian Journal of
     Statistics 6, 1979.
 
     >>> [round(p, 3) for p in holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
+    >>> [p and round(p, 3) for p in holm([0.01, None, 0.03])]
+    [0.03, None, 0.06]
     """
     known = sorted((p, place) for place, p in enumerate(chances) if p is not None)
     corrected: list[float | None] = [None] * len(chances)
     least = 0.0
     for rank, (p, place) in enumerate(known):
-        least = max(least, min(1.0, (len(known) - rank) * p))
+        least = max(least, min(1.0, (len(chances) - rank) * p))
         corrected[place] = least
     return corrected

@@ -13,6 +13,7 @@ from simedge.study.course import Course, StudyProgress
 from simedge.study.directory import StudyDirectory, check_same, found_rows, recorded_seeds
 from simedge.study.engines import crew
 from simedge.study.plan import Cell, Complaint, Plan, PlanError, PlannedRun, built, planned
+from simedge.study.seeds import seed_list
 from simedge.study.table import Row, Table
 
 __all__ = ["Ready", "prepare", "wrong"]
@@ -117,7 +118,7 @@ def prepare(plan: Plan, out: Path | None, *, retry_failed: bool = False) -> Read
         raise wrong(error.complaints) from None
     if out is not None:
         check_same(out, plan)
-        plan = replace(plan, seeds=tuple(dict.fromkeys([*recorded_seeds(out), *plan.seeds])))
+        plan = replace(plan, seeds=seed_list(dict.fromkeys([*recorded_seeds(out), *plan.seeds])))
     runs = planned(cells, plan.seeds)
     found = found_rows(out, runs) if out is not None else map(_missing, runs)
     rows = {row.run: row for row in found}

@@ -15,14 +15,15 @@ from simedge.run.problems import ScenarioError
 from simedge.run.rundir import read_status
 from simedge.run.scenario import Scenario
 from simedge.run.yaml_reader import read_file
+from simedge.study.names import BASE, Labels, cell_name
 
 __all__ = ["CompareError", "OldRun", "Side", "read_side"]
 
-BASE: Final = "base"
-"""Label of the one cell of a study without factors, and of a run."""
 _NO_LIST = "provenance.json is missing"  # runs were not always listed
 _FIXED = frozenset({"run", "seed", "status"})
 _SEED = "seed"
+_LONE: Final = (BASE,)
+"""Labels of the one cell of a study without factors, and of a run."""
 
 
 class CompareError(RunDirectoryError):
@@ -62,11 +63,11 @@ class OldRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two that are compared: runs by label of their cell and by seed."""
+    """One of the two that are compared: runs by the labels of their cell and by seed."""
 
     path: Path
     study: bool
-    cells: Mapping[str, Mapping[int, OldRun]]
+    cells: Mapping[Labels, Mapping[int, OldRun]]
     notes: tuple[str, ...]
 
 
@@ -84,7 +85,7 @@ def read_side(path: Path) -> Side:
         return _study(path)
     run = _run(path)
     notes = () if run.status == "done" else (f"{path}: the run is {run.status}",)
-    return Side(path=path, study=False, cells={BASE: {run.seed: run}}, notes=notes)
+    return Side(path=path, study=False, cells={_LONE: {run.seed: run}}, notes=notes)
 
 
 def _study(path: Path) -> Side:
@@ -103,20 +104,22 @@ def _study(path: Path) -> Side:
     if not runs:
         told = "; ".join(notes) or "it has no runs"
         raise CompareError(f"{path}: no run of this study can be read: {told}")
-    cells: dict[str, dict[int, OldRun]] = {}
+    cells: dict[Labels, dict[int, OldRun]] = {}
     labels = _labels(path / "index.csv") or _labels_by_settings(runs)
     for run in runs:
-        label = labels.get(run.path.name, BASE)
+        label = labels.get(run.path.name, _LONE)
         here = cells.setdefault(label, {})
         if run.seed in here:
-            notes.append(f"skipped {run.path}: seed {run.seed} of {label} is there already")
+            notes.append(
+                f"skipped {run.path}: seed {run.seed} of {cell_name(label)} is there already"
+            )
         else:
             here[run.seed] = run
     return Side(path=path, study=True, cells=cells, notes=tuple(notes))
 
 
-def _labels(index: Path) -> dict[str, str]:
-    """Return the label of each run's cell by the index; nothing if there is no index."""
+def _labels(index: Path) -> dict[str, Labels]:
+    """Return the labels of each run's cell by the index; nothing if there is no index."""
     try:
         with index.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
@@ -124,18 +127,18 @@ def _labels(index: Path) -> dict[str, str]:
             if not set(head) >= _FIXED:
                 return {}
             factors = head[head.index("run") + 1 : head.index("seed")]
-            return {row["run"]: ", ".join(row[f] or "" for f in factors) or BASE for row in rows}
+            return {row["run"]: tuple(row[f] or "" for f in factors) or _LONE for row in rows}
     except (OSError, ValueError, csv.Error):
         return {}
 
 
-def _labels_by_settings(runs: list[OldRun]) -> dict[str, str]:
+def _labels_by_settings(runs: list[OldRun]) -> dict[str, Labels]:
     """Return labels made of the settings, the seed apart, in which runs of a study differ."""
     settings = {run.path.name: dict(_flat(run.settings)) for run in runs}
     paths = dict.fromkeys(path for one in settings.values() for path in one if path != _SEED)
     varied = [p for p in paths if len({str(one.get(p)) for one in settings.values()}) > 1]
     return {
-        name: ", ".join(f"{path}={one.get(path)}" for path in varied) or BASE
+        name: tuple(f"{path}={one.get(path)}" for path in varied) or _LONE
         for name, one in settings.items()
     }
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.errors import SimedgeError
+from simedge.study.names import cell_names
 from simedge.study.pairs import Interval, Pair, holm, pair_of
 from simedge.study.variance import Effect, contrasts, crossed, effects_of, mean_contrast
 
@@ -34,6 +35,9 @@ __all__ = [
     "repeated_measures",
     "repeated_measures_two",
 ]
+
+_FAR = 1e60
+"""Beyond it, and below one by it, fourth powers leave what floats hold."""
 
 Figures = Mapping[Any, float | None]
 """A figure of each subject (a seed); None, not a number, or no key where there is none."""
@@ -128,6 +132,9 @@ def paired_difference(
 ) -> Pair | None:
     """Return `second` less `first` over the subjects that have both; None if there is none.
 
+    Of figures that are too great or too small for their fourth powers (1e60, 1e-60) nothing
+    is worked out: None too.
+
     Parameters
     ----------
     seed
@@ -140,7 +147,7 @@ def paired_difference(
     table = _Table({a: first, b: second}) if a != b else None
     if table is None:
         raise StatisticsError(f"two levels of one name: {a!r}")
-    if not table.subjects or len(table.names) < 2:
+    if not table.subjects or len(table.names) < 2 or table.far:
         return None
     pair = _pair(table, (a, b), seed=seed, share=share)
     return replace(pair, notes=(*table.notes, *pair.notes))
@@ -172,7 +179,7 @@ def repeated_measures(
     pairs: list[Pair] = []
     if table.testable(notes):
         effects = effects_of(table.cells, {"level": contrasts(number)})
-    if paired and table.subjects and number > 1:
+    if paired and table.subjects and number > 1 and not table.far:
         pairs = [_pair(table, two, seed=seed, share=share) for two in combinations(table.names, 2)]
         corrected = holm([pair.p for pair in pairs])
         pairs = [replace(one, p_holm=p) for one, p in zip(pairs, corrected, strict=True)]
@@ -201,7 +208,8 @@ def repeated_measures_two(
     if lacking or not cells:
         told = ", ".join(" x ".join(key) for key in lacking) or "no cell"
         raise StatisticsError(f"every combination of levels needs figures: {told} has none")
-    table = _Table({" x ".join(key): cells[key] for key in product(first, second)})
+    names = cell_names(product(first, second), between=" x ")
+    table = _Table({name: cells[one, other] for (one, other), name in names.items()})
     notes, effects = list(table.notes), []
     if table.testable(notes):
         a, b = len(first), len(second)
@@ -238,6 +246,13 @@ class _Table:
             f"subject {subject} is left out: no figure of {', '.join(lacks)}"
             for subject, lacks in self.left_out.items()
         ]
+        greatest = float(np.abs(self.cells).max(initial=0.0))
+        self.far = greatest > _FAR or 0 < greatest < 1 / _FAR
+        if self.far:
+            self.notes.append(
+                f"the greatest figure is {greatest:.4g}: fourth powers of such figures leave "
+                "what floats hold, so nothing is worked out; give them in another unit"
+            )
 
     def column(self, name: str) -> NDArray[np.float64]:
         """Return the figures of a level, by subject."""
@@ -253,7 +268,7 @@ class _Table:
         elif len(self.subjects) == 1:
             notes.append("one subject: no spread is known, so nothing can be tested")
         else:
-            return True
+            return not self.far
         return False
 
 
@@ -288,7 +303,7 @@ def _pair(table: _Table, names: tuple[str, str], *, seed: int, share: float) -> 
 def _anova(
     table: _Table, effects: Sequence[Effect], *, pairs: Sequence[Pair], notes: Sequence[str]
 ) -> Anova:
-    count = len(table.subjects)
+    count = 0 if table.far else len(table.subjects)
     levels = [
         Level(
             name=name,

@@ -1,24 +1,19 @@
 """A study: many runs of one scenario, varied by factors, every cell with the same seeds."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Self
 
 from simedge.run.scenario import Scenario
 from simedge.study.course import StudyProgress
-from simedge.study.errors import StudyError
 from simedge.study.plan import METRICS, Complaint, Factor, Level, Plan, PlanError, label_of, rows_of
 from simedge.study.ready import prepare, wrong
+from simedge.study.seeds import seed_list
 from simedge.study.table import Table
 
 __all__ = ["Study", "seed_list"]
-
-SEEDS_MAX = 10_000
-_SHOWN_MAX = 40
 
 
 class Study:
@@ -165,43 +160,6 @@ class Study:
             raise wrong(complaints)
         self._plan = replace(self._plan, factors=(*self._plan.factors, factor))
         return self
-
-
-def seed_list(seeds: int | Iterable[int]) -> tuple[int, ...]:
-    """Return seeds: so many, from 1 on, or those that are given.
-
-    >>> seed_list(3), seed_list([7, 8])
-    ((1, 2, 3), (7, 8))
-    """
-    if isinstance(seeds, int):
-        _check_count(seeds)
-        return tuple(range(1, seeds + 1))
-    several = tuple(islice(seeds, SEEDS_MAX + 1))
-    _check_count(len(several))
-    strange = [seed for seed in several if not _is_seed(seed)]
-    if strange:
-        raise StudyError(f"a seed is a whole number from 0 to 2**63 - 1, got {_short(strange[0])}")
-    twice = [seed for seed, times in Counter(several).items() if times > 1]
-    if twice:
-        raise StudyError(f"the seed {twice[0]} is given twice")
-    return several
-
-
-def _check_count(count: int) -> None:
-    if isinstance(count, bool) or not 0 < count <= SEEDS_MAX:
-        raise StudyError(f"there must be 1 to {SEEDS_MAX:,} seeds, got {_short(count)}")
-
-
-def _short(value: object) -> str:
-    """Write a value of which nothing is known, not even that it can be written."""
-    if isinstance(value, int) and not -(10**30) < value < 10**30:
-        return f"one of {value.bit_length()} bits"
-    text = repr(value)
-    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}..."
-
-
-def _is_seed(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
 
 
 def _doubles(factor: Factor, others: Iterable[Factor]) -> list[Complaint]:

@@ -25,7 +25,7 @@ from simedge.study.plan import (
     metric_trouble,
     rows_of,
 )
-from simedge.study.study import seed_list
+from simedge.study.seeds import seed_list
 
 __all__ = ["read_study"]
 
@@ -96,7 +96,8 @@ class _Reading:
 
     def plan(self, overrides: tuple[Override, ...], seeds: int | Sequence[int] | None) -> Plan:
         self._check_keys(self._data, (), _KEYS, needed=_NEEDED)
-        if self._data.get("simedge-study", 1) != 1:
+        version = self._data.get("simedge-study", 1)
+        if version != 1 or not isinstance(version, int) or isinstance(version, bool):
             self._say(("simedge-study",), "only version 1 of this format is known")
         base = self._base(overrides)
         factors = tuple(self._factors())

@@ -13,10 +13,11 @@ from typing import Any
 from typing_extensions import override
 
 from simedge.study.errors import StudyError
+from simedge.study.names import cell_name, cell_names
 from simedge.study.plan import COLUMNS, figure
 from simedge.study.worker import Status
 
-__all__ = ["Row", "Table", "cell_name", "spread"]
+__all__ = ["Row", "Table", "spread"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,8 @@ class Table(Sequence[Row]):
         ----------
         factor
             Whose levels; over the cells of the others the mean is taken. By default every cell is
-            a level of its own. A seed counts where all cells of the level have the figure.
+            a level of its own, called by its labels. A seed counts where all cells of the level
+            have the figure.
 
         Raises
         ------
@@ -116,8 +118,9 @@ class Table(Sequence[Row]):
         if factor is not None:
             self._check_crossed(factor)
         values: dict[str, dict[int, list[float | None]]] = defaultdict(lambda: defaultdict(list))
+        names = cell_names(tuple(row.factors.values()) for row in self)
         for row in self:
-            name = cell_name(row.factors.values()) if factor is None else row.factors[factor]
+            name = names[tuple(row.factors.values())] if factor is None else row.factors[factor]
             values[name][row.seed].append(row.figure(metric))
         return {
             name: {
@@ -218,11 +221,6 @@ class Table(Sequence[Row]):
     @override
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)
-
-
-def cell_name(labels: Any) -> str:  # noqa: ANN401 -- whatever yields text
-    """Return how a cell is called."""
-    return ", ".join(labels) or "base"
 
 
 def spread(values: Sequence[float]) -> dict[str, float | int | None]:

@@ -208,3 +208,14 @@ def test_what_cannot_be_read_ends_with_3_and_the_place(runs, tmp_path):
     (empty / "runs").mkdir()
     with pytest.raises(CompareError, match="no run of this study"):
         compare(empty, runs / "good-1")
+
+
+def test_cells_whose_labels_hold_commas_stay_apart(runs, tmp_path):
+    names = ["good-1", "bad-1"]
+    two = study(tmp_path / "two", runs, *names)
+    rows = ['good-1,"p, v",w,1,done', 'bad-1,p,"v, w",1,done']
+    (two / "index.csv").write_text("\n".join(["run,a,b,seed,status", *rows]) + "\n")
+    found = compare(two, two)
+    assert {cell.label for cell in found.cells} == {'"p, v", "w"', '"p", "v, w"'}
+    assert all(cell.equal_logs == 1 for cell in found.cells)
+    assert not any("is there already" in note for note in found.notes)

@@ -1,8 +1,10 @@
 """A run that stopped before its end: its directory, held, and what it can go on from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from simedge.run.checkpoint.begun import check_begun, recordings_of
 from simedge.run.checkpoint.errors import CheckpointError
 from simedge.run.checkpoint.made_by import check_maker, maker
 from simedge.run.checkpoint.store import Saved, find
@@ -25,6 +27,8 @@ class Stopped:
         The newest valid checkpoint; None: the run begins anew.
     turn
         Number of the newest checkpoint.
+    recordings
+        SHA-256 of the recordings that it was begun with; None if nobody wrote it down.
     words
         What whoever resumes it should know.
     """
@@ -33,7 +37,24 @@ class Stopped:
     scenario: Scenario
     saved: Saved | None
     turn: int
+    recordings: str | None
     words: tuple[str, ...]
+
+    def check_recordings(self, origin: Mapping[str, object]) -> None:
+        """See that sensors read what they read before the run stopped.
+
+        Raises
+        ------
+        CheckpointError
+            If not.
+        """
+        path, now = self.directory.path, recordings_of(origin)
+        if self.recordings not in {None, now}:
+            raise CheckpointError(
+                f"{path}: its recordings are not those that the run was begun with (SHA-256 "
+                f"{str(self.recordings)[:12] or 'none'}, now {now[:12] or 'none'}): put them back "
+                f"as they were, or run it by itself: simedge run {path / 'scenario.yaml'} -o DIR"
+            )
 
 
 def take_up(path: Path, *, learner: object = None) -> Stopped | None:
@@ -44,7 +65,7 @@ def take_up(path: Path, *, learner: object = None) -> Stopped | None:
     RunDirectoryError
         If it is none, in use, or needs the learner that it was given in Python.
     CheckpointError
-        If its checkpoint was written by other code.
+        If its checkpoint was written by other code, or its scenario is not what it was.
     ScenarioError
         If its scenario cannot be read.
     """
@@ -68,6 +89,7 @@ def _stopped(path: Path, directory: RunDirectory, learner: object) -> Stopped:
         )
     if not (path / "scenario.yaml").is_file():
         raise RunDirectoryError(f"{path}: no scenario.yaml")
+    recordings = check_begun(path)
     scenario = Scenario.load(path / "scenario.yaml")
     found = find(path, events=scenario.record.events)
     words = [f"passed over: {line}" for line in found.damage]
@@ -87,5 +109,6 @@ def _stopped(path: Path, directory: RunDirectory, learner: object) -> Stopped:
         scenario=scenario,
         saved=found.saved,
         turn=found.turn,
+        recordings=recordings,
         words=tuple(words),
     )

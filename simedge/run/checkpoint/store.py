@@ -23,7 +23,17 @@ from simedge.run.eventlog import LogReader, LogState
 from simedge.run.files import Files
 from simedge.run.parts import LOG, json_text, listing
 
-__all__ = ["FOLDER", "WRONG", "Found", "Saved", "Store", "find", "packed", "unpacked"]
+__all__ = [
+    "FOLDER",
+    "WRONG",
+    "Found",
+    "Saved",
+    "Store",
+    "find",
+    "manifests",
+    "packed",
+    "unpacked",
+]
 
 FOLDER: Final = "checkpoint"
 SCHEMA: Final = 1
@@ -74,16 +84,25 @@ class Store:
     ----------
     made_by
         Who writes.
+    begun_with
+        Digests of the scenario and the recordings of the run.
     turn
         Number of the newest checkpoint that is there; 0: none is.
     """
 
     def __init__(
-        self, path: Path, files: Files, made_by: Mapping[str, str], *, turn: int = 0
+        self,
+        path: Path,
+        files: Files,
+        made_by: Mapping[str, str],
+        *,
+        begun_with: Mapping[str, str] | None = None,
+        turn: int = 0,
     ) -> None:
         self._folder = path / FOLDER
         self._files = files
         self._made_by = dict(made_by)
+        self._begun_with = dict(begun_with or {})
         self._turn = turn
 
     def put(self, saved: Saved) -> int:
@@ -105,6 +124,7 @@ class Store:
             "at_ns": saved.at_ns,
             "records": saved.records,
             "made_by": self._made_by,
+            "begun_with": self._begun_with,
             "parts": listed,
         }
         self._files.put(self._folder / _MANIFEST.format(place), _sealed(said))
@@ -129,17 +149,8 @@ def find(path: Path, *, events: bool) -> Found:
     events
         Whether the event log must be there too, as it was then.
     """
-    damage: list[str] = []
-    manifests = []
-    for place in _GENERATIONS:
-        file = path / FOLDER / _MANIFEST.format(place)
-        if not file.is_file():
-            continue
-        try:
-            manifests.append(_manifest(file))
-        except CheckpointError as error:
-            damage.append(f"{file}: {error}")
-    for manifest in sorted(manifests, key=lambda each: int(each["turn"]), reverse=True):
+    whole, damage = manifests(path)
+    for manifest in whole:
         try:
             saved = _read(path, manifest)
             if events:
@@ -150,8 +161,22 @@ def find(path: Path, *, events: bool) -> Found:
         return Found(
             saved=saved, made_by=manifest["made_by"], turn=manifest["turn"], damage=tuple(damage)
         )
-    turn = max((each["turn"] for each in manifests), default=0)
+    turn = max((each["turn"] for each in whole), default=0)
     return Found(saved=None, made_by={}, turn=turn, damage=tuple(damage))
+
+
+def manifests(path: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the manifests of a run directory, the newest first, and what is wrong with others."""
+    whole, damage = [], []
+    for place in _GENERATIONS:
+        file = path / FOLDER / _MANIFEST.format(place)
+        if not file.is_file():
+            continue
+        try:
+            whole.append(_manifest(file))
+        except CheckpointError as error:
+            damage.append(f"{file}: {error}")
+    return sorted(whole, key=lambda each: int(each["turn"]), reverse=True), damage
 
 
 def _sealed(said: Mapping[str, object]) -> bytes:
@@ -171,7 +196,11 @@ def _manifest(file: Path) -> dict[str, Any]:
             raise CheckpointError(f"schema {said['schema']!r} is not known")
         known = type(said["turn"]) is int and type(said["at_ns"]) is int
         whole = all(type(part["bytes"]) is int for part in said["parts"].values())
-        if not known or not whole or not isinstance(said["made_by"], dict):
+        if (
+            not known
+            or not whole
+            or not all(isinstance(said.get(key, {}), dict) for key in ("made_by", "begun_with"))
+        ):
             raise CheckpointError("holds other things")
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"cannot be read ({error})") from error

@@ -14,12 +14,13 @@ from simedge.core.errors import SimedgeError
 from simedge.run.problems import did_you_mean
 from simedge.run.scenario import Scenario
 from simedge.run.yaml_reader import read_file
+from simedge.study.names import cell_names
 from simedge.study.pairs import student
 from simedge.study.report.errors import ReportError
 from simedge.study.report.runs import Run
 from simedge.study.report.studies.reading import Told, Whole
 from simedge.study.report.tables import HEADLINES, Headline
-from simedge.study.table import Row, Table, cell_name
+from simedge.study.table import Row, Table
 
 __all__ = ["Arm", "Family", "Known", "families", "known", "mean_of", "words"]
 
@@ -134,12 +135,14 @@ def families(whole: Whole, *, against: str | None = None) -> tuple[list[Family],
     """
     by_learner: dict[str, list[Arm]] = {}
     notes = []
-    for labels, rows in whole.table.cells().items():
+    cells = whole.table.cells()
+    names = cell_names(cells)
+    for labels, rows in cells.items():
         done = tuple(row for row in rows if row.run in whole.told)
         if not done:
-            notes.append(f"{cell_name(labels)}: no run of this arm can be reported")
+            notes.append(f"{names[labels]}: no run of this arm can be reported")
             continue
-        learner, arm = _arm(whole, cell_name(labels), done)
+        learner, arm = _arm(whole, names[labels], done)
         by_learner.setdefault(learner, []).append(arm)
     named = [arm.label for arms in by_learner.values() for arm in arms]
     if against is not None and against not in named:
@@ -160,8 +163,8 @@ def families(whole: Whole, *, against: str | None = None) -> tuple[list[Family],
 
 def _family(whole: Whole, learner: str, arms: Sequence[Arm], *, against: str | None) -> Family:
     reference = next((arm for arm in arms if arm.label == against), arms[0])
-    mine = {arm.label for arm in arms}
-    rows = [row for row in whole.table if cell_name(row.factors.values()) in mine]
+    mine = {tuple(arm.factors.values()) for arm in arms}
+    rows = [row for row in whole.table if tuple(row.factors.values()) in mine]
     table = Table(
         rows, factors=whole.table.factors, metrics=whole.table.metrics, path=whole.table.path
     )

@@ -16,10 +16,11 @@ from simedge.core.errors import SimedgeError
 from simedge.run.parts import damaged_parts, unsealed
 from simedge.run.rundir import read_status
 from simedge.run.yaml_reader import parse
+from simedge.study.names import cell_name
 from simedge.study.plan import METRICS
 from simedge.study.report.errors import ReportError
 from simedge.study.report.runs import read_summary
-from simedge.study.table import Row, Table, cell_name
+from simedge.study.table import Row, Table
 from simedge.study.worker import Status
 
 __all__ = ["Lost", "Told", "Whole", "is_study", "read_whole"]
