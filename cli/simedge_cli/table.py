@@ -18,6 +18,8 @@ __all__ = ["Rows", "sections"]
 
 Rows = list[tuple[str, str]]
 
+_LOOKS = 3
+
 
 def sections(s: dict[str, Any]) -> list[tuple[str, Rows]]:
     """Return the titles of a summary's parts, each with rows of a name and its figures."""
@@ -38,11 +40,22 @@ def _accuracy(s: dict[str, Any]) -> Rows:
     shares = list(a["per_device"].values())
     spread = f"   devices {percent(min(shares))} to {percent(max(shares))}" if shares else ""
     rows = [("final", f"{percent(a['final'])}   (chance {percent(a['chance'])}){spread}")]
+    rows += _few(a["curve"])
     if a["before_shift"] is not None:
         rows.append(("before the shift", percent(a["before_shift"])))
     if a["curve"]:
         rows.append(("over time", curve([share for _, share in a["curve"]])))
     return rows
+
+
+def _few(points: list[list[float]]) -> Rows:
+    """Tell that the final accuracy is of fewer evaluations than three, where it is."""
+    # The evaluations just before a shift and at it are one look.
+    looks = len({round(at_s, 6) for at_s, _ in points if at_s > 0})
+    if not points or looks >= _LOOKS:
+        return []
+    those = f"of {looks} after 0 s alone" if looks else "at 0 s, before anything was learned"
+    return [("", f"(a short run: not the mean of three evaluations, but {those})")]
 
 
 def _preinstalled(communication: dict[str, Any]) -> Rows:

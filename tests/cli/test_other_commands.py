@@ -161,6 +161,7 @@ def test_a_summary_of_something_is_shown_with_its_figures() -> None:
     rows = dict(sections(summarise(tally)))
     assert rows["accuracy"] == [
         ("final", "70.0 %   (chance 10.0 %)   devices 50.0 % to 90.0 %"),
+        ("", "(a short run: not the mean of three evaluations, but of 1 after 0 s alone)"),
         ("before the shift", "70.0 %"),
         ("over time", "70.0 % ▆ 70.0 %"),
     ]
@@ -186,3 +187,14 @@ def test_a_summary_of_something_is_shown_with_its_figures() -> None:
 )
 def test_figures_are_written_for_people(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+def test_a_final_accuracy_of_few_evaluations_says_so() -> None:
+    def shown(*times: float) -> str:
+        summary = summarise(Tally(scenario="s", seed=1, protocol="elal", rule=None, classes=10))
+        summary["accuracy"]["curve"] = [[at_s, 0.5] for at_s in times]
+        return " ".join(value for _, rows in sections(summary)[:1] for _, value in rows)
+
+    assert "of 2 after 0 s alone" in shown(0.0, 10.0, 19.999999999, 20.0)
+    assert "before anything was learned" in shown(0.0)
+    assert "short run" not in shown(0.0, 10.0, 20.0, 30.0)
