@@ -194,7 +194,8 @@ def result_table(result: Result) -> Table:
     table.add_column(style="bold cyan", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for title, rows in sections(s):
+    target = None if result.target is None else float(result.target)
+    for title, rows in sections(s, target=target, compile_s=result.compile_s):
         for index, (name, value) in enumerate(rows):
             table.add_row(title if index == 0 else "", name, value)
     table.caption = caveat_of(s["protocol"])

@@ -167,6 +167,11 @@ def test_a_summary_of_something_is_shown_with_its_figures() -> None:
     ]
     assert rows["energy"][-1] == ("memory", "at most 1.00 MiB a device")
     assert rows["work"][0] == ("time", "10 s in 0.50 s, 20x real time")
+    assert rows["traffic"][-1] == ("to the target", "no target")
+    assert rows["convergence"][0][0] == "to nine tenths before the shift"
+    cold = dict(sections(summarise(tally), target=0.8, compile_s=0.4))
+    assert cold["work"][0] == ("time", "10 s in 0.50 s, of which 400 ms compiling, 100x real time")
+    assert cold["traffic"][-1] == ("to the target", "not reached   (accuracy 80.0 %)")
 
 
 @pytest.mark.parametrize(
