@@ -389,9 +389,10 @@ def progress_at(share: int) -> Progress:
     )
 
 
-def test_a_reader_that_goes_away_is_no_error_of_ours() -> None:
+@pytest.mark.parametrize("words", ["schema", "rules costs", "validate two_devices"])
+def test_a_reader_that_goes_away_is_no_error_of_ours(words: str) -> None:
     running = subprocess.Popen(  # noqa: S603  # our own program
-        [*COMMAND, "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert running.stdout is not None
     running.stdout.close()
