@@ -65,6 +65,14 @@ def test_findings_become_one_json_object(bad) -> None:
     assert json.loads(call("validate", "--format", "json", "two_devices").stdout)["ok"] is True
 
 
+def test_studies_are_checked_as_studies(tmp_path) -> None:
+    (tmp_path / "s.yaml").write_text("simedge-study: 1\nscenario: two_devices\nsedes: 3\n")
+    done = call("validate", "study_loss", "two_devices", str(tmp_path / "s.yaml"))
+    assert done.exit_code == 3
+    assert "study_loss: ok\ntwo_devices: ok\n" in done.stdout
+    assert "s.yaml:3:1 sedes: unknown key (did you mean 'seeds'?)" in done.stdout
+
+
 def test_an_unknown_format_is_a_usage_error() -> None:
     assert call("validate", "--format", "xml", "two_devices").exit_code == 2
 

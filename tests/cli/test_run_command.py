@@ -114,6 +114,8 @@ def test_a_new_kind_says_on_stderr_what_it_drops(tiny) -> None:
 
 MISTAKES = {
     "no such file": (["run", "nowhere.yaml"], 3, "nowhere.yaml:1:1: no such file"),
+    "a directory": (["run", "."], 3, ".: is a directory\n"),
+    "a study": (["run", "study_loss"], 3, "(study_loss is a study: simedge study study_loss)"),
     "a broken file": (["run", "bad.yaml"], 3, "bad.yaml:2:1 nam: unknown key"),
     "a bad value": (["run", "tiny.yaml", "--set", "seed=x"], 3, "--set seed: must be a whole"),
     "a bad seed": (["run", "tiny.yaml", "--seed", "-1"], 3, "--seed: must be at least 0, got -1"),
