@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ __all__ = ["MixedRunsError", "Run", "Study", "check_one_commit", "read"]
 STREAK = 3
 """Evaluations in a row for which an accuracy must hold to count as reached."""
 _NAMED_MAX = 8
+_JUST_BEFORE_S = 1e-6
 
 
 class MixedRunsError(Exception):
@@ -67,7 +69,7 @@ class Run:
 
     def bits_to(self, accuracy: float) -> float | None:
         """Return the bits sent when the mean accuracy began to hold; None if it never did."""
-        curve = self.summary["accuracy"]["curve"]
+        curve = _looks(self.summary["accuracy"]["curve"])
         bits = {t: value for t, _, value in self.samples["bits"]}
         good = [mean is not None and mean >= accuracy for _, mean in curve]
         for start in range(len(good) - STREAK + 1):
@@ -80,6 +82,12 @@ class Run:
         last = {entity: value for _, entity, value in self.samples[metric]}
         found = [value for entity, value in last.items() if entity.startswith(group)]
         return statistics.fmean(found) if found else None
+
+
+def _looks(curve: Sequence[Sequence[float]]) -> list[Sequence[float]]:
+    """Leave out the evaluation just before a shift where one at the shift follows it."""
+    twins = [later[0] - one[0] < _JUST_BEFORE_S for one, later in pairwise(curve)]
+    return [point for point, twin in zip(curve, [*twins, False], strict=False) if not twin]
 
 
 Study = Mapping[tuple[str, ...], Mapping[int, Run]]

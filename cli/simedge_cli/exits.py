@@ -64,6 +64,8 @@ def _mended() -> Iterator[None]:
     except SimedgeError as error:
         complain(f"error: {error}")
         raise typer.Exit(Exit.FAILED) from None
+    except BrokenPipeError:
+        raise  # whoever read has gone: there is nobody to tell
     except OSError as error:
         where = "" if error.filename is None else f"{error.filename}: "
         complain(f"error: {where}{error.strerror or error}")

@@ -1,5 +1,6 @@
 """``simedge``: the way in, open before anything is loaded that an interrupt could catch halfway."""
 
+import os
 import sys
 
 __all__ = ["app"]
@@ -16,3 +17,14 @@ def app(words: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(_INTERRUPTED)
+    finally:
+        _flush()
+
+
+def _flush() -> None:
+    """Write what is left; a reader that has gone is no error of ours."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would tell of it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -193,7 +194,8 @@ def result_table(result: Result) -> Table:
     table.add_column(style="bold cyan", no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for title, rows in sections(s):
+    target = None if result.target is None else float(result.target)
+    for title, rows in sections(s, target=target, compile_s=result.compile_s):
         for index, (name, value) in enumerate(rows):
             table.add_row(title if index == 0 else "", name, value)
     table.caption = caveat_of(s["protocol"])
@@ -231,10 +233,18 @@ def forms_table(reports: Iterable["Report"], *, seed: int) -> Table:
     return table
 
 
+def _resuming(path: Path) -> str:
+    command = shlex.join(["simedge", "run", "--resume", str(path)])
+    kept = any((path / "checkpoint").glob("manifest-*.json"))
+    return command if kept else f"{command}   (begins anew: it ran without --checkpoint)"
+
+
 def _next(result: Result, scenario: str) -> list[Text]:
     lines = [Text()]
     if result.path is not None:
         lines.append(Text.assemble(("run directory  ", "bold"), f"{result.path}"))
+        if result.interrupted:
+            lines.append(Text.assemble(("go on with it  ", "bold"), _resuming(result.path)))
         again = shlex.join(["simedge", "run", str(result.path / "scenario.yaml")])
         lines.append(Text.assemble(("the same again ", "bold"), again))
     change = (

@@ -82,7 +82,7 @@ def run(  # noqa: PLR0913 -- one parameter an option
         if as_json:
             print(json.dumps(result.summary, allow_nan=False))
         elif not quiet:
-            screen.show(result, scenario=scenario or str(resume))
+            screen.show(result, scenario=scenario or str(Path(str(resume)) / "scenario.yaml"))
     raise typer.Exit(exit_code(result))
 
 

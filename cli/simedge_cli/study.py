@@ -109,7 +109,10 @@ def study(  # noqa: PLR0913 -- one parameter an option
             screen.show_study(table, name=plan.name)
         if report:
             _write_report(path)
-    raise typer.Exit(_exit_code(table, interrupted=bool(came)))
+    code = _exit_code(table, interrupted=bool(came))
+    if code is Exit.INTERRUPTED:
+        complain("interrupted: the same command goes on where the study stopped")
+    raise typer.Exit(code)
 
 
 def _seeds(several: str | None, one: int | None) -> int | tuple[int, ...] | None:

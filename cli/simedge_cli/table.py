@@ -18,17 +18,30 @@ __all__ = ["Rows", "sections"]
 
 Rows = list[tuple[str, str]]
 
+_LOOKS = 3
+_TOLD_S = 0.1
 
-def sections(s: dict[str, Any]) -> list[tuple[str, Rows]]:
-    """Return the titles of a summary's parts, each with rows of a name and its figures."""
+
+def sections(
+    s: dict[str, Any], *, target: float | None = None, compile_s: float = 0.0
+) -> list[tuple[str, Rows]]:
+    """Return the titles of a summary's parts, each with rows of a name and its figures.
+
+    Parameters
+    ----------
+    target
+        The accuracy whose price in bits the summary has.
+    compile_s
+        How much of its wall time native code was compiled.
+    """
     return [
         ("accuracy", _accuracy(s)),
-        ("traffic", _traffic(s)),
+        ("traffic", _traffic(s, target)),
         ("latency", _latency(s)),
         ("energy", _energy(s)),
         ("dropouts", _dropouts(s)),
         ("convergence", _convergence(s)),
-        ("work", _work(s)),
+        ("work", _work(s, compile_s)),
         ("checks", _checks(s)),
     ]
 
@@ -38,11 +51,22 @@ def _accuracy(s: dict[str, Any]) -> Rows:
     shares = list(a["per_device"].values())
     spread = f"   devices {percent(min(shares))} to {percent(max(shares))}" if shares else ""
     rows = [("final", f"{percent(a['final'])}   (chance {percent(a['chance'])}){spread}")]
+    rows += _few(a["curve"])
     if a["before_shift"] is not None:
         rows.append(("before the shift", percent(a["before_shift"])))
     if a["curve"]:
         rows.append(("over time", curve([share for _, share in a["curve"]])))
     return rows
+
+
+def _few(points: list[list[float]]) -> Rows:
+    """Tell that the final accuracy is of fewer evaluations than three, where it is."""
+    # The evaluations just before a shift and at it are one look.
+    looks = len({round(at_s, 6) for at_s, _ in points if at_s > 0})
+    if not points or looks >= _LOOKS:
+        return []
+    those = f"of {looks} after 0 s alone" if looks else "at 0 s, before anything was learned"
+    return [("", f"(a short run: not the mean of three evaluations, but {those})")]
 
 
 def _preinstalled(communication: dict[str, Any]) -> Rows:
@@ -51,7 +75,7 @@ def _preinstalled(communication: dict[str, Any]) -> Rows:
     return [("of it preinstalled", bits(sent))] if sent else []
 
 
-def _traffic(s: dict[str, Any]) -> Rows:
+def _traffic(s: dict[str, Any], target: float | None) -> Rows:
     c = s["communication"]
     d = c["datagrams"]
     lost = f" ({d['lost'] / d['sent']:.1%})" if d["sent"] else ""
@@ -66,8 +90,14 @@ def _traffic(s: dict[str, Any]) -> Rows:
                 f"{d['duplicated']:,} duplicated, {d['in_flight']:,} in flight"
             ),
         ),
-        ("to the target", bits(c["bits_to_target"])),
+        ("to the target", _to_target(c["bits_to_target"], target)),
     ]
+
+
+def _to_target(sent: int | None, target: float | None) -> str:
+    if target is None:
+        return "no target"
+    return f"{'not reached' if sent is None else bits(sent)}   (accuracy {percent(target)})"
 
 
 def _latency(s: dict[str, Any]) -> Rows:
@@ -114,17 +144,21 @@ def _convergence(s: dict[str, Any]) -> Rows:
     v = s["convergence"]
     frames = v["frames_to_90"]
     after = "-" if frames is None else f"{frames:,.0f} frames a device"
+    of_what = "of its last" if s["accuracy"]["before_shift"] is None else "before the shift"
     return [
-        ("to 90 %", f"{seconds(v['t90_s'])}, {after}"),
+        (f"to nine tenths {of_what}", f"{seconds(v['t90_s'])}, {after}"),
         ("after the shift", seconds(v["recovery_s"])),
     ]
 
 
-def _work(s: dict[str, Any]) -> Rows:
+def _work(s: dict[str, Any], compile_s: float) -> Rows:
     c = s["counts"]
-    speed = f", {times(s['virtual_s'] / s['wall_s'])} real time" if s["wall_s"] > 0 else ""
+    # Compiling happens once on a machine: it says nothing of how fast a scenario is.
+    running_s = s["wall_s"] - compile_s
+    compiling = f", of which {seconds(compile_s)} compiling" if compile_s >= _TOLD_S else ""
+    speed = f", {times(s['virtual_s'] / running_s)} real time" if running_s > 0 else ""
     return [
-        ("time", f"{seconds(s['virtual_s'])} in {s['wall_s']:.2f} s{speed}"),
+        ("time", f"{seconds(s['virtual_s'])} in {s['wall_s']:.2f} s{compiling}{speed}"),
         ("events", f"{c['kernel_events']:,} kernel, {c['jobs']:,} jobs, {c['volleys']:,} volleys"),
         (
             "spikes",

@@ -1,4 +1,4 @@
-"""``simedge validate``: are these files scenarios, and do they make sense."""
+"""``simedge validate``: are these files scenarios or studies, and do they make sense."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -24,13 +24,15 @@ class Format(StrEnum):
 
 
 def validate(
-    files: Annotated[list[str], typer.Argument(help="YAML files or bundled names.")],
+    files: Annotated[
+        list[str], typer.Argument(help="YAML files or bundled names, of scenarios or studies.")
+    ],
     *,
     style: Annotated[
         Format, typer.Option("--format", help="text; github: annotations; json: one object.")
     ] = Format.TEXT,
 ) -> None:
-    """Check scenarios: schema, units, names, reach, memory, traces. Exit 3 if anything is wrong."""
+    """Check scenarios and studies: schema, units, names, reach, memory, traces; exit 3 if wrong."""
     with told():
         found = {name: _problems(name) for name in files}
         _PRINTERS[style](found)
@@ -39,9 +41,17 @@ def validate(
 
 
 def _problems(name: str) -> tuple["Problem", ...]:
+    from simedge.run.problems import ScenarioError
     from simedge.run.scenario import check
+    from simedge.study.study_file import is_study, read_study
 
-    return check(name)
+    if not is_study(name):
+        return check(name)
+    try:
+        read_study(name)
+    except ScenarioError as error:
+        return error.problems
+    return ()
 
 
 def _print_text(found: dict[str, tuple["Problem", ...]]) -> None:

@@ -36,7 +36,11 @@ def find(source: str | Path, *, studies: bool = False) -> Path:
     if name in bundled and path.suffix in {"", ".yaml"}:
         return bundled[name]
     what = "study" if studies else "scenario"
-    hint = did_you_mean(path.stem, bundled) or _all(bundled)
+    if name in _bundled(studies=not studies):
+        others = f"scenario: simedge run {name}" if studies else f"study: simedge study {name}"
+        hint = f" ({name} is a {others})"
+    else:
+        hint = did_you_mean(path.stem, bundled) or _all(bundled)
     message = f"no such file or bundled {what}{hint}"
     place = Place(line=1, column=1)
     raise ScenarioError([Problem(source=str(path), place=place, path="", message=message)])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ class Result:
     """A finished or interrupted run.
 
     ``summary`` has the content of ``summary.json``; ``records`` iterates over the event log, which
-    is empty if only the summary is kept; ``path`` is the run directory, if there is one.
+    is empty if only the summary is kept; ``path`` is the run directory, if there is one;
+    ``compile_s`` is how much of ``wall_s`` native code was compiled, which a first run does;
+    ``target`` is the accuracy whose price in bits is reported, if one is set.
     """
 
     summary: dict[str, Any]
@@ -49,6 +52,8 @@ class Result:
     interrupted: bool = False
     records: Iterable[LogRecord] = ()
     samples: tuple[Sample, ...] = field(default=(), repr=False)
+    compile_s: float = 0.0
+    target: Fraction | None = None
 
     def metrics(self) -> tuple[Sample, ...]:
         """Return the samples over virtual time, in the order in which they were taken."""

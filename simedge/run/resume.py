@@ -3,14 +3,17 @@
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from simedge.core.errors import SimedgeError
 from simedge.learning.ports import LearnerFactory
 from simedge.run.checkpoint.stopped import Stopped, take_up
 from simedge.run.eventlog import LogReader
 from simedge.run.parts import LOG
 from simedge.run.result import Progress, Result
 from simedge.run.rundir import RunDirectoryError
+from simedge.run.scenario import Scenario
 from simedge.run.simulate import Run
 
 __all__ = ["resume", "resume_async"]
@@ -113,5 +116,8 @@ def _ended(path: Path) -> Result:
         summary = json.loads(file.read_bytes())
     except (OSError, ValueError) as error:
         raise RunDirectoryError(f"{file}: no readable summary of a run that has ended") from error
-    log = path / LOG
-    return Result(summary=summary, path=path, records=LogReader(log) if log.is_file() else ())
+    log, target = path / LOG, None
+    with suppress(SimedgeError):  # its scenario may be of another age
+        target = Scenario.load(path / "scenario.yaml").target
+    records = LogReader(log) if log.is_file() else ()
+    return Result(summary=summary, path=path, records=records, target=target)

@@ -7,6 +7,7 @@ under a hidden name, so that a run can say that it failed where there is no room
 
 import errno
 import os
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +23,15 @@ try:
 except ImportError:  # no advisory locks on this platform: directories are still made exclusively
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["RunDirectory", "RunDirectoryError", "Status", "lock", "read_learner", "read_status"]
+__all__ = [
+    "RunDirectory",
+    "RunDirectoryError",
+    "Status",
+    "lock",
+    "read_learner",
+    "read_status",
+    "standing",
+]
 
 Status = Literal["running", "done", "failed", "interrupted"]
 _STATUSES: Final = frozenset({"running", "done", "failed", "interrupted"})
@@ -256,6 +265,20 @@ def read_status(path: Path) -> str:
         If there is no readable status.
     """
     return str(_status(path)["status"])
+
+
+def standing(path: Path, status: str) -> str:
+    """Say how a run stands that did not get to its end, and what goes on with it."""
+    again = f"simedge run --resume {shlex.quote(str(path))} goes on with it"
+    if status == "done":
+        return "the run is done"
+    if status != "running":
+        return f"the run is {status}; {again}"
+    try:
+        os.close(lock(path))
+    except RunDirectoryError:
+        return "the run has not ended"
+    return f"its process is gone, the run stopped before its end; {again}"
 
 
 def read_learner(path: Path) -> str | None:

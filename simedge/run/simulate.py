@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from simedge.core.errors import SimedgeError
+from simedge.core.native_cache import CompileClock
 from simedge.core.own_code import OwnFaultError
 from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally
@@ -149,6 +150,7 @@ class Run:
         self._began_s = time.time()
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="simedge-evaluate")
         self._wall_s = 0.0
+        self._compiling = CompileClock()
         self._records = 0
         self._begun = False
         self._saved_at = 0  # as many records were dispatched then
@@ -238,7 +240,8 @@ class Run:
             keeper = self._keeper
             until = None if keeper is None else keeper.next_ns
             try:
-                self._records += driver.run_slice(SLICE_RECORDS, until)
+                with self._compiling:
+                    self._records += driver.run_slice(SLICE_RECORDS, until)
             except OwnFaultError as fault:
                 raise fault.placed(driver.journal.names, driver.kernel.now_ns) from fault
             if keeper is not None and keeper.due and not driver.done:
@@ -357,6 +360,8 @@ class Run:
             interrupted=interrupted,
             records=records,
             samples=tuple(self.tally.samples),
+            compile_s=self._compiling.seconds,
+            target=self.scenario.target,
         )
 
     def _write(self, summary: Mapping[str, Any], tally: Tally, *, interrupted: bool) -> None:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from simedge.drivers.ages import mean_ns, quantile_ns
@@ -15,6 +16,7 @@ _P99 = Fraction(99, 100)
 _STREAK = 3
 _FJ = 1e15
 _RECOVERED = Fraction(9, 10)
+_JUST_BEFORE_NS = 1
 
 
 def summarise(tally: Tally) -> dict[str, Any]:
@@ -65,6 +67,16 @@ def mean_accuracy(evaluation: Evaluation) -> Fraction | None:
     return Fraction(sum(evaluation.correct.values()), len(evaluation.correct) * evaluation.items)
 
 
+def _counted(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """Return the evaluations that count as one look each.
+
+    The one just before a shift and the one at the shift are the same moment: the first of them is
+    left out.
+    """
+    twins = [b.at_ns - a.at_ns <= _JUST_BEFORE_NS for a, b in pairwise(evaluations)]
+    return [e for e, doubled in zip(evaluations, [*twins, False], strict=False) if not doubled]
+
+
 def percentile(samples: Sequence[int], share: Fraction) -> int | None:
     """Return the nearest-rank percentile: the least sample that a share of all do not exceed.
 
@@ -90,9 +102,15 @@ def _accuracy(tally: Tally) -> dict[str, Any]:
 
 
 def _final(evaluations: Sequence[Evaluation]) -> Fraction | None:
-    """Return the mean of the last three evaluations that any device took part in."""
-    means = [mean for e in evaluations if (mean := mean_accuracy(e)) is not None][-_STREAK:]
-    return sum(means, Fraction(0)) / len(means) if means else None
+    """Return the mean of the last three evaluations that any device took part in.
+
+    The one at time 0, before anything was learned, counts only where there is no later one.
+    """
+    known = _counted([e for e in evaluations if mean_accuracy(e) is not None])
+    taken = [e for e in known if e.at_ns > 0] or known
+    means = [mean for e in taken if (mean := mean_accuracy(e)) is not None]
+    last = means[-_STREAK:]
+    return sum(last, Fraction(0)) / len(last) if last else None
 
 
 def _before_shift(tally: Tally) -> Fraction | None:
@@ -126,10 +144,11 @@ def _bits_to_target(tally: Tally) -> int | None:
         return None
     # Both as floats: 4/5 is below the double next to it, but an accuracy of 80 % reaches 80 %.
     target = float(tally.target)
-    reached = [float(mean_accuracy(e) or 0) >= target for e in tally.evaluations]
+    looks = _counted(tally.evaluations)
+    reached = [float(mean_accuracy(e) or 0) >= target for e in looks]
     for start in range(len(reached) - _STREAK + 1):
         if all(reached[start : start + _STREAK]):
-            return tally.evaluations[start].bits
+            return looks[start].bits
     return None
 
 

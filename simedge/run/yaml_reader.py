@@ -82,8 +82,13 @@ def read_file(path: FilePath) -> Document:
     """
     source = str(path)
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            _refuse(source, _START, "not a file")
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            inside = path / "scenario.yaml"
+            hint = f"; the scenario in it is {inside}" if inside.is_file() else ""
+            _refuse(source, None, f"is a directory{hint}")
+        if not stat.S_ISREG(mode):
+            _refuse(source, None, "not a file")
         with path.open("rb") as file:
             return parse(file.read(SIZE_MAX_BYTES + 1), source=source)
     except (OSError, ValueError) as error:
@@ -163,11 +168,11 @@ def _place(event: Event) -> Place:
     return Place(line=event.start_mark.line + 1, column=event.start_mark.column + 1)
 
 
-def _problem(source: str, place: Place, message: str, *, path: str = "") -> Problem:
+def _problem(source: str, place: Place | None, message: str, *, path: str = "") -> Problem:
     return Problem(source=source, place=place, path=path, message=message)
 
 
-def _refuse(source: str, place: Place, message: str) -> NoReturn:
+def _refuse(source: str, place: Place | None, message: str) -> NoReturn:
     raise ScenarioError([_problem(source, place, message)])
 
 

@@ -12,7 +12,7 @@ from simedge.core.errors import SimedgeError
 from simedge.run.errors import RunDirectoryError
 from simedge.run.parts import LOG, damaged_parts
 from simedge.run.problems import ScenarioError
-from simedge.run.rundir import read_status
+from simedge.run.rundir import read_status, standing
 from simedge.run.scenario import Scenario
 from simedge.run.yaml_reader import read_file
 from simedge.study.names import BASE, Labels, cell_name
@@ -146,10 +146,10 @@ def _labels_by_settings(runs: list[OldRun]) -> dict[str, Labels]:
 def _run(path: Path) -> OldRun:
     status = read_status(path)
     if status == "running":
-        raise CompareError(f"{path}: the run has not ended")
+        raise CompareError(f"{path}: {standing(path, status)}")
     file = path / "summary.json"
     if not file.is_file():
-        raise CompareError(f"{path}: no summary.json (the run is {status})")
+        raise CompareError(f"{path}: no summary.json ({standing(path, status)})")
     damage = [line for line in damaged_parts(path, events=False) if line != _NO_LIST]
     if damage:
         raise CompareError(f"{path}: {'; '.join(damage)}")

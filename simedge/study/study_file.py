@@ -27,7 +27,7 @@ from simedge.study.plan import (
 )
 from simedge.study.seeds import seed_list
 
-__all__ = ["read_study"]
+__all__ = ["is_study", "read_study"]
 
 _KEYS: Final = (
     "simedge-study",
@@ -43,6 +43,15 @@ _KEYS: Final = (
 _FACTOR_KEYS: Final = ("path", "values", "arms")
 _NEEDED: Final = ("simedge-study", "scenario")
 _DESIGNS: Final = ("grid", "zip")
+
+
+def is_study(source: str | FilePath) -> bool:
+    """Tell whether a file, or what a bundled name stands for, says that it is a study."""
+    try:
+        data = read_file(find(source, studies=True)).data
+    except ScenarioError:
+        return False
+    return isinstance(data, dict) and "simedge-study" in data
 
 
 def read_study(

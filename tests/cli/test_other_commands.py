@@ -65,6 +65,14 @@ def test_findings_become_one_json_object(bad) -> None:
     assert json.loads(call("validate", "--format", "json", "two_devices").stdout)["ok"] is True
 
 
+def test_studies_are_checked_as_studies(tmp_path) -> None:
+    (tmp_path / "s.yaml").write_text("simedge-study: 1\nscenario: two_devices\nsedes: 3\n")
+    done = call("validate", "study_loss", "two_devices", str(tmp_path / "s.yaml"))
+    assert done.exit_code == 3
+    assert "study_loss: ok\ntwo_devices: ok\n" in done.stdout
+    assert "s.yaml:3:1 sedes: unknown key (did you mean 'seeds'?)" in done.stdout
+
+
 def test_an_unknown_format_is_a_usage_error() -> None:
     assert call("validate", "--format", "xml", "two_devices").exit_code == 2
 
@@ -161,11 +169,17 @@ def test_a_summary_of_something_is_shown_with_its_figures() -> None:
     rows = dict(sections(summarise(tally)))
     assert rows["accuracy"] == [
         ("final", "70.0 %   (chance 10.0 %)   devices 50.0 % to 90.0 %"),
+        ("", "(a short run: not the mean of three evaluations, but of 1 after 0 s alone)"),
         ("before the shift", "70.0 %"),
         ("over time", "70.0 % ▆ 70.0 %"),
     ]
     assert rows["energy"][-1] == ("memory", "at most 1.00 MiB a device")
     assert rows["work"][0] == ("time", "10 s in 0.50 s, 20x real time")
+    assert rows["traffic"][-1] == ("to the target", "no target")
+    assert rows["convergence"][0][0] == "to nine tenths before the shift"
+    cold = dict(sections(summarise(tally), target=0.8, compile_s=0.4))
+    assert cold["work"][0] == ("time", "10 s in 0.50 s, of which 400 ms compiling, 100x real time")
+    assert cold["traffic"][-1] == ("to the target", "not reached   (accuracy 80.0 %)")
 
 
 @pytest.mark.parametrize(
@@ -186,3 +200,14 @@ def test_a_summary_of_something_is_shown_with_its_figures() -> None:
 )
 def test_figures_are_written_for_people(shown: str, expected: str) -> None:
     assert shown == expected
+
+
+def test_a_final_accuracy_of_few_evaluations_says_so() -> None:
+    def shown(*times: float) -> str:
+        summary = summarise(Tally(scenario="s", seed=1, protocol="elal", rule=None, classes=10))
+        summary["accuracy"]["curve"] = [[at_s, 0.5] for at_s in times]
+        return " ".join(value for _, rows in sections(summary)[:1] for _, value in rows)
+
+    assert "of 2 after 0 s alone" in shown(0.0, 10.0, 19.999999999, 20.0)
+    assert "before anything was learned" in shown(0.0)
+    assert "short run" not in shown(0.0, 10.0, 20.0, 30.0)

@@ -49,6 +49,12 @@ def test_folders_are_read(tmp_path):
         (("--rule", "tess", "--net", "vgg99", *SMALL), "net must be one of"),
         (("--rule", "tess", "--set", "idle", *SMALL), "NAME=VALUE"),
         (("--rule", "tess", "--set", "idle=often", *SMALL), "idle must be of kind int"),
+        (
+            ("--rule", "bptt", "--set", "idle=1", *SMALL),
+            "of bptt are psi, loss, reset_grad, got 'idle'",
+        ),
+        (("--rule", "lls", "--set", "speed=1", *SMALL), "of lls are temperature, got 'speed'"),
+        (("--rule", "bp", "--set", "psi=c", *SMALL), "bp has no constants, got 'psi'"),
         (("--rule", "tess", "--format", "shd"), "needs --data"),
         (("--rule", "tess", "--format", "cifar10", "--data", "/nowhere"), "no such folder"),
         (("--rule", "lls", "--net", "shd", *SMALL), "recurrence"),

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from simedge.run.result import Progress, Result
 from simedge.run.rundir import read_status
 from simedge.run.scenario import Scenario
 from simedge_cli.commands import app
+from simedge_cli.render import Screen
 
 TINY = """\
 simedge: 1
@@ -112,6 +114,8 @@ def test_a_new_kind_says_on_stderr_what_it_drops(tiny) -> None:
 
 MISTAKES = {
     "no such file": (["run", "nowhere.yaml"], 3, "nowhere.yaml:1:1: no such file"),
+    "a directory": (["run", "."], 3, ".: is a directory\n"),
+    "a study": (["run", "study_loss"], 3, "(study_loss is a study: simedge study study_loss)"),
     "a broken file": (["run", "bad.yaml"], 3, "bad.yaml:2:1 nam: unknown key"),
     "a bad value": (["run", "tiny.yaml", "--set", "seed=x"], 3, "--set seed: must be a whole"),
     "a bad seed": (["run", "tiny.yaml", "--seed", "-1"], 3, "--seed: must be at least 0, got -1"),
@@ -231,6 +235,32 @@ def test_an_interrupted_run_is_finished_and_readable(tiny) -> None:
     assert reader.damage is None
     assert reader.sha256() == summary["log_sha256"]
     assert b"Traceback" not in error
+
+
+def shown(result: Result, *, scenario: str = "tiny.yaml") -> str:
+    """Return all that is shown of a result."""
+    with redirect_stdout(StringIO()) as out:
+        Screen().show(result, scenario=scenario)
+    return out.getvalue()
+
+
+def test_after_an_interrupt_the_next_command_goes_on(tiny, monkeypatch) -> None:
+    scenario = Scenario.load(tiny)
+    monkeypatch.setattr(simulate, "SLICE_RECORDS", 8)
+    for every, end in (
+        (None, "(begins anew: it ran without --checkpoint)\n"),
+        ("1 s", "stopped\n"),
+    ):
+        out = tiny.parent / f"stopped{'' if every else '-bare'}"
+        varied = scenario.vary({"checkpoint.every": every})
+        said = shown(simulate.simulate(varied, out=out, stop=lambda: True))
+        line = next(line for line in said.splitlines(keepends=True) if "--resume" in line)
+        assert f"simedge run --resume {out}" in line
+        assert line.endswith(end)
+    done = call("run", "--resume", out)
+    assert "--set protocol.kind=isolated\n" in done.stdout
+    assert f"simedge run {out}/scenario.yaml --set" in done.stdout
+    assert "go on with it" not in done.stdout
 
 
 @pytest.mark.usefixtures("tiny")
@@ -361,9 +391,10 @@ def progress_at(share: int) -> Progress:
     )
 
 
-def test_a_reader_that_goes_away_is_no_error_of_ours() -> None:
+@pytest.mark.parametrize("words", ["schema", "rules costs", "validate two_devices"])
+def test_a_reader_that_goes_away_is_no_error_of_ours(words: str) -> None:
     running = subprocess.Popen(  # noqa: S603  # our own program
-        [*COMMAND, "schema"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, *words.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert running.stdout is not None
     running.stdout.close()

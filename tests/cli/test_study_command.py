@@ -165,6 +165,7 @@ def test_an_interrupt_finishes_the_directory_and_progress_is_for_terminals(folde
     assert run.returncode == 130, shown
     assert b"0/2 runs" in shown
     assert b"Traceback" not in shown
+    assert b"the same command goes on" in shown
     counts = json.loads((folder / "s" / "summary.json").read_text())["runs"]
     assert (counts["interrupted"], counts["missing"]) == (1, 1)
     assert not list((folder / "s").glob("runs/.*"))

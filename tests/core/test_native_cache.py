@@ -9,7 +9,7 @@ import numba
 import pytest
 
 from simedge.core import native_cache
-from simedge.core.native_cache import native, native_cache_dir
+from simedge.core.native_cache import CompileClock, jit_is_off, native, native_cache_dir
 
 PACKAGE = Path(native_cache.__file__).parents[1]
 
@@ -134,3 +134,19 @@ def test_without_any_place_to_write_kernels_still_compile(tmp_path: Path) -> Non
         tmp_path, XDG_CACHE_HOME=nowhere, TMPDIR=nowhere, NUMBA_CACHE_DIR=""
     )
     assert found == "" or not Path(found).is_relative_to(tmp_path / "file")
+
+
+def test_the_clock_counts_compiling_and_nothing_else() -> None:
+    def twice(number: float) -> float:
+        return 2 * number
+
+    clock, kernel = CompileClock(), numba.njit(twice)
+    assert clock.seconds == 0
+    with clock:
+        kernel(1.0)
+    first = clock.seconds
+    assert (first > 0) is not jit_is_off()
+    with clock:
+        kernel(2.0)
+    kernel(1)
+    assert clock.seconds == first

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from simedge.run import rundir
-from simedge.run.rundir import RunDirectory, RunDirectoryError, read_status
+from simedge.run.rundir import RunDirectory, RunDirectoryError, read_status, standing
 
 
 def test_from_the_first_moment_there_is_a_scenario_and_a_status(tmp_path) -> None:
@@ -47,6 +47,17 @@ def test_two_writers_cannot_share_a_directory(tmp_path) -> None:
         pytest.raises(RunDirectoryError, match="another run writes here"),
     ):
         RunDirectory(tmp_path, scenario="")
+
+
+def test_a_run_whose_process_is_gone_is_told_from_one_that_goes_on(tmp_path) -> None:
+    with RunDirectory(tmp_path, scenario="") as made:
+        assert standing(tmp_path, read_status(tmp_path)) == "the run has not ended"
+        made.close()
+        said = standing(tmp_path, read_status(tmp_path))
+    assert "its process is gone" in said
+    assert f"simedge run --resume {tmp_path}" in said
+    assert "--resume" in standing(tmp_path, "failed")
+    assert "--resume" not in standing(tmp_path, "done")
 
 
 def test_names_count_up_and_are_made_exclusively(tmp_path) -> None:

@@ -1,6 +1,7 @@
 """Laws of the summary: every key always, figures as defined, null where nothing was measured."""
 
 import json
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -105,6 +106,33 @@ def test_final_accuracy_is_the_mean_of_the_last_three() -> None:
     assert accuracy["per_device"] == {"a": 0.8, "b": 0.8}
     assert accuracy["curve"][0] == [0.0, 0.1]
     assert accuracy["chance"] == 0.1
+
+
+@pytest.mark.parametrize(
+    ("shares", "final"),
+    [((10,), 0.1), ((10, 40), 0.4), ((10, 40, 60), 0.5), ((0, 40, 50, 60), 0.5)],
+)
+def test_what_nobody_had_learned_for_yet_is_not_in_the_final_accuracy(shares, final) -> None:
+    made = tally(evaluations=evaluations(*shares))
+    assert summarise(made)["accuracy"]["final"] == final
+
+
+def around_a_shift(*shares: int) -> list[Evaluation]:
+    """One a second, and one more 1 ns before the shift at 2 s."""
+    at = [0, 1, 2, 2, *range(3, len(shares))]
+    return [
+        replace(e, at_ns=s * 10**9 - (i == 2), before_shift=i == 2)
+        for i, (s, e) in enumerate(zip(at, evaluations(*shares), strict=False))
+    ]
+
+
+def test_the_moment_of_a_shift_counts_once() -> None:
+    made = tally(target=0.8, evaluations=around_a_shift(10, 80, 90, 80, 40), shift_ns=2 * 10**9)
+    assert summarise(made)["accuracy"]["final"] == pytest.approx(2 / 3)
+    assert summarise(made)["accuracy"]["before_shift"] == 0.9
+    assert summarise(made)["communication"]["bits_to_target"] is None
+    held = tally(target=0.8, evaluations=around_a_shift(10, 80, 90, 80, 80), shift_ns=2 * 10**9)
+    assert summarise(held)["communication"]["bits_to_target"] == 10
 
 
 def test_only_devices_that_are_up_count() -> None:

@@ -165,7 +165,7 @@ def test_what_is_written_reads_back_equal(data: dict[str, object]) -> None:
 def test_what_cannot_be_opened_is_a_problem_of_the_file(tmp_path) -> None:
     with pytest.raises(ScenarioError, match=r"gone\.yaml:1:1: cannot read: No such file"):
         read_file(tmp_path / "gone.yaml")
-    with pytest.raises(ScenarioError, match=r":1:1: not a file"):
+    with pytest.raises(ScenarioError, match=rf"^{tmp_path}: is a directory$"):
         read_file(tmp_path)
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import importlib
 import io
 import json
 import runpy
@@ -161,3 +162,16 @@ def test_runs_of_two_commits_make_no_page_and_the_odd_ones_are_named(studies):
         results(studies, "methods", "dropout", "odd")
     assert f"of {'f' * 40}: {studies / 'odd/runs/deep_elal-4-1'}" in str(refused.value.code)
     assert "methods/runs" not in str(refused.value.code)
+
+
+def test_the_moment_of_a_shift_is_one_evaluation_of_three(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    run = importlib.import_module("claims.finished").Run(tmp_path)
+    times = (0, 10, 19.999999999, 20, 30)
+    lines = [f"{t},server,bits,{t * 10}" for t in times]
+    (tmp_path / "metrics.csv").write_text("\n".join(["t_s,entity,metric,value", *lines]))
+    for last, bits in ((0.9, 100), (0.1, None)):
+        curve = [*zip(times, (0.1, 0.9, 0.9, 0.9, last), strict=True)]
+        (tmp_path / "summary.json").write_text(json.dumps({"accuracy": {"curve": curve}}))
+        run.__dict__.pop("summary", None)
+        assert run.bits_to(0.8) == bits

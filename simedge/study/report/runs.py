@@ -13,7 +13,7 @@ from simedge.core.errors import SimedgeError
 from simedge.drivers.tally import Tally
 from simedge.run.errors import RunDirectoryError
 from simedge.run.parts import LOG, damaged_parts, unsealed
-from simedge.run.rundir import read_status
+from simedge.run.rundir import read_status, standing
 from simedge.run.scenario import Scenario
 from simedge.run.summary import summarise
 from simedge.study.report.errors import ReportError
@@ -126,7 +126,7 @@ def read_run(path: Path) -> Run:
     """
     status = read_status(path)
     if not (path / "summary.json").is_file():
-        raise ReportError(f"{path}: no summary.json (the run is {status})")
+        raise ReportError(f"{path}: no summary.json ({standing(path, status)})")
     scenario = Scenario.load(path / "scenario.yaml")
     damage = damaged_parts(path, events=scenario.record.events)
     if damage:

@@ -231,7 +231,7 @@ LEARNT = {"s-tllr": "s-tllr-bp", "s-tllr-dfa": "s-tllr-dfa", "tess": "tess", "e-
 @pytest.mark.parametrize("name", [*LEARNT, "bptt"])
 @pytest.mark.parametrize("net", ["smallconv", "shd", "mlp"])
 def test_what_is_counted_is_what_the_formulas_say(name, net):
-    rule, ticks = rule_of(name, idle=0 if name == "bptt" else 1), 3
+    rule, ticks = rule_of(name, **({} if name == "bptt" else {"idle": 1})), 3
     if net == "shd" and name == "tess":
         rule = rule_of(name, idle=1, alpha_post=0.0)
     frames = torch.ones(ticks, 2, 1, 8, 8)
@@ -343,7 +343,8 @@ def test_a_plateau_halves_the_rate():
     ("make", "match"),
     [
         (lambda: rule_of("hebb"), "must be one of"),
-        (lambda: rule_of("bp", speed=3), "constants are"),
+        (lambda: rule_of("bp", speed=3), "bp has no constants"),
+        (lambda: rule_of("tess", feedback="random"), "constants of tess are psi"),
         (lambda: Rule(name="s-tllr", psi="z"), "psi"),
         (lambda: Rule(name="s-tllr", lambda_pre=1.5), "lambda_pre"),
         (lambda: Neurons(threshold=0), "threshold"),

@@ -112,6 +112,16 @@ RULES: Final[dict[str, Rule]] = {
 }
 """Rules by the name that `train` and the command line know, at their defaults."""
 
+_TRACED: Final = ("alpha_pre", "alpha_post", "lambda_pre", "lambda_post", "lag", "idle", "commit")
+_CONSTANTS: Final = {
+    "bptt": ("psi", "loss", "reset_grad"),
+    "s-tllr": ("psi", "modulator", *_TRACED),
+    "tess": ("psi", *_TRACED, "answer"),
+    "e-prop": ("psi", "idle", "commit", "feedback", "filter"),
+    **dict.fromkeys(("lls", "lls-m", "lls-mxm"), ("temperature",)),
+}
+"""What each rule reads of a `Rule`; nothing, where it is not there."""
+
 
 def rule_of(name: str, **changes: object) -> Rule:
     """Return a rule by name, with changes.
@@ -126,10 +136,11 @@ def rule_of(name: str, **changes: object) -> Rule:
     """
     if name not in RULES:
         raise LearnerError(f"the rule must be one of {', '.join(RULES)}, got {name!r}")
-    known = [part for part in Rule.__dataclass_fields__ if part != "name"]
+    own = _CONSTANTS.get(RULES[name].name, ())
+    known = f"the constants of {name} are {', '.join(own)}" if own else f"{name} has no constants"
     for change, value in changes.items():
-        if change not in known:
-            raise LearnerError(f"a rule's constants are {', '.join(known)}, got {change!r}")
+        if change not in own:
+            raise LearnerError(f"{known}, got {change!r}")
         kind = type(getattr(RULES[name], change))
         if not (type(value) is kind or (kind is float and type(value) is int)):
             raise LearnerError(f"{change} must be of kind {kind.__name__}, got {value!r}")
