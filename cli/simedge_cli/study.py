@@ -167,6 +167,9 @@ def _tell_found(ready: "Ready", *, as_json: bool, quiet: bool) -> None:
         failed = sum(row.status == "failed" for row in found)
         more = f", {failed} of them failed (--retry-failed runs these again)" if failed else ""
         complain(f"{ready.out}: {len(found)} of {len(ready.runs)} runs are there{more}")
+    for row in ready.rows.values():
+        if row.status == "missing" and row.reason:
+            complain(f"run again: {row.run}: {row.reason}")
     if as_json:
         for row in found:
             _print_row(row)
@@ -178,6 +181,8 @@ def _tell_table(table: "Table", name: str, *, as_json: bool) -> None:
         complain(f"note: equal event logs, so nothing told these runs apart: {', '.join(names)}")
     if len(equal) > _EQUAL_MAX:
         complain(f"note: and {len(equal) - _EQUAL_MAX} more such groups, see summary.json")
+    for note in table.notes:
+        complain(f"note: {note}")
     for row in table:
         if row.status == "failed" or (row.status == "missing" and row.reason):
             complain(f"{row.status}: {row.run}: {row.reason}")

@@ -1,7 +1,8 @@
 """What a run directory says of itself, and whether it still holds what was written.
 
 ``status.json`` and ``provenance.json`` are sealed: their last key is a checksum of the others. The
-latter lists the other parts with size and SHA-256. The event log checks itself, record by record.
+latter lists the other parts with size and SHA-256, and has the length of the event log, which
+checks itself, record by record.
 """
 
 import json
@@ -13,16 +14,19 @@ from zlib import crc32
 
 __all__ = [
     "LOG",
+    "LOG_BYTES",
     "RASTER",
     "SealError",
     "damaged_parts",
     "json_text",
     "listing",
+    "log_damage",
     "sealed",
     "unsealed",
 ]
 
 LOG = "events.msgpack"
+LOG_BYTES = "log_bytes"
 RASTER = "raster.msgpack"
 _SEAL = "crc32"
 _PARTS = "parts"
@@ -84,6 +88,19 @@ def damaged_parts(path: Path, *, events: bool) -> tuple[str, ...]:
     listed = parts.items() if isinstance(parts, dict) else ()
     found = [_finding(path / Path(name).name, said) for name, said in listed]
     return (*filter(None, found), *gone)
+
+
+def log_damage(path: Path) -> str | None:
+    """Return what can be seen to be wrong with an event log that a run wrote, without reading it.
+
+    Runs that did not write its length down are taken at their word.
+    """
+    try:
+        size = (path / LOG).stat().st_size
+        said = unsealed((path / "provenance.json").read_bytes()).get(LOG_BYTES, size)
+    except (OSError, ValueError) as error:
+        return f"{LOG} {_why(error)}"
+    return None if said == size else f"{LOG} has {size:,} bytes, {said:,} were written"
 
 
 def _finding(part: Path, said: Mapping[str, object]) -> str | None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import simedge
 from simedge.core.tables import TABLE_SHA256
+from simedge.run.checkpoint.made_by import code_digest
 from simedge.world.jitter_settings import JitterSettings
 from simedge.world.jitter_tables import table_digest
 from simedge.world.traces.door import Opened
@@ -68,6 +69,7 @@ def provenance(  # noqa: PLR0913 -- all by name
     return {
         "schema": 1,
         "versions": versions(),
+        "code": code_digest(),
         "commit": commit(Path(simedge.__file__).parent.parent),
         "platform": platform.platform(),
         "machine": platform.machine(),

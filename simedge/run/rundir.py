@@ -16,7 +16,16 @@ from typing import Any, Final, Literal, Self, cast
 
 from simedge.run.errors import RunDirectoryError, StorageError, storage_error
 from simedge.run.files import Files, check_stands
-from simedge.run.parts import LOG, RASTER, SealError, json_text, listing, sealed, unsealed
+from simedge.run.parts import (
+    LOG,
+    LOG_BYTES,
+    RASTER,
+    SealError,
+    json_text,
+    listing,
+    sealed,
+    unsealed,
+)
 
 try:
     import fcntl
@@ -182,7 +191,9 @@ class RunDirectory:
 
     def write_provenance(self, data: Mapping[str, object]) -> None:
         """Write where the run came from, and list the parts written so far: the last part."""
-        self._put("provenance.json", sealed({**data, "parts": self.parts}).encode())
+        length = {LOG_BYTES: self.log_path.stat().st_size} if self.log_path.is_file() else {}
+        said = {**data, **length, "parts": self.parts}
+        self._put("provenance.json", sealed(said).encode())
 
     def set_status(self, status: Status, **details: int | str) -> None:
         """Say how the run stands: no times, so that equal runs have equal files.

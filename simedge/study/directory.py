@@ -19,13 +19,14 @@ from simedge.core.errors import SimedgeError
 from simedge.run.disk import TEMPORARY_SUFFIX
 from simedge.run.errors import StorageError, storage_error
 from simedge.run.files import Files
-from simedge.run.parts import damaged_parts, json_text, unsealed
+from simedge.run.parts import damaged_parts, json_text, log_damage, unsealed
 from simedge.run.problems import ScenarioError
 from simedge.run.rundir import lock, read_status
 from simedge.run.yaml_reader import parse
 from simedge.run.yaml_writer import dump
 from simedge.study.errors import StudyDirectoryError, StudyError
 from simedge.study.plan import Plan, PlannedRun
+from simedge.study.same import Asked, differences
 from simedge.study.seeds import seed_list
 from simedge.study.table import Row, Table
 from simedge.study.worker import Outcome, outcome_of
@@ -165,7 +166,7 @@ def check_same(path: Path, plan: Plan) -> None:
         return
     asked = parse(dump(plan.identity()), source=str(path)).data
     assert isinstance(asked, dict), "an identity is a mapping"
-    found = [line for key in _SAME for line in _differences(key, there.get(key), asked[key])]
+    found = [line for key in _SAME for line in differences(key, there.get(key), asked[key])]
     if found:
         more = len(found) - _DIFFERENCES_MAX
         shown = [*found[:_DIFFERENCES_MAX], *([f"and {more} more"] if more > 0 else [])]
@@ -192,11 +193,16 @@ def recorded_seeds(path: Path) -> tuple[int, ...]:
 
 
 def found_rows(path: Path, runs: Iterable[PlannedRun]) -> Iterator[Row]:
-    """Yield how each run stands in a directory, which need not be there."""
-    failures = _failures(path / "index.csv")
+    """Yield how each run stands in a directory, which need not be there.
+
+    One that is missing though there is something by its name has a reason.
+    """
+    failures, asked = _failures(path / "index.csv"), Asked()
     for run in runs:
         place = path / "runs" / run.name
-        outcome = _read(place) or failures.get(run.name) or Outcome(status="missing")
+        outcome = _read(place, run, asked)
+        if outcome.status == "missing":
+            outcome = failures.get(run.name, outcome)
         yield row_of(run, outcome, place)
 
 
@@ -214,21 +220,39 @@ def row_of(run: PlannedRun, outcome: Outcome, place: Path | None) -> Row:
     )
 
 
-def _read(place: Path) -> Outcome | None:
-    """Return what came of a run, by its directory; None unless that is whole."""
+def _read(place: Path, run: PlannedRun, asked: Asked) -> Outcome:
+    """Return what came of a run, by its directory; missing unless that is whole, and its own."""
+    if not place.is_dir():
+        return Outcome(status="missing")
     try:
         status = read_status(place)
-        if status == "failed":
-            said = unsealed((place / "status.json").read_bytes())
-            return Outcome(status="failed", reason=str(said.get("reason", "")))
-        # Whether there is a log, only the scenario says; a log checks itself.
-        if status not in {"done", "interrupted"} or damaged_parts(place, events=False):
-            return None
-        summary = json.loads((place / "summary.json").read_bytes())
-        wall_s = float(unsealed((place / "provenance.json").read_bytes())["total_wall_s"])
-        return outcome_of(summary, interrupted=status == "interrupted", wall_s=wall_s)
-    except (SimedgeError, OSError, ValueError, KeyError, TypeError):
-        return None
+        # One that failed may have failed before it had a scenario.
+        bare = status == "failed" and not (place / "scenario.yaml").exists()
+        strange = None if bare else asked.strange(place, run)
+        if strange is not None:
+            return Outcome(status="missing", reason=strange)
+        return _outcome(place, run, status)
+    except (SimedgeError, OSError, ValueError, KeyError, TypeError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return Outcome(status="missing", reason=text)
+
+
+def _outcome(place: Path, run: PlannedRun, status: str) -> Outcome:
+    if status == "failed":
+        said = unsealed((place / "status.json").read_bytes())
+        return Outcome(status="failed", reason=str(said.get("reason", "")))
+    if status == "running":
+        return Outcome(status="missing", reason="it did not come to its end")
+    log = log_damage(place) if run.scenario.record.events else None
+    damage = [*damaged_parts(place, events=False), *([] if log is None else [log])]
+    if damage:
+        return Outcome(status="missing", reason="; ".join(damage))
+    summary = json.loads((place / "summary.json").read_bytes())
+    if summary["seed"] != run.seed:
+        text = f"its summary is of seed {summary['seed']}, {run.seed} was asked for"
+        return Outcome(status="missing", reason=text)
+    wall_s = float(unsealed((place / "provenance.json").read_bytes())["total_wall_s"])
+    return outcome_of(summary, interrupted=status == "interrupted", wall_s=wall_s)
 
 
 def _failures(index: Path) -> dict[str, Outcome]:
@@ -249,22 +273,9 @@ def _recorded(path: Path) -> dict[str, Any] | None:
         data = parse(file.read_bytes(), source=str(file)).data
     except (OSError, ScenarioError) as error:
         raise StudyDirectoryError(f"{file}: cannot be read: {error}") from error
-    version = data.get("simedge-study") if isinstance(data, dict) else None
-    if version is None:
+    if not isinstance(data, dict) or "simedge-study" not in data:
         raise StudyDirectoryError(f"{file}: not a study")
+    version = data["simedge-study"]
     if version != 1 or not isinstance(version, int) or isinstance(version, bool):
         raise StudyDirectoryError(f"{file}: only version 1 of this format is known")
     return data
-
-
-def _differences(path: str, there: object, asked: object) -> Iterator[str]:
-    if isinstance(there, dict) and isinstance(asked, dict):
-        for key in dict.fromkeys([*there, *asked]):
-            yield from _differences(f"{path}.{key}", there.get(key), asked.get(key))
-    elif there != asked:
-        yield f"{path}: {_shown(there)} there, {_shown(asked)} asked for"
-
-
-def _shown(value: object) -> str:
-    text = json.dumps(value, ensure_ascii=True)
-    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -30,6 +30,7 @@ __all__ = [
     "built",
     "doubled",
     "figure",
+    "has",
     "label_of",
     "metric_trouble",
     "planned",
@@ -51,6 +52,7 @@ COLUMNS: Final = ("run", "seed", "status", "log_sha256", "wall_s", "dir", "reaso
 CELLS_MAX: Final = 100_000
 _LABEL_MAX: Final = 80
 _NAMED = ("per_device",)
+_NOTHING: Final = object()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -325,14 +327,27 @@ def figure(summary: Mapping[str, Any] | None, metric: str) -> float | None:
     >>> figure({"energy_j": {"total": 2.5}}, "energy_j.total")
     2.5
     """
+    node = _found(summary, metric)
+    return float(node) if isinstance(node, int | float) else None
+
+
+def has(summary: Mapping[str, Any] | None, metric: str) -> bool:
+    """Tell whether a summary has a path, be it without a figure.
+
+    >>> has({"accuracy": {"final": None}}, "accuracy.final"), has({}, "accuracy.final")
+    (True, False)
+    """
+    return _found(summary, metric) is not _NOTHING
+
+
+def _found(summary: Mapping[str, Any] | None, metric: str) -> object:
     node: Any = summary
     steps = metric.split(".")
     for index, step in enumerate(steps):
         if not isinstance(node, Mapping):
-            return None
+            return _NOTHING
         rest = ".".join(steps[index:])  # a device's name may have dots
         if rest in node:
-            node = node[rest]
-            break
-        node = node.get(step)
-    return float(node) if isinstance(node, int | float) else None
+            return node[rest]
+        node = node.get(step, _NOTHING)
+    return node

@@ -13,6 +13,7 @@ from simedge.study.course import Course, StudyProgress
 from simedge.study.directory import StudyDirectory, check_same, found_rows, recorded_seeds
 from simedge.study.engines import crew
 from simedge.study.plan import Cell, Complaint, Plan, PlanError, PlannedRun, built, planned
+from simedge.study.same import mixed
 from simedge.study.seeds import seed_list
 from simedge.study.table import Row, Table
 
@@ -46,13 +47,14 @@ class Ready:
         again = {"missing", "interrupted", *(["failed"] if self.retry_failed else [])}
         return tuple(run for run in self.runs if self.rows[run.name].status in again)
 
-    def table(self) -> Table:
-        """Return all runs as they stand."""
+    def table(self, *, whole: bool = True) -> Table:
+        """Return all runs as they stand; only the whole has notes on where they came from."""
         return Table(
             [self.rows[run.name] for run in self.runs],
             factors={f.name: [one.label for one in f.levels] for f in self.plan.factors},
             metrics=self.plan.metrics,
             path=self.out,
+            notes=mixed(self.runs, self.rows) if whole else (),
         )
 
     def run(
@@ -103,7 +105,7 @@ class Ready:
 
         def heard(progress: StudyProgress) -> None:
             if directory is not None:
-                directory.write_index(self.table())
+                directory.write_index(self.table(whole=False))
             if watch is not None:
                 watch(progress)
 

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from simedge.study.errors import StudyError
 from simedge.study.names import cell_name, cell_names
-from simedge.study.plan import COLUMNS, figure
+from simedge.study.plan import COLUMNS, figure, has
 from simedge.study.worker import Status
 
 __all__ = ["Row", "Table", "spread"]
@@ -64,6 +64,8 @@ class Table(Sequence[Row]):
         Paths of the figures that the study is about.
     path
         The study directory, if there is one.
+    notes
+        What a reader of the runs should know.
     """
 
     def __init__(
@@ -73,11 +75,20 @@ class Table(Sequence[Row]):
         factors: Mapping[str, Sequence[str]],
         metrics: Sequence[str],
         path: Path | None = None,
+        notes: Sequence[str] = (),
     ) -> None:
         self._rows = tuple(rows)
         self.factors = {name: tuple(labels) for name, labels in factors.items()}
         self.metrics = tuple(metrics)
         self.path = path
+        self._notes = tuple(notes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what a reader should know: runs that are not alike, figures that no run has."""
+        done = [row.summary for row in self if row.status == "done"]
+        empty = [one for one in self.metrics if done and not any(has(each, one) for each in done)]
+        return (*self._notes, *(f"no run has a figure {metric}" for metric in empty))
 
     @override
     def __getitem__(self, index: Any) -> Any:
@@ -188,6 +199,7 @@ class Table(Sequence[Row]):
                 {"run": row.run, "reason": row.reason} for row in self if row.status == "failed"
             ],
             "equal_logs": [list(names) for names in self.equal_logs()],
+            "notes": list(self.notes),
             "wall_s": math.fsum(row.wall_s for row in self),
         }
 

@@ -1,12 +1,16 @@
 """What is counted in a study is what was asked for, whatever was put into its directory."""
 
+import json
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from recorded import ts_text, write_ts
 
+from simedge.run.parts import sealed, unsealed
 from simedge.run.problems import ScenarioError
 from simedge.run.scenario import Scenario
 from simedge.study import directory as directories
@@ -77,3 +81,94 @@ def test_every_cell_has_a_name_of_its_own_whatever_its_labels_hold(cells) -> Non
     assert sorted(levels.values(), key=lambda one: one[1]) == [
         {1: float(k)} for k in range(len(cells))
     ]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
+    """Return a study of two cells and two seeds."""
+    out = tmp_path_factory.mktemp("studies") / "s"
+    run(study(2), out)
+    return out
+
+
+@pytest.fixture
+def copied(finished, tmp_path) -> Path:
+    return Path(shutil.copytree(finished, tmp_path / "s"))
+
+
+def missing(out: Path) -> dict[str, str]:
+    """Return the runs of the study that count as missing, and why."""
+    ready = prepare(study(2).plan(), out)
+    return {one.name: ready.rows[one.name].reason for one in ready.missing}
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.permutations(range(4)))
+def test_a_directory_counts_for_the_run_that_is_in_it_alone(finished, tmp_path_factory, order):
+    out = Path(shutil.copytree(finished, tmp_path_factory.mktemp("mixed") / "s"))
+    names = sorted(path.name for path in (out / "runs").iterdir())
+    for place, other in enumerate(order):
+        shutil.rmtree(out / "runs" / names[place])
+        shutil.copytree(finished / "runs" / names[other], out / "runs" / names[place])
+    strangers = {names[place] for place, other in enumerate(order) if place != other}
+    found = missing(out)
+    assert set(found) == strangers
+    assert all("another run" in reason and "asked for" in reason for reason in found.values())
+
+
+def test_a_summary_of_another_seed_is_run_again(copied) -> None:
+    one, other = (min((copied / "runs").glob(f"*-s{seed}*")) for seed in (1, 2))
+    for part in ("summary.json", "provenance.json", "events.msgpack"):
+        shutil.copy(other / part, one / part)
+    said = unsealed((one / "provenance.json").read_bytes())
+    said["parts"].pop("scenario.yaml")
+    (one / "provenance.json").write_text(sealed(said))
+    assert missing(copied) == {one.name: "its summary is of seed 2, 1 was asked for"}
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "longer"])
+def test_a_log_that_is_not_as_long_as_it_was_is_run_again(copied, damage) -> None:
+    first = min((copied / "runs").iterdir())
+    raw = (first / "events.msgpack").read_bytes()
+    (first / "events.msgpack").write_bytes(raw[:-1] if damage == "cut" else raw + b"0")
+    if damage == "gone":
+        (first / "events.msgpack").unlink()
+    (found,) = missing(copied).items()
+    assert found[0] == first.name
+    assert "events.msgpack" in found[1]
+    table = run(study(2), copied)
+    assert table.counts()["done"] == 4
+    assert (first / "events.msgpack").read_bytes() == raw
+
+
+def test_runs_of_other_code_are_told_of(copied) -> None:
+    first = min((copied / "runs").iterdir())
+    assert run(study(2), copied).notes == ()
+    said = unsealed((first / "provenance.json").read_bytes())
+    (first / "provenance.json").write_text(sealed({**said, "code": "of another day"}))
+    (note,) = run(study(2), copied).notes
+    assert f"other states of simedge's code: {first.name} unlike 3 others" in note
+    assert json.loads((copied / "summary.json").read_text())["notes"] == [note]
+
+
+def test_runs_that_read_other_recordings_are_told_of(tmp_path) -> None:
+    root = write_ts(tmp_path / "waves")
+    sensors = {
+        "kind": "series",
+        "root": str(root),
+        "encoder": {"kind": "level-crossing", "levels": 4},
+    }
+    base = TINY.vary({"sensors": sensors, "protocol": {"kind": "isolated"}})
+    assert run(Study(base, seeds=2), tmp_path / "s").notes == (), "what was read is the same"
+    (root / "Waves_TRAIN.ts").write_text(ts_text(4, first=20))
+    (note,) = [
+        one for one in run(Study(base, seeds=3), tmp_path / "s").notes if "recordings" in one
+    ]
+    assert "-s3" in note
+    assert "unlike 2 others" in note
+
+
+def test_a_figure_that_no_run_has_is_told_of(tmp_path) -> None:
+    metrics = [FIGURE, "convergence.recovery_s", "accuracy.per_device.nosuch"]
+    table = run(study(metrics=metrics), tmp_path / "s")
+    assert table.notes == ("no run has a figure accuracy.per_device.nosuch",)
