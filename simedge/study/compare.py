@@ -3,7 +3,7 @@
 Runs are paired by the label of their cell and by seed; what has no partner is named.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -65,6 +65,8 @@ class CellPair:
 
     Parameters
     ----------
+    title
+        The label with the names of its factors.
     seeds
         Those that both have.
     setting
@@ -74,6 +76,7 @@ class CellPair:
     """
 
     label: str
+    title: str
     seeds: tuple[int, ...]
     figures: tuple[FigurePair, ...]
     setting: Setting | None
@@ -82,13 +85,20 @@ class CellPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What `compare` found; `records` is for two runs alone."""
+    """What `compare` found; `records` is for two runs alone.
+
+    Parameters
+    ----------
+    metrics
+        Paths of the figures that the studies are about; none if neither says.
+    """
 
     a: Path
     b: Path
     cells: tuple[CellPair, ...]
     records: Records | None
     notes: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return figures, settings and notes as JSON has them; records are their teller's."""
@@ -130,18 +140,33 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
     a, b = read_side(Path(first)), read_side(Path(second))
     notes = [*a.notes, *b.notes]
     single = not a.study and not b.study
+    metrics = tuple(dict.fromkeys((*a.metrics, *b.metrics)))
+    headlines = _headlines(metrics)
     cells = []
     for label, one, other in _matched(a, b, notes):
         seeds = _common(label, one, other, notes=notes, single=single)
         if seeds:
-            cells.append(_cell(label, seeds, notes))
+            title = a.titles.get(label, b.titles.get(label, label))
+            cells.append(_cell((label, title), seeds, notes, headlines=headlines))
     if not cells:
         told = "; ".join(notes)
         raise CompareError(f"{a.path}, {b.path}: no cell and seed in common: {told}")
     records = _records(*_only(a), *_only(b)) if single else None
     return Comparison(
-        a=a.path, b=b.path, cells=tuple(cells), records=records, notes=tuple(dict.fromkeys(notes))
+        a=a.path,
+        b=b.path,
+        cells=tuple(cells),
+        records=records,
+        notes=tuple(dict.fromkeys(notes)),
+        metrics=metrics,
     )
+
+
+def _headlines(metrics: Sequence[str]) -> tuple[Headline, ...]:
+    """Return what people ask for, and whatever else studies are about."""
+    known = {one.path for one in HEADLINES}
+    others = (Headline(label=path, path=path) for path in metrics if path not in known)
+    return (*HEADLINES, *others)
 
 
 Runs = Mapping[Any, OldRun]
@@ -182,7 +207,14 @@ def _common(
     return [(seed, a[seed], b[seed]) for seed in sorted(a) if seed in b]
 
 
-def _cell(label: str, seeds: list[tuple[int, OldRun, OldRun]], notes: list[str]) -> CellPair:
+def _cell(
+    names: tuple[str, str],
+    seeds: list[tuple[int, OldRun, OldRun]],
+    notes: list[str],
+    *,
+    headlines: Sequence[Headline],
+) -> CellPair:
+    label, title = names
     _, one, other = seeds[0]
     if len(seeds) == 1:
         notes.append(f"cell {label}: one seed: differences have neither interval nor test")
@@ -194,9 +226,10 @@ def _cell(label: str, seeds: list[tuple[int, OldRun, OldRun]], notes: list[str])
         strange = other if one.resolved else one
         notes.append(f"{strange.path}: its settings are of another age: compared as written")
     hashes = [tuple(run.summary.get("log_sha256") for run in pair[1:]) for pair in seeds]
-    figures = [_figure(headline, seeds, notes) for headline in HEADLINES]
+    figures = [_figure(headline, seeds, notes) for headline in headlines]
     return CellPair(
         label=label,
+        title=title,
         seeds=tuple(seed for seed, _, _ in seeds),
         figures=tuple(figures),
         setting=_first_setting(one, other, whole=whole),

@@ -208,3 +208,29 @@ def test_what_cannot_be_read_ends_with_3_and_the_place(runs, tmp_path):
     (empty / "runs").mkdir()
     with pytest.raises(CompareError, match="no run of this study"):
         compare(empty, runs / "good-1")
+
+
+def test_studies_show_what_they_are_about_by_factor_and_in_points(runs, tmp_path):
+    sides = []
+    for side in ("a", "b"):
+        arms = {f"{arm}-{seed}": arm for arm in ("good", "bad") for seed in (1, 2)}
+        sides.append(study(tmp_path / side, runs, *arms, index=arms))
+        about = {"metrics": ["accuracy.final", "counts.kernel_events"]}
+        (sides[-1] / "summary.json").write_text(json.dumps(about))
+    shown = call(*sides).stdout
+    assert "loss good: 2 seeds" in shown
+    assert "+0.00 points" in shown
+    assert "counts.kernel_events" in shown
+    assert "frames learned" not in shown
+    _, _, together = shown.partition("mean of the 2 cells")
+    assert "accuracy, mean of the last three" in together
+    assert "Student" not in together
+    assert "frames learned" in call(*sides, "--all").stdout
+    facts = json.loads(call(*sides, "--format", "json").stdout)
+    assert facts["cells"][0]["cell"] in {"good", "bad"}
+
+
+def test_two_runs_have_no_empty_columns(runs):
+    shown = call(runs / "good-1", runs / "bad-1").stdout
+    assert "B - A" in shown
+    assert "Student" not in shown
