@@ -124,13 +124,30 @@ def times(factor: float) -> str:
     return f"{factor:,.0f}x" if factor >= 100 else f"{factor:.2g}x"
 
 
-def spread(figures: Mapping[str, float | None]) -> str:
-    """Write mean and standard deviation.
+def spread(figures: Mapping[str, float | None], unit: str = "") -> str:
+    """Write mean and standard deviation with a unit, three digits at most.
 
-    >>> spread({"mean": 0.91234, "sd": 0.01}), spread({"mean": 12345678.0, "sd": None})
-    ('0.9123 ± 0.01', '1.235e+07')
+    >>> (
+    ...     spread({"mean": 0.91234, "sd": 0.0149}, "%"),
+    ...     spread({"mean": 12345678.0, "sd": None}, "bit"),
+    ... )
+    ('91.2 ± 1.5 %', '12.3 Mbit')
+    >>> spread({"mean": 1240.0, "sd": 15.0}, "s"), spread({"mean": 12.0, "sd": 0.0})
+    ('1,240 ± 15 s', '12 ± 0')
     """
     mean, deviation = figures["mean"], figures["sd"]
     if mean is None:
-        return "-"
-    return f"{mean:.4g}" if deviation is None else f"{mean:.4g} ± {deviation:.2g}"
+        return _NONE
+    scales = () if unit in {"%", "s", "ms"} else _SCALES
+    size, prefix = next((one for one in scales if abs(mean) >= one[0]), (1.0, ""))
+    size = 0.01 if unit == "%" else size
+    shown = _digits(mean / size, 3)
+    if deviation is not None:
+        shown += f" ± {_digits(deviation / size, 2)}"
+    return f"{shown} {prefix}{unit}".rstrip()
+
+
+def _digits(value: float, most: int) -> str:
+    """Write a number with so many significant digits, without an exponent unless it is tiny."""
+    short = float(f"{value:.{most}g}")
+    return f"{short:,.0f}" if abs(short) >= 10 ** (most - 1) else f"{short:.{most}g}"

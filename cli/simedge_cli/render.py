@@ -161,6 +161,8 @@ def study_line(name: str, progress: "StudyProgress") -> Text:
 
 def study_table(table: "StudyTable", *, name: str) -> Table:
     """Return mean and standard deviation of each figure, a line a cell."""
+    from simedge.study.report.tables import HEADLINES
+
     counts = table.counts()
     said = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     shown = Table(title=f"{name}: {said}", title_justify="left", box=None, pad_edge=False)
@@ -169,12 +171,17 @@ def study_table(table: "StudyTable", *, name: str) -> Table:
     shown.add_column("runs", justify="right")
     for metric in table.metrics:
         shown.add_column(metric, justify="right", overflow="fold")
+    known = {one.path: one.unit for one in HEADLINES}
+    units = {metric: known.get(metric, "") for metric in table.metrics}
     for cell in table.summary(name)["cells"]:
         figures = cell["metrics"].values()
         done = str(max((one["n"] for one in figures), default=0))
-        shown.add_row(*cell["factors"].values(), done, *map(spread, figures))
+        texts = (spread(one, units[path]) for path, one in cell["metrics"].items())
+        shown.add_row(*cell["factors"].values(), done, *texts)
     levels = {level for cell in table.summary(name)["cells"] for level in cell["factors"].values()}
-    shown.caption = "\n".join(filter(None, map(caveat_of, sorted(levels)))) or None
+    told = ["± is the standard deviation over seeds"] if len(table.seeds) > 1 else []
+    told += filter(None, map(caveat_of, sorted(levels)))
+    shown.caption = "\n".join(told) or None
     return shown
 
 

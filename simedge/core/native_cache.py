@@ -20,7 +20,6 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from numba.core import event
 from numba.core.caching import FunctionCache
 from numba.core.runtime import nrt
 from typing_extensions import override
@@ -28,7 +27,6 @@ from typing_extensions import override
 from simedge.core.native_parts import part
 
 __all__ = [
-    "CompileClock",
     "is_cold",
     "jit_is_off",
     "native",
@@ -45,27 +43,6 @@ _Kernel = TypeVar("_Kernel", bound=Callable[..., Any])
 _MARKS = (b"simedge.core.native_cache import", b"numba")
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CONFIG: Any = numba.config  # its attributes are set at run time
-_EVENTS: Any = event
-
-
-class CompileClock:
-    """Counts the seconds in which native code is compiled while it is entered."""
-
-    def __init__(self) -> None:
-        self._listener = _EVENTS.TimingListener()
-
-    @property
-    def seconds(self) -> float:
-        """Seconds so far; loading what is kept on disk is not compiling."""
-        return float(self._listener.duration) if self._listener.done else 0.0
-
-    def __enter__(self) -> None:
-        """Begin to listen."""
-        _EVENTS.register("numba:compile", self._listener)
-
-    def __exit__(self, *_: object) -> None:
-        """Listen no more."""
-        _EVENTS.unregister("numba:compile", self._listener)
 
 
 def native(function: _Kernel) -> _Kernel:

@@ -40,7 +40,9 @@ class FedBuff:
     def __init__(self, house: House, settings: FedBuffSettings) -> None:
         self._house = house
         self._settings = settings
-        self._busy_max = settings.training_max or house.ground.devices or house.devices
+        devices = house.ground.devices or house.devices
+        self._busy_max = settings.training_max or devices
+        self._arrivals = settings.arrivals(devices)
         self.forget()
 
     def forget(self) -> None:
@@ -107,7 +109,7 @@ class FedBuff:
         self._samples += arrival.n
         self._captured_ns = max(self._captured_ns, arrival.captured_ns)
         effects = house.merged(arrival, now)
-        if self._count >= self._settings.buffer:
+        if self._count >= self._arrivals:
             effects += self._step()
         return effects + self._hand_out(now)
 

@@ -18,6 +18,7 @@ __all__ = [
 ]
 
 _SECOND_NS = 1_000_000_000
+_BUFFER = 10
 _Share = Annotated[float, Field(gt=0.0, le=1.0)]
 _Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 _NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
@@ -111,8 +112,8 @@ class FedBuffSettings(Settings):
     """T: frames that count as a period."""
     frames: _Count | None = None
     """Q: frames a device trains on; default T."""
-    buffer: _Count = 10
-    """K_b: arrivals that make a step."""
+    buffer: _Count | None = None
+    """K_b: arrivals that make a step; default 10, or all devices if they are fewer."""
     server_rate: _Positive = 1.0
     """Size of a step, as a multiple of the mean of what came."""
     training_max: _Count | None = None
@@ -126,6 +127,10 @@ class FedBuffSettings(Settings):
     def work(self) -> int:
         """Frames that a device trains on before it sends."""
         return self.frames or self.interval
+
+    def arrivals(self, devices: int) -> int:
+        """Return how many arrivals of so many devices make a step."""
+        return self.buffer or max(min(_BUFFER, devices), 1)
 
 
 class CentralSettings(Settings):

@@ -20,6 +20,7 @@ from simedge.learning.settings import (
 )
 from simedge.neurons.homeostasis import Homeostasis
 from simedge.protocol.errors import ProtocolError
+from simedge.protocol.server_settings import CentralSettings
 from simedge.protocol.settings import ElalSettings, FixedSettings, IsolatedSettings
 from simedge.run.extent import extent_of
 from simedge.run.findings import Finding
@@ -44,6 +45,8 @@ __all__ = ["device_names", "notes", "sense"]
 
 _USABLE_PERCENT = 70
 _FRAME_BYTES = 256  # more than the events of one pixel take in a frame that waits
+_MODELS = 5
+_WAITING = ("raw", "device")
 _SET_ASIDE = 16  # frames, as the driver has it: to ask there would take numpy
 
 
@@ -75,7 +78,19 @@ def notes(scenario: ScenarioSettings) -> list[tuple[Path, str]]:
     found = list(late_faults(scenario.faults, scenario.duration))
     if isinstance(scenario.protocol, IsolatedSettings):
         found += idle_faults(scenario.faults)
-    return found
+    return [*found, *_rare_models(scenario)]
+
+
+def _rare_models(scenario: ScenarioSettings) -> Iterator[tuple[Path, str]]:
+    """Devices that wait for the server's model are of no use until it has come a few times."""
+    protocol = scenario.protocol
+    if not isinstance(protocol, CentralSettings) or (protocol.mode, protocol.serve) != _WAITING:
+        return
+    steps = int(scenario.duration * scenario.sensors.rate / 10**9)
+    if steps < _MODELS * protocol.serve_every:
+        times = steps // protocol.serve_every
+        text = f"{steps:,} steps at most in this run, so the model comes down {times} times"
+        yield ("protocol", "serve_every"), text
 
 
 def device_names(scenario: ScenarioSettings) -> list[str]:

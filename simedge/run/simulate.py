@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from simedge.core.compile_clock import CompileClock
 from simedge.core.errors import SimedgeError
-from simedge.core.native_cache import CompileClock
 from simedge.core.own_code import OwnFaultError
 from simedge.core.streams import Streams
 from simedge.drivers.tally import Tally

@@ -3,7 +3,7 @@
 Runs are paired by the labels of their cell and by seed; what has no partner is named.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -66,6 +66,8 @@ class CellPair:
 
     Parameters
     ----------
+    title
+        The label with the names of its factors.
     seeds
         Those that both have.
     setting
@@ -75,6 +77,7 @@ class CellPair:
     """
 
     label: str
+    title: str
     seeds: tuple[int, ...]
     figures: tuple[FigurePair, ...]
     setting: Setting | None
@@ -83,13 +86,20 @@ class CellPair:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What `compare` found; `records` is for two runs alone."""
+    """What `compare` found; `records` is for two runs alone.
+
+    Parameters
+    ----------
+    metrics
+        Paths of the figures that the studies are about; none if neither says.
+    """
 
     a: Path
     b: Path
     cells: tuple[CellPair, ...]
     records: Records | None
     notes: tuple[str, ...]
+    metrics: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """Return figures, settings and notes as JSON has them; records are their teller's."""
@@ -131,18 +141,32 @@ def compare(first: str | Path, second: str | Path) -> Comparison:
     a, b = read_side(Path(first)), read_side(Path(second))
     notes = [*a.notes, *b.notes]
     single = not a.study and not b.study
+    metrics = tuple(dict.fromkeys((*a.metrics, *b.metrics)))
+    headlines = _headlines(metrics)
     cells = []
-    for label, one, other in _matched(a, b, notes):
-        seeds = _common(label, one, other, notes=notes, single=single)
+    for names, one, other in _matched(a, b, notes):
+        seeds = _common(names[0], one, other, notes=notes, single=single)
         if seeds:
-            cells.append(_cell(label, seeds, notes))
+            cells.append(_cell(names, seeds, notes, headlines=headlines))
     if not cells:
         told = "; ".join(notes)
         raise CompareError(f"{a.path}, {b.path}: no cell and seed in common: {told}")
     records = _records(*_only(a), *_only(b)) if single else None
     return Comparison(
-        a=a.path, b=b.path, cells=tuple(cells), records=records, notes=tuple(dict.fromkeys(notes))
+        a=a.path,
+        b=b.path,
+        cells=tuple(cells),
+        records=records,
+        notes=tuple(dict.fromkeys(notes)),
+        metrics=metrics,
     )
+
+
+def _headlines(metrics: Sequence[str]) -> tuple[Headline, ...]:
+    """Return what people ask for, and whatever else studies are about."""
+    known = {one.path for one in HEADLINES}
+    others = (Headline(label=path, path=path) for path in metrics if path not in known)
+    return (*HEADLINES, *others)
 
 
 Runs = Mapping[Any, OldRun]
@@ -152,13 +176,17 @@ def _only(side: Side) -> list[OldRun]:
     return [run for cell in side.cells.values() for run in cell.values()]
 
 
-def _matched(a: Side, b: Side, notes: list[str]) -> list[tuple[str, Runs, Runs]]:
-    """Return cells of equal labels; the only cells of both match whatever their labels."""
+def _matched(a: Side, b: Side, notes: list[str]) -> list[tuple[tuple[str, str], Runs, Runs]]:
+    """Return cells of equal labels, called by label and by title.
+
+    The only cells of both match whatever their labels.
+    """
+    titles = {**b.titles, **a.titles}
     names = cell_names([*a.cells, *b.cells])
     if len(a.cells) == len(b.cells) == 1:
         (one,), (other,) = a.cells.items(), b.cells.items()
         label = " / ".join(dict.fromkeys([names[one[0]], names[other[0]]]))
-        return [(label, one[1], other[1])]
+        return [((label, titles.get(one[0], label)), one[1], other[1])]
     for side, its in ((a, b), (b, a)):
         notes += [
             f"cell {names[label]} of {side.path} is left out: {its.path} has none of that label"
@@ -166,7 +194,10 @@ def _matched(a: Side, b: Side, notes: list[str]) -> list[tuple[str, Runs, Runs]]
             if label not in its.cells
         ]
     both = [label for label in a.cells if label in b.cells]
-    return [(names[label], a.cells[label], b.cells[label]) for label in both]
+    return [
+        ((names[label], titles.get(label, names[label])), a.cells[label], b.cells[label])
+        for label in both
+    ]
 
 
 def _common(
@@ -185,7 +216,14 @@ def _common(
     return [(seed, a[seed], b[seed]) for seed in sorted(a) if seed in b]
 
 
-def _cell(label: str, seeds: list[tuple[int, OldRun, OldRun]], notes: list[str]) -> CellPair:
+def _cell(
+    names: tuple[str, str],
+    seeds: list[tuple[int, OldRun, OldRun]],
+    notes: list[str],
+    *,
+    headlines: Sequence[Headline],
+) -> CellPair:
+    label, title = names
     _, one, other = seeds[0]
     if len(seeds) == 1:
         notes.append(f"cell {label}: one seed: differences have neither interval nor test")
@@ -197,9 +235,10 @@ def _cell(label: str, seeds: list[tuple[int, OldRun, OldRun]], notes: list[str])
         strange = other if one.resolved else one
         notes.append(f"{strange.path}: its settings are of another age: compared as written")
     hashes = [tuple(run.summary.get("log_sha256") for run in pair[1:]) for pair in seeds]
-    figures = [_figure(headline, seeds, notes) for headline in HEADLINES]
+    figures = [_figure(headline, seeds, notes) for headline in headlines]
     return CellPair(
         label=label,
+        title=title,
         seeds=tuple(seed for seed, _, _ in seeds),
         figures=tuple(figures),
         setting=_first_setting(one, other, whole=whole),

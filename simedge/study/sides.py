@@ -4,7 +4,7 @@ import csv
 import json
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,12 +63,22 @@ class OldRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Side:
-    """One of the two that are compared: runs by the labels of their cell and by seed."""
+    """One of the two that are compared: runs by the labels of their cell and by seed.
+
+    Parameters
+    ----------
+    titles
+        Of cells by their labels: levels with the names of their factors, as far as they are known.
+    metrics
+        Paths of the figures that a study is about, if it says so.
+    """
 
     path: Path
     study: bool
     cells: Mapping[Labels, Mapping[int, OldRun]]
     notes: tuple[str, ...]
+    titles: Mapping[Labels, str] = field(default_factory=dict)
+    metrics: tuple[str, ...] = ()
 
 
 def read_side(path: Path) -> Side:
@@ -105,7 +115,9 @@ def _study(path: Path) -> Side:
         told = "; ".join(notes) or "it has no runs"
         raise CompareError(f"{path}: no run of this study can be read: {told}")
     cells: dict[Labels, dict[int, OldRun]] = {}
-    labels = _labels(path / "index.csv") or _labels_by_settings(runs)
+    levels = _levels(path / "index.csv")
+    labels = {run: tuple(named.values()) or _LONE for run, named in levels.items()}
+    labels = labels or _labels_by_settings(runs)
     for run in runs:
         label = labels.get(run.path.name, _LONE)
         here = cells.setdefault(label, {})
@@ -115,11 +127,30 @@ def _study(path: Path) -> Side:
             )
         else:
             here[run.seed] = run
-    return Side(path=path, study=True, cells=cells, notes=tuple(notes))
+    titles = {
+        labels[run]: ", ".join(f"{factor} {level}" for factor, level in named.items()) or BASE
+        for run, named in levels.items()
+    }
+    return Side(
+        path=path,
+        study=True,
+        cells=cells,
+        notes=tuple(notes),
+        titles=titles,
+        metrics=_metrics(path / "summary.json"),
+    )
 
 
-def _labels(index: Path) -> dict[str, Labels]:
-    """Return the labels of each run's cell by the index; nothing if there is no index."""
+def _metrics(summary: Path) -> tuple[str, ...]:
+    """Return what a study is about by its summary; nothing if it does not say."""
+    try:
+        return tuple(map(str, json.loads(summary.read_bytes())["metrics"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return ()
+
+
+def _levels(index: Path) -> dict[str, dict[str, str]]:
+    """Return the levels of each run by factor, by the index; nothing if there is no index."""
     try:
         with index.open(encoding="utf-8", newline="") as file:
             rows = csv.DictReader(file)
@@ -127,7 +158,7 @@ def _labels(index: Path) -> dict[str, Labels]:
             if not set(head) >= _FIXED:
                 return {}
             factors = head[head.index("run") + 1 : head.index("seed")]
-            return {row["run"]: tuple(row[f] or "" for f in factors) or _LONE for row in rows}
+            return {row["run"]: {factor: row[factor] or "" for factor in factors} for row in rows}
     except (OSError, ValueError, csv.Error):
         return {}
 

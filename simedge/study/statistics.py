@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from simedge.core.errors import SimedgeError
 from simedge.study.names import cell_names
@@ -88,6 +89,10 @@ class Anova:
             {"subject": subject, "lacks": list(levels)} for subject, levels in self.left_out.items()
         ]
         return facts
+
+    @override
+    def __str__(self) -> str:
+        return self.text()
 
     def text(self) -> str:
         """Return it as lines of text."""

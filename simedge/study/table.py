@@ -203,6 +203,24 @@ class Table(Sequence[Row]):
             "wall_s": math.fsum(row.wall_s for row in self),
         }
 
+    @override
+    def __str__(self) -> str:
+        return self.text()
+
+    def text(self) -> str:
+        """Return a line a cell: its levels, how many runs ended well, mean ± sd of each figure."""
+        rows = [[*self.factors, "runs", *self.metrics]]
+        for labels, runs in self.cells().items():
+            figures = [
+                spread([value for row in runs if (value := row.figure(metric)) is not None])
+                for metric in self.metrics
+            ]
+            done = sum(row.status == "done" for row in runs)
+            rows.append([*labels, str(done), *map(_written, figures)])
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+        return "\n".join([*lines, "(± is the standard deviation over seeds)"])
+
     def csv(self) -> str:
         """Return the content of ``index.csv``: a row a run, factors and figures in columns."""
         out = io.StringIO()
@@ -250,6 +268,13 @@ def spread(values: Sequence[float]) -> dict[str, float | int | None]:
         "min": min(values),
         "max": max(values),
     }
+
+
+def _written(figures: Mapping[str, float | int | None]) -> str:
+    mean, deviation = figures["mean"], figures["sd"]
+    if mean is None:
+        return "-"
+    return f"{mean:.3g}" if deviation is None else f"{mean:.3g} ± {deviation:.2g}"
 
 
 def _statistics() -> Any:  # noqa: ANN401 -- a module

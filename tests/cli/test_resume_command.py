@@ -6,15 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 from saved_worlds import TEXT
 from typer.testing import CliRunner
 
+from simedge.run.result import Result
 from simedge.run.rundir import read_status
 from simedge.run.scenario import Scenario
 from simedge.run.simulate import simulate
 from simedge_cli.commands import app
+from simedge_cli.render import Screen
 
 NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 LONG = {"duration": "20 s", "learner": {"kind": "linear"}}
@@ -77,3 +81,30 @@ def test_a_period_that_is_none_is_named(tmp_path) -> None:
     done = call("run", "two_devices", "--checkpoint", "often", "-o", tmp_path / "run")
     assert done.exit_code == 3
     assert "--checkpoint" in done.stderr
+
+
+def shown(result: Result, *, scenario: str = "tiny.yaml") -> str:
+    """Return all that is shown of a result."""
+    with redirect_stdout(StringIO()) as out:
+        Screen().show(result, scenario=scenario)
+    return out.getvalue()
+
+
+def test_after_an_interrupt_the_next_command_goes_on(long, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("simedge.run.simulate.SLICE_RECORDS", 8)
+    for every, end in (
+        (None, "(begins anew: it ran without --checkpoint)\n"),
+        ("1 s", "stopped\n"),
+    ):
+        out = tmp_path / f"stopped{'' if every else '-bare'}"
+        varied = long.vary(
+            {"duration": "2 s", "sensors": {"kind": "silent"}, "checkpoint.every": every}
+        )
+        said = shown(simulate(varied, out=out, stop=lambda: True))
+        line = next(line for line in said.splitlines(keepends=True) if "--resume" in line)
+        assert f"simedge run --resume {out}" in line
+        assert line.endswith(end)
+    done = call("run", "--resume", out)
+    assert "--set protocol.kind=isolated\n" in done.stdout
+    assert f"simedge run {out}/scenario.yaml --set" in done.stdout
+    assert "go on with it" not in done.stdout

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
 
@@ -23,7 +22,6 @@ from simedge.run.result import Progress, Result
 from simedge.run.rundir import read_status
 from simedge.run.scenario import Scenario
 from simedge_cli.commands import app
-from simedge_cli.render import Screen
 
 TINY = """\
 simedge: 1
@@ -235,32 +233,6 @@ def test_an_interrupted_run_is_finished_and_readable(tiny) -> None:
     assert reader.damage is None
     assert reader.sha256() == summary["log_sha256"]
     assert b"Traceback" not in error
-
-
-def shown(result: Result, *, scenario: str = "tiny.yaml") -> str:
-    """Return all that is shown of a result."""
-    with redirect_stdout(StringIO()) as out:
-        Screen().show(result, scenario=scenario)
-    return out.getvalue()
-
-
-def test_after_an_interrupt_the_next_command_goes_on(tiny, monkeypatch) -> None:
-    scenario = Scenario.load(tiny)
-    monkeypatch.setattr(simulate, "SLICE_RECORDS", 8)
-    for every, end in (
-        (None, "(begins anew: it ran without --checkpoint)\n"),
-        ("1 s", "stopped\n"),
-    ):
-        out = tiny.parent / f"stopped{'' if every else '-bare'}"
-        varied = scenario.vary({"checkpoint.every": every})
-        said = shown(simulate.simulate(varied, out=out, stop=lambda: True))
-        line = next(line for line in said.splitlines(keepends=True) if "--resume" in line)
-        assert f"simedge run --resume {out}" in line
-        assert line.endswith(end)
-    done = call("run", "--resume", out)
-    assert "--set protocol.kind=isolated\n" in done.stdout
-    assert f"simedge run {out}/scenario.yaml --set" in done.stdout
-    assert "go on with it" not in done.stdout
 
 
 @pytest.mark.usefixtures("tiny")

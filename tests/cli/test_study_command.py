@@ -62,6 +62,7 @@ def test_a_study_leaves_its_directory_and_prints_a_table_and_then_runs_nothing(f
     assert names == {"study.yaml", "index.csv", "summary.json", "runs"}
     assert "delays: 4 planned, 4 done" in first.stdout
     assert "80 ms" in first.stdout
+    assert "± is the standard deviation over seeds" in first.stdout
     assert "\x1b" not in first.output
     stamps = {path: path.stat().st_mtime_ns for path in out.glob("runs/*/*")}
     again = call("delays.yaml", "--resume")

@@ -9,7 +9,8 @@ import numba
 import pytest
 
 from simedge.core import native_cache
-from simedge.core.native_cache import CompileClock, jit_is_off, native, native_cache_dir
+from simedge.core.compile_clock import CompileClock
+from simedge.core.native_cache import jit_is_off, native, native_cache_dir
 
 PACKAGE = Path(native_cache.__file__).parents[1]
 

@@ -151,6 +151,14 @@ def test_a_new_kind_keeps_the_keys_that_it_knows_and_says_which_go(small) -> Non
     assert not any("interval" in note for note in loaded.notes)
 
 
+def test_a_model_that_hardly_comes_down_is_a_note() -> None:
+    short = [Override(path="protocol", value={"kind": "centralised", "serve": "device"}, label="x")]
+    enough = [Override(path="protocol.serve_every", value=1, label="x")]
+    (note,) = read("two_devices", overrides=short).notes
+    assert "the model comes down" in note
+    assert not read("two_devices", overrides=[*short, *enough]).notes
+
+
 def test_a_key_that_goes_with_its_kind_is_dropped_at_any_depth() -> None:
     loaded = read("two_devices", overrides=[from_text("learner.kind=linear")])
     assert loaded.scenario.learner.kind == "linear"

@@ -219,3 +219,29 @@ def test_cells_whose_labels_hold_commas_stay_apart(runs, tmp_path):
     assert {cell.label for cell in found.cells} == {'"p, v", "w"', '"p", "v, w"'}
     assert all(cell.equal_logs == 1 for cell in found.cells)
     assert not any("is there already" in note for note in found.notes)
+
+
+def test_studies_show_what_they_are_about_by_factor_and_in_points(runs, tmp_path):
+    sides = []
+    for side in ("a", "b"):
+        arms = {f"{arm}-{seed}": arm for arm in ("good", "bad") for seed in (1, 2)}
+        sides.append(study(tmp_path / side, runs, *arms, index=arms))
+        about = {"metrics": ["accuracy.final", "counts.kernel_events"]}
+        (sides[-1] / "summary.json").write_text(json.dumps(about))
+    shown = call(*sides).stdout
+    assert "loss good: 2 seeds" in shown
+    assert "+0.00 points" in shown
+    assert "counts.kernel_events" in shown
+    assert "frames learned" not in shown
+    _, _, together = shown.partition("mean of the 2 cells")
+    assert "accuracy, mean of the last three" in together
+    assert "Student" not in together
+    assert "frames learned" in call(*sides, "--all").stdout
+    facts = json.loads(call(*sides, "--format", "json").stdout)
+    assert facts["cells"][0]["cell"] in {"good", "bad"}
+
+
+def test_two_runs_have_no_empty_columns(runs):
+    shown = call(runs / "good-1", runs / "bad-1").stdout
+    assert "B - A" in shown
+    assert "Student" not in shown

@@ -187,6 +187,7 @@ def test_nobody_is_left_out_without_being_named(levels):
     tested = bool(found.effects)
     assert tested == (len(whole) > 1 and len(found.subjects) > 1)
     assert tested or "nothing" in told
+    assert str(found) == found.text()
     assert found.text().count("\n") >= len(found.levels) - 1
     for pair in found.pairs:  # of few seeds a reader has Student's interval before his eyes
         low, high = pair.student or (None, None)

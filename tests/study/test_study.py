@@ -356,6 +356,15 @@ def test_levels_of_one_factor_are_means_over_the_others() -> None:
         table.paired("x", "p, u", "z")
 
 
+def test_a_table_is_printed_a_line_a_cell() -> None:
+    table = study().run(jobs=1, engine=ThreadPoolExecutor(1))
+    head, *cells, about = str(table).splitlines()
+    assert head.split() == [PATH, "runs", FIGURE]
+    assert [line.split()[:3] for line in cells] == [["5", "ms", "2"], ["80", "ms", "2"]]
+    assert all(" ± " in line for line in cells)
+    assert "standard deviation" in about
+
+
 def test_levels_that_were_run_with_unlike_others_are_no_levels() -> None:
     rows = [row(1, 1.0, a="p", b="u"), row(1, 3.0, a="q", b="u"), row(1, 9.0, a="q", b="v")]
     table = Table(rows, factors={"a": ["p", "q"], "b": ["u", "v"]}, metrics=["x"])

@@ -14,7 +14,7 @@ from simedge.protocol.machine import (
     TimerFired,
 )
 from simedge.protocol.params import OPAQUE, Code
-from simedge.protocol.server_settings import FedAsyncSettings
+from simedge.protocol.server_settings import FedAsyncSettings, FedBuffSettings
 
 S = 10**9
 ALL = {"kind": "fedavg", "fraction": 1.0, "wait": "wait_all"}
@@ -65,6 +65,20 @@ def test_a_buffer_is_divided_by_its_count(counter):
     desk.say(1, [1, 2], code=Code.DELTA, g=3)
     desk.say(2, [4, 0], code=Code.DELTA, g=0)
     assert desk.model == [8.5, 9.0]
+
+
+def test_no_buffer_waits_for_more_devices_than_there_are():
+    asked = FedBuffSettings()
+    assert [asked.arrivals(devices) for devices in (1, 2, 9, 10, 20)] == [1, 2, 9, 10, 10]
+    assert FedBuffSettings(buffer=12).arrivals(2) == 12
+
+
+def test_a_server_steps_when_each_of_few_devices_has_sent(counter):
+    desk = counter({"kind": "fedbuff"}, devices=3, first=(10, 10))
+    for dev in (1, 2, 3):
+        assert desk.version == 0
+        desk.say(dev, [0, 0], code=Code.DELTA, g=0)
+    assert desk.version == 1
 
 
 @settings(max_examples=30, deadline=None)
