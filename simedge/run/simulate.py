@@ -341,14 +341,13 @@ class Run:
     def _open_store(self) -> Store | None:
         if self._directory is None or self._keeper is None:
             return None
-        turn = 0 if self._stopped is None else self._stopped.turn
         directory = self._directory
         return Store(
             directory.path,
             directory.files,
             maker(self._learner),
             begun_with=begun_with(directory.scenario_sha256, self.tally.origin()),
-            turn=turn,
+            turn=0 if self._stopped is None else self._stopped.turn,
         )
 
     def _result(self, summary: Mapping[str, Any], *, interrupted: bool) -> Result:
