@@ -143,7 +143,8 @@ class StruckHost(Host):
     def _set_clock(self, strike: Strike, now: int, *, begins: bool) -> None:
         fault = strike.fault
         if isinstance(fault, ClockFault) and isinstance(self.machine, Clocked):
-            for timer in self.machine.turn(fault, now, begins=begins):
+            timers = self.machine.turn(fault, now, begins=begins)
+            for timer in timers if self.up else ():  # a crash took those of who is down
                 self._set_timer(timer, now)
 
     def _pace(self) -> None:

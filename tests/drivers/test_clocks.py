@@ -7,6 +7,7 @@ from worlds import lossy, records_of, run
 
 from simedge.drivers.clock import Clock, Clocked
 from simedge.protocol.machine import CancelTimer, SetTimer, Started, TimerFired
+from simedge.run.scenario import Scenario
 from simedge.world.clock_fault_settings import ClockDriftFault, ClockJumpFault, ClockOffsetFault
 
 S = 10**9
@@ -79,6 +80,29 @@ def test_what_a_drift_has_gained_stays_and_an_offset_goes():
     (late,) = machine.turn(offset, S // 2, begins=True)
     assert late.at == S * 7 // 4
     assert machine.turn(offset, S // 2, begins=False) == [timer]
+
+
+DOWN = """
+simedge: 1
+name: down
+duration: 2 s
+sensors: {kind: poisson, rate: 8 Hz, size: 8, proxy: {blocks: 2, rows: 2}}
+devices: [{id: box, count: 2, compute: cpu-large, memory: 2 GiB}]
+topology: {kind: complete}
+links: {default: {profile: wifi-air}}
+learner: {kind: surrogate}
+protocol: {kind: draco, interval: 2, window: 200 ms}
+faults:
+- {kind: clock-offset, at: 1 s, devices: [box-2], by: 611 ms}
+- {kind: crash, at: 600 ms, devices: [box-2], state: wiped}
+evaluate: {every: 1 min, items: 10}
+"""
+
+
+def test_the_clock_of_a_device_that_is_down_wakes_nobody():
+    """A crash takes the timers: who sets the clock then must not set them again."""
+    result = run(Scenario.parse(DOWN))
+    assert result.summary["invariants"]["broken"] == []
 
 
 STILL = {
