@@ -166,6 +166,8 @@ class Tally:
     log_sha256: str = ""
     target: float | None = None
     shift_ns: int | None = None
+    servers: int = 1
+    """With those that a split makes; each takes a token once."""
     counts: Counts = field(default_factory=Counts)
     devices: list[DeviceTally] = field(default_factory=list)
     links: list[LinkTally] = field(default_factory=list)

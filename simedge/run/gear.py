@@ -15,6 +15,7 @@ from simedge.sensors.frames import Lean, Sensor
 from simedge.world.fault_settings import LabelShiftFault
 from simedge.world.faults import targets
 from simedge.world.memory import check_memory, limit_bytes
+from simedge.world.server_fault_settings import SplitBrainFault
 from simedge.world.settings import DeviceSettings
 from simedge.world.topology import Member
 
@@ -33,6 +34,7 @@ def tally_of(scenario: ScenarioSettings, sensor: Sensor) -> Tally:
         classes=sensor.classes,
         target=None if scenario.target is None else float(scenario.target),
         shift_ns=min(shifts, default=None),
+        servers=1 + sum(isinstance(fault, SplitBrainFault) for fault in scenario.faults),
         origin=sensor.origin,
         bits_down=preinstalled,
         bits_preinstalled=preinstalled,

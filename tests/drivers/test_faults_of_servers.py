@@ -227,3 +227,34 @@ def test_two_servers_hear_of_ways_that_are_lost_and_back():
         list(held.slices())
     assert heard["server"] == heard["server-2"]
     assert [(other, up) for _, other, up in heard["server"]] == [(3, False), (3, True)]
+
+
+COPIES = """
+simedge: 1
+name: copies
+seed: 780
+duration: 1500 ms
+sensors: {kind: poisson, rate: 2 Hz, size: 8, proxy: {blocks: 2, rows: 2}}
+devices: [{id: box, count: 2, compute: cpu-large, memory: 2 GiB}]
+topology: {kind: star}
+links: {default: {profile: wifi-air, loss: {kind: none}}}
+learner: {kind: surrogate}
+protocol:
+  kind: elal
+  interval: 1
+  prior_period: 400 ms
+  report_period: 800 ms
+  have_period: 800 ms
+  policy: {kind: fixed}
+faults:
+- {kind: replay, at: 600 ms, share: 100%, age: 400 ms}
+- {kind: split-brain, at: 600 ms, for: 500 ms, groups: [[box-1], [box-2]]}
+evaluate: {every: 1 min, items: 10}
+"""
+
+
+def test_a_copy_that_reaches_the_other_server_of_a_split_breaks_no_law():
+    result = run(Scenario.parse(COPIES))
+    assert result.summary["invariants"]["broken"] == []
+    counts = result.summary["counts"]
+    assert counts["tokens_sent"] < counts["tokens_accepted"] <= 2 * counts["tokens_sent"]
