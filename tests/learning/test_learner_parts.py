@@ -37,6 +37,14 @@ from simedge.learning.settings import (
 from simedge.neurons import circuit
 
 
+def weights_of(learner):
+    """Return how many weights the readout has."""
+    shop = getattr(learner, "shop", None)
+    if shop is None:
+        return learner.features * CLASSES
+    return shop.readout_weights if hasattr(shop, "readout_weights") else shop.readout_size
+
+
 @every_learner
 def test_a_kl_step_moves_the_readout_only_and_towards_the_prior(settings):
     learner = grown(settings)
@@ -48,9 +56,7 @@ def test_a_kl_step_moves_the_readout_only_and_towards_the_prior(settings):
     assert (work.volleys, work.advance().size) == (0, 0)
     assert work.commit() == 3
     assert work.counts.synaptic_events == 0
-    weights = (
-        learner.shop.readout_weights if hasattr(learner, "shop") else learner.features * CLASSES
-    )
+    weights = weights_of(learner)
     held_back = getattr(getattr(learner, "_shop", None), "kept_macs", 0)
     assert work.macs["dense"] == 2 * 3 * 3 * weights + held_back
     after = learner.dump()

@@ -40,7 +40,8 @@ def counted(
     """Count events of first_us <= t < stop_us, float32 (ticks, 2, side, side), OFF first.
 
     >>> one = np.array([3])
-    >>> counted(Events(one, one, one, one), Bins(2, 2), sensor=4, first_us=0, stop_us=4)[1, 1, 1, 1]
+    >>> events = Events(one, one, one, one // 3)
+    >>> counted(events, Bins(2, 2), sensor=4, first_us=0, stop_us=4)[1, 1, 1, 1]
     np.float32(1.0)
     """
     ticks, side = bins.ticks, bins.side
