@@ -72,8 +72,7 @@ class FedBuff:
         if dev in self._away:
             del self._away[dev]
             self._busy[dev] = None
-        elif dev not in self._busy:
-            self._idle.setdefault(dev)
+        self._idle.update({dev: None} if dev not in self._busy and dev not in self._idle else {})
         return self._hand_out(now)
 
     def leave(self, dev: int, now: int, *, forgotten: bool) -> list[Effect]:

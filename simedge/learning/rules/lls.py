@@ -152,8 +152,8 @@ class Block:
             wide = self.head.basis.shape[1]
             raise LearnerError(f"{post} units are not {wide} cells of {self.cell}")
         for name, start in (("scale", 1.0), ("shift", 0.0), ("mean", 0.0), ("variance", 1.0)):
-            if not getattr(self, name).size:
-                setattr(self, name, np.full(post, start))
+            given = getattr(self, name)
+            setattr(self, name, given if given.size else np.full(post, start))
 
     @property
     def parameters(self) -> list[Floats]:
@@ -191,11 +191,11 @@ class Block:
 
     def remember(self, inputs: Floats) -> None:
         """Let running statistics follow those of a batch; frozen ones stay."""
-        if self.norm == "batch":
-            mean, variance = self._statistics(self._linear(inputs))
-            self.mean = _KEPT * self.mean + (1.0 - _KEPT) * mean
-            unbiased = variance * len(inputs) / (len(inputs) - 1)
-            self.variance = _KEPT * self.variance + (1.0 - _KEPT) * unbiased
+        kept = _KEPT if self.norm == "batch" else 1.0
+        mean, variance = self._statistics(self._linear(inputs))
+        self.mean = kept * self.mean + (1.0 - kept) * mean
+        unbiased = variance * len(inputs) / max(len(inputs) - 1, 1)
+        self.variance = kept * self.variance + (1.0 - kept) * unbiased
 
     def _linear(self, inputs: Floats) -> Floats:
         return _einsum("oi,bi->bo", self.weights, inputs)

@@ -15,11 +15,7 @@ from simedge.learning.rules.lazy_stack import heard_of
 from simedge.learning.rules.optimiser import Adam, Plain
 from simedge.learning.rules.pseudo_derivative import pseudo_derivative
 from simedge.learning.rules.s_tllr import lazy_s_tllr, s_tllr
-from simedge.learning.rules.silence import (
-    eligible_sums,
-    past_sums,
-    ticks_near_threshold,
-)
+from simedge.learning.rules.silence import eligible_sums, past_sums, ticks_near_threshold
 from simedge.learning.rules.stack import Readout, Stack
 from simedge.learning.rules.tess import lazy_tess, local_bases, tess
 
@@ -397,3 +393,5 @@ def test_what_has_no_closed_form_is_refused():
         lazy_tess(stack, ticks=TICKS).learn(hear(np.zeros((TICKS, 6))), np.ones((1, 3)), (1,))
     with pytest.raises(LearnerError, match="parameters"):
         lazy_tess(stack, ticks=TICKS).adopt([np.zeros(2)] * 3)
+    with pytest.raises(LearnerError, match="9 gains for 2 layers"):
+        lazy_tess(stack, ticks=TICKS).set_past_gains([1.0] * 9)
