@@ -143,7 +143,9 @@ def native_cache_dir() -> Path | None:
 
 @functools.cache
 def _below() -> Path:
-    return Path("simedge") / f"native-{cache_key(native_files(_PACKAGE))}"
+    # Numba keys kernels by the place of their file too: a second copy of the package is cold.
+    place = hashlib.sha256(str(_PACKAGE).encode()).hexdigest()[:8]
+    return Path("simedge") / f"native-{cache_key(native_files(_PACKAGE))}-{place}"
 
 
 def _directory() -> str:
