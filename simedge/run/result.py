@@ -6,10 +6,12 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from simedge.drivers.tally import Sample
+from simedge.drivers.tally import Sample, Tally
+from simedge.drivers.virtual import VirtualDriver
 from simedge.run.eventlog import LogRecord
+from simedge.run.summary import mean_accuracy
 
-__all__ = ["Progress", "Result"]
+__all__ = ["Progress", "Result", "progress_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,23 @@ class Progress:
     bits_down: int
     devices_up: int
     devices: int
+
+
+def progress_of(driver: VirtualDriver, tally: Tally, *, wall_s: float, records: int) -> Progress:
+    """Return where a run stands by its books."""
+    newest = tally.evaluations[-1] if tally.evaluations else None
+    accuracy = None if newest is None else mean_accuracy(newest)
+    return Progress(
+        now_ns=driver.kernel.now_ns,
+        duration_ns=driver.duration_ns,
+        wall_s=wall_s,
+        records=records,
+        accuracy=None if accuracy is None else float(accuracy),
+        bits_up=tally.bits_up,
+        bits_down=tally.bits_down,
+        devices_up=sum(device.up for device in driver.devices),
+        devices=len(driver.devices),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

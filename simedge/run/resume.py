@@ -1,6 +1,5 @@
 """Going on with a run that stopped: `resume` ends it as if it had never stopped."""
 
-import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
@@ -59,12 +58,7 @@ def resume(
     if stopped is None:
         return _ended(Path(path))
     with _going_on(stopped, learner) as run:
-        for progress in run.slices():
-            if watch is not None:
-                watch(progress)
-            if stop is not None and stop():
-                return run.finish(interrupted=not run.done)
-        return run.finish()
+        return run.to_end(watch, stop)
 
 
 async def resume_async(
@@ -80,17 +74,7 @@ async def resume_async(
     if stopped is None:
         return _ended(Path(path))
     with _going_on(stopped, learner) as run:
-        try:
-            for progress in run.slices():
-                if watch is not None:
-                    watch(progress)
-                await asyncio.sleep(0)
-                if stop is not None and stop():
-                    return run.finish(interrupted=not run.done)
-        except asyncio.CancelledError:
-            run.finish(interrupted=not run.done)
-            raise
-        return run.finish()
+        return await run.to_end_async(watch, stop)
 
 
 def _taken_up(path: Path, learner: LearnerFactory | None, say: Say | None) -> Stopped | None:

@@ -34,10 +34,10 @@ from simedge.run.metrics import csv_text
 from simedge.run.own_files import own_origins
 from simedge.run.provenance import provenance
 from simedge.run.raster import RASTER, Recorder
-from simedge.run.result import Progress, Result
+from simedge.run.result import Progress, Result, progress_of
 from simedge.run.rundir import RunDirectory
 from simedge.run.scenario import Scenario
-from simedge.run.summary import mean_accuracy, summarise
+from simedge.run.summary import summarise
 from simedge.run.traced import digests
 from simedge.run.warm import warm_up
 from simedge.world.traces.door import TraceDoor
@@ -89,12 +89,7 @@ def simulate(  # noqa: PLR0913 -- all but the scenario go by name
         If the scenario cannot be built or the directory cannot be written.
     """
     with Run(scenario, seed=seed, out=out, root=root, learner=learner) as run:
-        for progress in run.slices():
-            if watch is not None:
-                watch(progress)
-            if stop is not None and stop():
-                return run.finish(interrupted=not run.done)
-        return run.finish()
+        return run.to_end(watch, stop)
 
 
 async def run_async(  # noqa: PLR0913 -- what `simulate` takes
@@ -113,17 +108,7 @@ async def run_async(  # noqa: PLR0913 -- what `simulate` takes
     directory as interrupted and then raises `asyncio.CancelledError`.
     """
     with Run(scenario, seed=seed, out=out, root=root, learner=learner) as run:
-        try:
-            for progress in run.slices():
-                if watch is not None:
-                    watch(progress)
-                await asyncio.sleep(0)
-                if stop is not None and stop():
-                    return run.finish(interrupted=not run.done)
-        except asyncio.CancelledError:
-            run.finish(interrupted=not run.done)
-            raise
-        return run.finish()
+        return await run.to_end_async(watch, stop)
 
 
 class Run:
@@ -229,6 +214,29 @@ class Run:
         """Return the hash of the log so far."""
         return self._log.sha256()
 
+    def to_end(self, watch: Watch | None, stop: Stop | None) -> Result:
+        """Run until it is done or `stop` says so; `watch` is told of each slice."""
+        for progress in self.slices():
+            if watch is not None:
+                watch(progress)
+            if stop is not None and stop():
+                return self.finish(interrupted=not self.done)
+        return self.finish()
+
+    async def to_end_async(self, watch: Watch | None, stop: Stop | None) -> Result:
+        """Do the same, letting other tasks go on between slices."""
+        try:
+            for progress in self.slices():
+                if watch is not None:
+                    watch(progress)
+                await asyncio.sleep(0)
+                if stop is not None and stop():
+                    return self.finish(interrupted=not self.done)
+        except asyncio.CancelledError:
+            self.finish(interrupted=not self.done)
+            raise
+        return self.finish()
+
     def slices(self) -> Iterator[Progress]:
         """Run slice by slice; each yields how the run stands."""
         driver = self.driver
@@ -257,20 +265,8 @@ class Run:
 
     def progress(self) -> Progress:
         """Return how the run stands."""
-        tally, driver = self.tally, self.driver
-        newest = tally.evaluations[-1] if tally.evaluations else None
-        accuracy = None if newest is None else mean_accuracy(newest)
-        return Progress(
-            now_ns=driver.kernel.now_ns,
-            duration_ns=driver.duration_ns,
-            wall_s=self._wall_s,
-            records=self._records,
-            accuracy=None if accuracy is None else float(accuracy),
-            bits_up=tally.bits_up,
-            bits_down=tally.bits_down,
-            devices_up=sum(device.up for device in driver.devices),
-            devices=len(driver.devices),
-        )
+        wall_s, records = self._wall_s, self._records
+        return progress_of(self.driver, self.tally, wall_s=wall_s, records=records)
 
     def finish(self, *, interrupted: bool = False) -> Result:
         """Close the books, check them, and write every part of the run directory."""
