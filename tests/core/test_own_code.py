@@ -53,10 +53,10 @@ def test_packages_are_looked_for_after_folders(tmp_path, monkeypatch):
     assert load_own("json.decoder:JSONDecoder", found).__name__ == "JSONDecoder"
     with pytest.raises(OwnCodeError, match="no module 'sys'"):
         find_own("sys:It", [tmp_path])
-    written(tmp_path, "broken/__init__.py", "1 / 0\n")
+    written(tmp_path, "shattered/__init__.py", "1 / 0\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(OwnCodeError, match=r"'broken\.inner': ZeroDivisionError"):
-        find_own("broken.inner:It", [tmp_path / "elsewhere"])
+    with pytest.raises(OwnCodeError, match=r"'shattered\.inner': ZeroDivisionError"):
+        find_own("shattered.inner:It", [tmp_path / "elsewhere"])
 
 
 def test_a_package_is_loaded_with_what_lies_in_it_and_only_as_it_was_read(tmp_path):
