@@ -62,7 +62,9 @@ class TwoLayers:
         sent = self.readout if self.feedback is None else self.feedback
         local = np.einsum("cn,bc->bn", sent, error) * np.where(linear > 0.0, 1.0, _SLOPE)
         if ledger is not None:
-            ledger.mac += len(inputs) * (2 * (self.hidden.size + self.readout.size) + sent.size)
+            ledger.mac += hidden.size * inputs.shape[1] + error.size * hidden.shape[1]  # forward
+            ledger.mac += error.size * sent.shape[1]  # the signal
+            ledger.mac += local.size * inputs.shape[1] + error.size * hidden.shape[1]  # gradients
             ledger.hold(hidden.size + error.size)
         return [
             np.einsum("bn,bi->ni", local, inputs),

@@ -77,20 +77,17 @@ class Bptt:
         logits = window.logits
         if self.loss == "sum":
             logits = np.broadcast_to(logits.sum(axis=0), logits.shape)
-        error = softmax(logits) - target
-        window.readout.weights[...] = np.einsum("tc,tn->cn", error, window.spikes[-1])
+        error, charged = softmax(logits) - target, ledger or Ledger()
+        window.readout.weights[...] = _outer(error, window.spikes[-1], charged)
         window.readout.bias[...] = error.sum(axis=0)
-        sent = np.einsum("cn,tc->tn", stack.readout.weights, error)
+        sent = _sent(stack.readout.weights, error, charged)
         for depth in range(len(stack.layers) - 1, -1, -1):
             held, gradient = stack.layers[depth], window.layers[depth]
-            change = self._back(held, sent, window.potentials[depth])
+            change = self._back(held, sent, (window.potentials[depth], charged))
             heard = window.spikes[depth - 1] if depth else arrivals
-            _accumulate(gradient, change, (heard, window.spikes[depth]))
-            sent = np.einsum("ij,ti->tj", held.weights, change)
-        if ledger is not None:
-            words = sum(held.weights.size for held in stack.layers)
-            ledger.mac += 2 * len(arrivals) * words
-            ledger.hold(len(arrivals) * sum(stack.posts))
+            _accumulate(gradient, (change, charged), (heard, window.spikes[depth]))
+            sent = _sent(held.weights, change, charged)
+        charged.hold(_words(stack, window))
         return window
 
     def _layer(self, held: Synapses, below: Floats) -> tuple[Floats, Floats]:
@@ -108,24 +105,46 @@ class Bptt:
             trains[n], potentials[n] = spikes, u
         return trains, potentials
 
-    def _back(self, held: Synapses, sent: Floats, potential: Floats) -> Floats:
-        neuron = self.stack.neuron
+    def _back(self, held: Synapses, sent: Floats, kept: tuple[Floats, Ledger]) -> Floats:
+        neuron, (potential, ledger) = self.stack.neuron, kept
         psi = pseudo_derivative(neuron.form, potential - neuron.threshold)
         change, after = np.zeros_like(potential), np.zeros(potential.shape[1])
         for n in range(len(potential) - 1, -1, -1):
             signal = sent[n]
             if held.recurrent is not None:
                 signal = signal + (held.recurrent * after[:, None]).sum(axis=0)
+                ledger.mac += held.recurrent.size
             if self.reset_gradient:
                 signal = signal - neuron.leak * neuron.threshold * after
             after = change[n] = signal * psi[n] + neuron.leak * after
         return change
 
 
-def _accumulate(gradient: Synapses, change: Floats, heard: tuple[Floats, Floats]) -> None:
-    below, own = heard
-    gradient.weights[...] = np.einsum("ti,tj->ij", change, below)
+def _accumulate(
+    gradient: Synapses, given: tuple[Floats, Ledger], heard: tuple[Floats, Floats]
+) -> None:
+    (change, ledger), (below, own) = given, heard
+    gradient.weights[...] = _outer(change, below, ledger)
     if gradient.recurrent is not None:
-        gradient.recurrent[...] = np.einsum("ti,tj->ij", change[1:], own[:-1])
+        gradient.recurrent[...] = _outer(change[1:], own[:-1], ledger)
     if gradient.bias is not None:
         gradient.bias[...] = change.sum(axis=0)
+
+
+def _outer(change: Floats, heard: Floats, ledger: Ledger) -> Floats:
+    """Return Σ change[n] ⊗ heard[n]."""
+    ledger.mac += change.size * heard.shape[1]
+    return np.asarray(np.einsum("ti,tj->ij", change, heard))
+
+
+def _sent(weights: Floats, change: Floats, ledger: Ledger) -> Floats:
+    """Return Wᵀ·change of every device tick."""
+    ledger.mac += change.size * weights.shape[1]
+    return np.asarray(np.einsum("ij,ti->tj", weights, change))
+
+
+def _words(stack: Stack, window: Window) -> int:
+    """Return what is held: weights, gradients, and potentials of the window, which say spikes."""
+    weights = [*(a for held in stack.layers for a in held.arrays()), stack.readout.weights]
+    own = sum(array.size for array in weights) + stack.readout.bias.size
+    return 2 * own + sum(array.size for array in window.potentials)

@@ -37,6 +37,10 @@ class _Path:
         self.trace = np.zeros(lines)
         self.slow, self.filtered = np.zeros_like(gradient), np.zeros_like(gradient)
 
+    def words(self) -> int:
+        """Return the words that it holds, its gradient among them."""
+        return sum(a.size for a in (self.gradient, self.trace, self.slow, self.filtered))
+
     def advance(self, arrived: Floats, psi: Floats, law: tuple[float, float, float, float]) -> None:
         leak, beta, rho, kappa = law
         self.trace = leak * self.trace + arrived
@@ -44,6 +48,13 @@ class _Path:
         eligible = own * (self.trace - beta * self.slow)
         self.slow = own * self.trace + (rho - beta * own) * self.slow
         self.filtered = kappa * self.filtered + eligible
+
+    def teach(self, signal: Floats, ledger: Ledger, *, adaptive: bool) -> None:
+        """Add L·ē to the gradient: with e and ē three products a synapse, slow thresholds two."""
+        self.gradient += signal[:, None] * self.filtered
+        done = (self.filtered, self.filtered, self.gradient, *(adaptive * [self.slow, self.slow]))
+        ledger.mac += sum(array.size for array in done)
+        ledger.trc += self.trace.size
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,7 +84,7 @@ class EProp:
 
     def run(self, arrivals: Floats, target: Floats, ledger: Ledger | None = None) -> Window:
         """Run a window of arrivals, (ticks, lines), from rest; y* is (C,)."""
-        window = self._window(len(arrivals))
+        window, ledger = self._window(len(arrivals)), ledger or Ledger()
         held, readout, neuron = self.stack.layers[0], self.stack.readout, self.stack.neuron
         kappa, post = readout.leak or 0.0, self.stack.posts[0]
         law = (neuron.leak, self.adaptation, self.adaptation_decay, kappa)
@@ -96,13 +107,14 @@ class EProp:
             signal = self._signal(error) + self.rate_gain * (seen / (n + 1) - self.rate_target)
             for path, lines in zip(paths, (arrived, before), strict=False):
                 path.advance(lines, psi, law)
-                path.gradient += signal[:, None] * path.filtered
+                path.teach(signal, ledger, adaptive=self.adaptation != 0.0)
             window.readout.weights += np.outer(error, trace)
             window.readout.bias += error * always
             window.logits[n], window.spikes[0][n], window.potentials[0][n] = logits, o, u
-        if ledger is not None:
-            ledger.mac += len(arrivals) * sum(3 * path.gradient.size for path in paths)
-            ledger.hold(sum(2 * path.gradient.size + path.trace.size for path in paths))
+            ledger.mac += window.readout.weights.size
+        own = sum(path.words() + path.gradient.size for path in paths)
+        learned = window.readout.weights.size + window.readout.bias.size
+        ledger.hold(own + 2 * learned + sum(state.size for state in (u, o, a, seen, trace, logits)))
         return window
 
     def _signal(self, error: Floats) -> Floats:

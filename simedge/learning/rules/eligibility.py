@@ -128,7 +128,18 @@ class EligibleLayer:
         self.psi = pseudo_derivative(neuron.form, excess)
         ledger.syn += held.weights.size + (0 if held.recurrent is None else held.recurrent.size)
         ledger.neu += self.spikes.size
+        ledger.trc += sum(array.size for array in self._traces())
         return self.spikes
+
+    def words(self) -> int:
+        """Return the words that it holds: weights, four a neuron, and a trace a line."""
+        weights = sum(array.size for array in self.synapses.arrays())
+        state = [self.potential, self.spikes, self.psi, *self._traces()]
+        return weights + sum(array.size for array in state)
+
+    def _traces(self) -> list[Floats]:
+        looped = [] if self.synapses.recurrent is None else [self.loop_trace]
+        return [self.past, self.trace, *looped]
 
     def contribute(self, modulator: Floats, gradient: Synapses, ledger: Ledger) -> None:
         """Add this tick's δ·e to a gradient."""

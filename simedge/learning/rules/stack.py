@@ -92,7 +92,14 @@ class ReadoutState:
             self.logits = held.leak * self.logits + reached
             self.trace = held.trace_decay * self.trace + spikes
         ledger.syn += held.weights.size
+        ledger.trc += 0 if held.leak is None else self.trace.size
         return self.logits
+
+    def words(self) -> int:
+        """Return the words that it holds: weights, scores, and a trace a neuron if it has one."""
+        held = self.readout
+        kept = 0 if held.leak is None else self.trace.size
+        return held.weights.size + held.bias.size + self.logits.size + kept
 
     def contribute(self, error: Floats, gradient: Readout, ledger: Ledger) -> None:
         """Add E ⊗ what the readout remembers to a gradient."""
@@ -176,7 +183,15 @@ class Clocked:
                 if commit is not None:
                     commit(window)
                     self._forget(window)
+        self._hold(states, readout, window)
         return window
+
+    def _hold(self, states: Sequence[EligibleLayer], readout: ReadoutState, window: Window) -> None:
+        """Charge what the rule holds: not the course of the window, which is for who looks."""
+        gradients = [array for layer in window.layers for array in layer.arrays()]
+        gradients += [window.readout.weights, window.readout.bias]
+        own = sum(state.words() for state in states) + readout.words()
+        self.ledger.hold(own + sum(array.size for array in gradients))
 
     def _teach(
         self,

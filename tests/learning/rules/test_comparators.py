@@ -246,16 +246,24 @@ def test_ledgers_are_the_formulas():
     assert ledger.mac == 6 * (2 * sum(dense((4, 5, 3)).macs) + backprop(dense((4, 5, 3))).macs)
     assert ledger.mem == 4 * 6 * 8
     stack, arrivals, wished, _ = drawn(1, (3, 4, 5), looped=False)
+    classes, readout = stack.classes, stack.readout.weights.size
+    own = 3 * 4 + 4 * 5 + sum(a.size for held in stack.layers for a in [held.bias] if a is not None)
     for ticks in (6, 12):
         ledger = Ledger()
         Bptt(stack=stack).run(arrivals[:ticks], wished, ledger)
         cost = bptt(dense((3, 4, 5)), ticks)
-        assert (ledger.mac, ledger.mem) == (cost.macs, 4 * cost.words)
+        assert ledger.mac == cost.macs + 2 * ticks * readout
+        assert ledger.mem == 4 * (cost.words + 2 * (own + readout + classes))
     stack, arrivals, wished, _ = drawn(1, (4, 5), looped=True)
-    ledger = Ledger()
-    EProp(stack=stack).run(arrivals, wished, ledger)
-    cost = e_prop(5 * 4 + 5 * 5, 4 + 5, len(arrivals))
-    assert (ledger.mac, ledger.mem) == (cost.macs, 4 * cost.words)
+    for adaptation, extra in ((0.0, 0), (0.1, 2 * 45)):
+        ledger = Ledger()
+        EProp(stack=stack, adaptation=adaptation).run(arrivals, wished, ledger)
+        cost, classes = e_prop(5 * 4 + 5 * 5, 4 + 5, len(arrivals)), stack.classes
+        assert ledger.mac == cost.macs + len(arrivals) * (extra + 5 * classes)
+        assert ledger.trc == len(arrivals) * (4 + 5)
+        weights_and_gradients = 2 * (45 + 6 * classes)
+        state = 5 * 5 + classes
+        assert ledger.mem == 4 * (cost.words + weights_and_gradients + state)
 
 
 @pytest.mark.parametrize(

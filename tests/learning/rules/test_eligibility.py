@@ -258,6 +258,12 @@ def test_the_ledger_is_the_formula(seed, signal, late):
     local.run(arrivals, target)
     each = (1 + late) * synapses + 2 * classes * 9 + classes * 4
     assert local.ledger.mac == len(arrivals) * each
+    weights_and_gradients = 2 * (synapses + classes * 4 + classes)
+    for one in (rule, local):
+        assert one.ledger.trc == len(arrivals) * (6 + 5 + 5 + 4)
+        assert one.ledger.mem == 4 * (weights_and_gradients + 4 * 9 + (6 + 5) + classes)
+        one.run(np.concatenate([arrivals, arrivals]), target)
+        assert one.ledger.mem == 4 * (weights_and_gradients + 4 * 9 + (6 + 5) + classes)
 
 
 def test_steps_go_down():
