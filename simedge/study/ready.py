@@ -10,8 +10,9 @@ from pathlib import Path
 from simedge.run.problems import Problem, ScenarioError
 from simedge.run.warm import warm_up
 from simedge.study.course import Course, StudyProgress
-from simedge.study.directory import StudyDirectory, check_same, found_rows, recorded_seeds
+from simedge.study.directory import StudyDirectory, check_same, recorded_seeds
 from simedge.study.engines import crew
+from simedge.study.found import found_rows
 from simedge.study.plan import Cell, Complaint, Plan, PlanError, PlannedRun, built, planned
 from simedge.study.same import mixed
 from simedge.study.seeds import seed_list

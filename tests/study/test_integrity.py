@@ -123,7 +123,9 @@ def test_a_summary_of_another_seed_is_run_again(copied) -> None:
     said = unsealed((one / "provenance.json").read_bytes())
     said["parts"].pop("scenario.yaml")
     (one / "provenance.json").write_text(sealed(said))
-    assert missing(copied) == {one.name: "its summary is of seed 2, 1 was asked for"}
+    assert missing(copied) == {
+        one.name: "it is of another run: its summary is of seed 2, 1 was asked for"
+    }
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "longer"])

@@ -1,0 +1,102 @@
+"""What came of a run, by its directory: it counts as done only if it is whole, and its own.
+
+Studies that are gone on with and reports read with the same eyes.
+"""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from simedge.core.errors import SimedgeError
+from simedge.run.parts import damaged_parts, log_damage, unsealed
+from simedge.run.rundir import read_status
+from simedge.study.plan import PlannedRun
+from simedge.study.same import STRANGER, Asked
+from simedge.study.table import Row
+from simedge.study.worker import Outcome, outcome_of
+
+__all__ = ["UNENDED", "found_rows", "look", "row_of"]
+
+UNENDED: Final = "it did not come to its end"
+
+
+def found_rows(path: Path, runs: Iterable[PlannedRun]) -> Iterator[Row]:
+    """Yield how each run stands in a directory, which need not be there.
+
+    One that is missing though there is something by its name has a reason.
+    """
+    failures, asked = _failures(path / "index.csv"), Asked()
+    for run in runs:
+        place = path / "runs" / run.name
+        outcome = look(place, seed=run.seed, run=run, asked=asked)
+        if outcome.status == "missing":
+            outcome = failures.get(run.name, outcome)
+        yield row_of(run, outcome, place)
+
+
+def row_of(run: PlannedRun, outcome: Outcome, place: Path | None) -> Row:
+    """Return the row of a run."""
+    return Row(
+        run=run.name,
+        factors=run.labels,
+        seed=run.seed,
+        status=outcome.status,
+        summary=outcome.summary,
+        reason=outcome.reason,
+        wall_s=outcome.wall_s,
+        path=place if place is not None and place.is_dir() else None,
+    )
+
+
+def look(place: Path, *, seed: int, run: PlannedRun | None, asked: Asked) -> Outcome:
+    """Return what came of a run, by its directory; missing unless that is whole, and its own.
+
+    Parameters
+    ----------
+    run
+        What was planned; without it only the seed tells whose the directory is.
+    """
+    if not place.is_dir():
+        return Outcome(status="missing")
+    try:
+        status = read_status(place)
+        # One that failed may have failed before it had a scenario.
+        bare = status == "failed" and not (place / "scenario.yaml").exists()
+        strange = None if bare or run is None else asked.strange(place, run)
+        if strange is not None:
+            return Outcome(status="missing", reason=strange)
+        logged = run is not None and run.scenario.record.events
+        return _outcome(place, status, seed=seed, logged=logged)
+    except (SimedgeError, OSError, ValueError, KeyError, TypeError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        return Outcome(status="missing", reason=text.replace(f"{place}: ", ""))
+
+
+def _outcome(place: Path, status: str, *, seed: int, logged: bool) -> Outcome:
+    if status == "failed":
+        said = unsealed((place / "status.json").read_bytes())
+        return Outcome(status="failed", reason=str(said.get("reason", "")))
+    if status == "running":
+        return Outcome(status="missing", reason=UNENDED)
+    log = log_damage(place) if logged else None
+    damage = [*damaged_parts(place, events=False), *([] if log is None else [log])]
+    if damage:
+        return Outcome(status="missing", reason="; ".join(damage))
+    summary = json.loads((place / "summary.json").read_bytes())
+    if summary["seed"] != seed:
+        text = f"{STRANGER}: its summary is of seed {summary['seed']}, {seed} was asked for"
+        return Outcome(status="missing", reason=text)
+    wall_s = float(unsealed((place / "provenance.json").read_bytes())["total_wall_s"])
+    return outcome_of(summary, interrupted=status == "interrupted", wall_s=wall_s)
+
+
+def _failures(index: Path) -> dict[str, Outcome]:
+    """Return the runs that failed before they had a directory."""
+    try:
+        with index.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row.get("status") == "failed"]
+        return {row["run"]: Outcome(status="failed", reason=row["reason"]) for row in rows}
+    except (OSError, ValueError, KeyError, csv.Error):
+        return {}
