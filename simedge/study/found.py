@@ -6,11 +6,12 @@ Studies that are gone on with and reports read with the same eyes.
 import csv
 import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from simedge.core.errors import SimedgeError
-from simedge.run.parts import damaged_parts, log_damage, unsealed
+from simedge.run.parts import LOG, damaged_parts, log_damage, unsealed
 from simedge.run.rundir import read_status
 from simedge.study.plan import PlannedRun
 from simedge.study.same import STRANGER, Asked
@@ -19,18 +20,20 @@ from simedge.study.worker import Outcome, outcome_of
 
 __all__ = ["UNENDED", "found_rows", "look", "row_of"]
 
+_LOGS_KEPT: Final = 1 << 16
 UNENDED: Final = "it did not come to its end"
 
 
 def found_rows(path: Path, runs: Iterable[PlannedRun]) -> Iterator[Row]:
     """Yield how each run stands in a directory, which need not be there.
 
-    One that is missing though there is something by its name has a reason.
+    One that is missing though there is something by its name has a reason. Event logs are read,
+    at a second or so for each GB.
     """
     failures, asked = _failures(path / "index.csv"), Asked()
     for run in runs:
         place = path / "runs" / run.name
-        outcome = look(place, seed=run.seed, run=run, asked=asked)
+        outcome = look(place, seed=run.seed, run=run, asked=asked, logs=True)
         if outcome.status == "missing":
             outcome = failures.get(run.name, outcome)
         yield row_of(run, outcome, place)
@@ -50,13 +53,17 @@ def row_of(run: PlannedRun, outcome: Outcome, place: Path | None) -> Row:
     )
 
 
-def look(place: Path, *, seed: int, run: PlannedRun | None, asked: Asked) -> Outcome:
+def look(
+    place: Path, *, seed: int, run: PlannedRun | None, asked: Asked, logs: bool = False
+) -> Outcome:
     """Return what came of a run, by its directory; missing unless that is whole, and its own.
 
     Parameters
     ----------
     run
         What was planned; without it only the seed tells whose the directory is.
+    logs
+        Whether to read event logs too; else their lengths are compared.
     """
     if not place.is_dir():
         return Outcome(status="missing")
@@ -68,19 +75,34 @@ def look(place: Path, *, seed: int, run: PlannedRun | None, asked: Asked) -> Out
         if strange is not None:
             return Outcome(status="missing", reason=strange)
         logged = run is not None and run.scenario.record.events
-        return _outcome(place, status, seed=seed, logged=logged)
+        log = logged and status == "done" and _log_damage(place, read=logs)
+        return _outcome(place, status, seed=seed, log=log or None)
     except (SimedgeError, OSError, ValueError, KeyError, TypeError) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         return Outcome(status="missing", reason=text.replace(f"{place}: ", ""))
 
 
-def _outcome(place: Path, status: str, *, seed: int, logged: bool) -> Outcome:
+def _log_damage(place: Path, *, read: bool) -> str | None:
+    """Return what is wrong with a log; one that has not changed since is not read again."""
+    try:
+        marks = [(place / name).stat() for name in (LOG, "provenance.json")]
+    except OSError:
+        return log_damage(place)
+    return _once(place, tuple((one.st_size, one.st_mtime_ns) for one in marks), read=read)
+
+
+@lru_cache(maxsize=_LOGS_KEPT)
+def _once(place: Path, marks: tuple[tuple[int, int], ...], *, read: bool) -> str | None:
+    del marks
+    return log_damage(place, read=read)
+
+
+def _outcome(place: Path, status: str, *, seed: int, log: str | None) -> Outcome:
     if status == "failed":
         said = unsealed((place / "status.json").read_bytes())
         return Outcome(status="failed", reason=str(said.get("reason", "")))
     if status == "running":
         return Outcome(status="missing", reason=UNENDED)
-    log = log_damage(place) if logged else None
     damage = [*damaged_parts(place, events=False), *([] if log is None else [log])]
     if damage:
         return Outcome(status="missing", reason="; ".join(damage))
