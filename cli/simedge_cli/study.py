@@ -161,6 +161,8 @@ def _tell_estimate(ready: "Ready", jobs: int | None, *, as_json: bool) -> None:
 
 def _tell_found(ready: "Ready", *, as_json: bool, quiet: bool) -> None:
     """Say what is there already: the study goes on from it."""
+    from simedge.study.found import goes_on
+
     left = {run.name for run in ready.missing}
     found = [row for row in ready.rows.values() if row.run not in left]
     if found and not quiet:
@@ -168,7 +170,9 @@ def _tell_found(ready: "Ready", *, as_json: bool, quiet: bool) -> None:
         more = f", {failed} of them failed (--retry-failed runs these again)" if failed else ""
         complain(f"{ready.out}: {len(found)} of {len(ready.runs)} runs are there{more}")
     for row in ready.rows.values():
-        if row.status == "missing" and row.reason:
+        if goes_on(row):
+            complain(f"goes on from its checkpoint: {row.run}")
+        elif row.status == "missing" and row.reason:
             complain(f"run again: {row.run}: {row.reason}")
     if as_json:
         for row in found:

@@ -9,6 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Mapping
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -26,6 +27,7 @@ from simedge.study.plan import Plan
 from simedge.study.same import differences
 from simedge.study.seeds import seed_list
 from simedge.study.table import Table
+from simedge.study.worker import has_checkpoint
 
 __all__ = [
     "StudyDirectory",
@@ -81,6 +83,17 @@ class StudyDirectory:
         """Return the file that ends all runs as soon as it is there."""
         return self.path / _HALT
 
+    def take_up(self, names: Iterable[str]) -> None:
+        """Give runs their names that a killed study was at and that have a checkpoint."""
+        for name in names:
+            left = sorted(
+                (self.path / "runs").glob(f".{escape(name)}.*{TEMPORARY_SUFFIX}"),
+                key=lambda place: (place / "checkpoint").stat().st_mtime_ns,
+            )
+            if left and not self.place(name).exists():
+                self._files.move(left[-1], self.place(name))
+        self._remove_hidden()
+
     def clear(self, names: Iterable[str]) -> None:
         """Make room for runs that are to be run again."""
         for name in names:
@@ -124,8 +137,12 @@ class StudyDirectory:
     def _clear(self) -> None:
         """Remove what a study that was killed was about to write."""
         self.halt.unlink(missing_ok=True)
+        self._remove_hidden(without_checkpoint=True)
+
+    def _remove_hidden(self, *, without_checkpoint: bool = False) -> None:
         for part in (self.path / "runs").glob(f".*{TEMPORARY_SUFFIX}"):
-            shutil.rmtree(part, ignore_errors=True)
+            if not (without_checkpoint and has_checkpoint(part)):
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def plan_text(plan: Plan) -> str:

@@ -16,9 +16,9 @@ from simedge.run.rundir import read_status
 from simedge.study.plan import PlannedRun
 from simedge.study.same import STRANGER, Asked
 from simedge.study.table import Row
-from simedge.study.worker import Outcome, outcome_of
+from simedge.study.worker import Outcome, has_checkpoint, outcome_of
 
-__all__ = ["UNENDED", "found_rows", "look", "row_of"]
+__all__ = ["UNENDED", "found_rows", "goes_on", "look", "row_of"]
 
 _LOGS_KEPT: Final = 1 << 16
 UNENDED: Final = "it did not come to its end"
@@ -37,6 +37,12 @@ def found_rows(path: Path, runs: Iterable[PlannedRun]) -> Iterator[Row]:
         if outcome.status == "missing":
             outcome = failures.get(run.name, outcome)
         yield row_of(run, outcome, place)
+
+
+def goes_on(row: Row) -> bool:
+    """Tell whether a run that did not come to its end has a checkpoint to go on from."""
+    stopped = row.status == "interrupted" or (row.status == "missing" and row.reason == UNENDED)
+    return stopped and row.path is not None and has_checkpoint(row.path)
 
 
 def row_of(run: PlannedRun, outcome: Outcome, place: Path | None) -> Row:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import simedge
+from simedge.run.checkpoint.errors import CheckpointError
 from simedge.run.disk import Disk
 from simedge.run.errors import RunDirectoryError
 from simedge.run.files import Files
@@ -136,6 +138,64 @@ def test_a_run_that_is_stopped_half_way_is_interrupted_and_run_again(tmp_path) -
     table = run(what, tmp_path / "s", watch=seen.append, stop=lambda: len(seen) > 1)
     assert [row.status for row in table] == ["interrupted"]
     assert prepare(what.plan(), tmp_path / "s").missing[0].name == table[0].run
+
+
+SAVING = TINY.vary({"checkpoint": {"every": "500 ms"}, "devices[cam].count": 4})
+
+
+@pytest.fixture(scope="module")
+def cut_short(tmp_path_factory) -> tuple[Path, str]:
+    """Return a study as a kill in the middle of its run leaves it, and the hash of that run."""
+    out, left = (tmp_path_factory.mktemp("cut") / name for name in ("s", "left"))
+
+    def look(_: str | None):
+        def halted() -> bool:
+            places = [] if left.exists() else (out / "runs").glob(".*.part")
+            if any(map(worker.has_checkpoint, places)):
+                shutil.copytree(out, left)
+            return False
+
+        return halted
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "_halt", look)
+        (row,) = run(Study(SAVING, seeds=1), out)
+    assert row.status == "done"
+    return left, row.log_sha256
+
+
+@pytest.mark.parametrize("host", ["another host", "twice killed", "of other code"])
+def test_a_run_that_was_killed_goes_on_from_its_checkpoint(
+    cut_short, tmp_path, counted, monkeypatch, host
+) -> None:
+    left, sha256 = cut_short
+    out = Path(shutil.copytree(left, tmp_path / "s"))
+    (hidden,) = (out / "runs").glob(".*.part")
+    what = Study(SAVING, seeds=1)
+    name = prepare(what.plan(), None).runs[0].name
+    hidden.rename(hidden.with_name(name if host == "twice killed" else f".{name}.other-1.part"))
+    if host == "of other code":
+        monkeypatch.setattr("simedge.run.checkpoint.stopped.check_maker", refuse)
+    (row,) = run(what, out)
+    assert (row.status, row.log_sha256) == ("done", sha256)
+    assert counted.total() == (1 if host == "of other code" else 0)
+    assert [path.name for path in (out / "runs").iterdir()] == [row.run]
+
+
+def refuse(*_: object) -> list[str]:
+    raise CheckpointError("written by other code")
+
+
+def test_a_run_that_was_stopped_goes_on_and_one_of_another_cell_does_not(tmp_path, counted) -> None:
+    what, seen = Study(SAVING.vary({"duration": "20 s"}), seeds=1), []
+    (half,) = run(what, tmp_path / "s", watch=seen.append, stop=lambda: len(seen) > 1)
+    assert half.status == "interrupted"
+    assert half.path is not None
+    stranger = half.path.parent / planned(prepare(what.plan(), None).cells, [2])[0].name
+    shutil.copytree(half.path, stranger)
+    whole = run(Study(SAVING.vary({"duration": "20 s"}), seeds=2), tmp_path / "s")
+    assert counted.total() == 2, "the first, and the one whose directory was another's"
+    assert hashes(whole) == hashes(run(Study(SAVING.vary({"duration": "20 s"}), seeds=2)))
 
 
 class PowerLoss(BaseException):
