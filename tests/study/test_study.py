@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import sys
+import time
 from collections import Counter
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -23,8 +24,9 @@ from simedge.run.scenario import Scenario
 from simedge.study import directory as directories
 from simedge.study import worker
 from simedge.study.course import Course
+from simedge.study.engines import crew
 from simedge.study.errors import StudyDirectoryError, StudyError
-from simedge.study.estimate import estimate
+from simedge.study.estimate import estimate, start_of_workers
 from simedge.study.plan import Cell, planned
 from simedge.study.ready import prepare
 from simedge.study.study import Study, seed_list
@@ -392,7 +394,27 @@ def test_an_estimate_counts_what_is_left_by_what_was_measured(tmp_path) -> None:
     known = {name: replace(row, status="done", wall_s=10.0) for name, row in ready.rows.items()}
     later = estimate(known, ready.missing[:3], ready.cells, places=2)
     assert (later.left, later.wall_s) == (3, 15.0)
-    assert estimate({}, (), ready.cells, places=2).wall_s == 0
+    with_start = estimate(known, ready.missing[:3], ready.cells, places=2, start_s=4.5)
+    assert with_start.summary()["wall_s"] == 19.5
+    assert with_start.summary()["start_s"] == 4.5
+    assert estimate({}, (), ready.cells, places=2, start_s=4.5).wall_s == 0
+
+
+def test_what_a_start_takes_is_measured_by_a_beginning_that_leaves_nothing(tmp_path) -> None:
+    ready = prepare(study().plan(), tmp_path / "s")
+    asked = []
+
+    class Slow(ThreadPoolExecutor):
+        def submit(self, do, ticket):
+            asked.append(ticket)
+            time.sleep(0.05)
+            return super().submit(do, ticket)
+
+    with Slow(1) as executor:
+        assert start_of_workers(ready.missing, crew(executor, jobs=2)) > 2 * 0.05
+        assert start_of_workers((), crew(executor, jobs=2)) == 0.0
+    assert [(one.warm, one.out) for one in asked] == [(True, None)]
+    assert not (tmp_path / "s").exists()
 
 
 def row(seed: int, value: float | None, **labels: str) -> Row:
