@@ -367,54 +367,6 @@ def test_a_study_whose_index_lags_behind_has_the_same_report(silent, tmp_path) -
     assert any("not of this study: stranger" in note for note in after["notes"])
 
 
-def swap(one: Path, other: Path) -> None:
-    aside = one.with_name(".aside")
-    one.rename(aside)
-    other.rename(one)
-    aside.rename(other)
-
-
-@pytest.mark.parametrize("which", [(0, 1), (0, 2), (1, 2)])
-def test_runs_in_the_place_of_others_are_told_and_not_averaged(silent, tmp_path, which) -> None:
-    mine = Path(shutil.copytree(silent, tmp_path / "mine"))
-    runs = sorted((mine / "runs").iterdir())
-    swapped = [runs[place] for place in which]
-    swap(*swapped)
-    found = told(mine)
-    assert {one["run"] for one in found["left_out"]} == {run.name for run in swapped}
-    assert all("another run" in one["why"] for one in found["left_out"])
-    assert found["runs"]["reported"] == 2
-
-
-def test_without_a_plan_seeds_and_hashes_of_the_index_tell_whose_a_run_is(mine) -> None:
-    lines = (mine / "index.csv").read_text().splitlines()
-    cut = [line.split(",") for line in lines]
-    for place, run in enumerate(sorted((mine / "runs").iterdir())):
-        (line,) = (one for one in cut if one[0] == run.name)
-        line[4] = f"{line[2]}-{place % 3}"
-    (mine / "index.csv").write_text("".join(",".join(line) + "\n" for line in cut))
-    assert told(mine)["left_out"] == []
-    first, second, third = runs_of(mine, 0)[0], runs_of(mine, 1)[0], runs_of(mine, 1)[1]
-    swap(first, second)
-    swap(second, third)
-    assert {one["run"] for one in told(mine)["left_out"]} == {first.name, second.name, third.name}
-
-
-@pytest.mark.usefixtures("drawn_by_none")
-def test_what_qualifies_the_table_stands_beside_it_in_every_form(silent, tmp_path) -> None:
-    mine = Path(shutil.copytree(silent, tmp_path / "mine"))
-    first = min((mine / "runs").iterdir())
-    said = unsealed((first / "provenance.json").read_bytes())
-    (first / "provenance.json").write_text(sealed({**said, "code": "of another day"}))
-    note = f"other states of simedge's code: {first.name} unlike 3 others"
-    assert note in told(mine)["families"][0]["notes"][0]
-    after = report([mine], form="md").text.partition("## Figures")[2]
-    assert note in after[: after.index("| arm |")]
-    page = report([mine]).text
-    figures = page[page.index('<section id="headline">') :]
-    assert note.replace("'", "&#x27;") in figures[: figures.index("</section>")]
-
-
 @pytest.mark.usefixtures("drawn_by_none")
 def test_runs_that_saw_nothing_have_a_page_too(silent) -> None:
     made = report([silent])
