@@ -84,7 +84,7 @@ def _asked(one: "FigurePair", metrics: tuple[str, ...]) -> bool:
 
 def _mean(of_cells: "Sequence[FigurePair]") -> tuple[str, ...]:
     """Return the row of one figure's means over cells; nothing where a cell has none."""
-    from simedge.study.report.tables import figure
+    from simedge.study.report.written import figure
 
     pairs = [(one.a, one.b) for one in of_cells if one.pair is not None]
     if len(pairs) < len(of_cells) or len({one.headline for one in of_cells}) > 1:
@@ -103,7 +103,7 @@ def _table(rows: Rows) -> Rows:
 
 def _difference(value: float, unit: str) -> str:
     """Write a difference; of shares in points, as 2 % more may be 2 % of what there was."""
-    from simedge.study.report.tables import figure
+    from simedge.study.report.written import figure
 
     return f"{100 * value:+z.2f} points" if unit == "%" else figure(value, unit)
 
@@ -134,7 +134,7 @@ def _title(cell: "CellPair") -> str:
 
 
 def _row(one: "FigurePair") -> tuple[str, ...]:
-    from simedge.study.report.tables import figure
+    from simedge.study.report.written import figure
 
     unit, pair = one.headline.unit, one.pair
     shown = [one.headline.label, figure(one.a, unit), figure(one.b, unit)]

@@ -2,7 +2,7 @@
 
 import shlex
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ __all__ = ["Screen", "forms_table", "progress_line", "result_table", "study_line
 
 _REFRESH_S = 0.1
 _BAR_WIDTH = 24
+_BAR_LEAST = 8
 _PLAIN_WIDTH = 140
 
 
@@ -58,7 +59,7 @@ class Screen:
                 now_s = time.monotonic()
                 if now_s - shown_s >= _REFRESH_S:
                     shown_s = now_s
-                    live.update(progress_line(name, progress), refresh=True)
+                    live.update(progress_line(name, progress, width=console.width), refresh=True)
 
             live.refresh()
             self._live = live
@@ -108,7 +109,9 @@ class Screen:
 
     def show_sheet(self, title: str, heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         """Print rows of text under their heads."""
-        sheet = Table(*heads, box=None, padding=(0, 1), header_style="bold")
+        sheet = Table(box=None, padding=(0, 1), header_style="bold")
+        for place, head in enumerate(heads):
+            sheet.add_column(head, no_wrap=not place, overflow="fold")
         for row in rows:
             sheet.add_row(*map(Text, row))
         if title:
@@ -123,34 +126,52 @@ def _console(*, stderr: bool, no_color: bool) -> Console:
     return console
 
 
-def progress_line(name: str, progress: Progress) -> Text:
-    """Return virtual time, speed, time left, accuracy, traffic and devices up on one line."""
+def progress_line(name: str, progress: Progress, *, width: int = _PLAIN_WIDTH) -> Text:
+    """Return virtual time, speed, time left, accuracy, traffic and devices up on one line.
+
+    Where that is wider than the screen, first the bar is shorter, then traffic and speed go.
+    """
     share = progress.now_ns / progress.duration_ns if progress.duration_ns else 1.0
     speed = progress.now_ns / 1e9 / progress.wall_s if progress.wall_s > 0 else 0.0
     left = (progress.duration_ns - progress.now_ns) / 1e9 / speed if speed > 0 else None
-    full = round(share * _BAR_WIDTH)
+    now, end = seconds(progress.now_ns / 1e9), seconds(progress.duration_ns / 1e9)
+    down = "bold red" if progress.devices_up < progress.devices else ""
+    parts = {
+        "time": (f" {share:4.0%}  {now} of {end}", ""),
+        "speed": (f"  {times(speed)} real time", "cyan"),
+        "left": (f"  ETA {seconds(left)}", "cyan"),
+        "accuracy": (f"  accuracy {percent(progress.accuracy)}", "bold"),
+        "traffic": (f"  up {bits(progress.bits_up)}  down {bits(progress.bits_down)}", ""),
+        "devices": (f"  {progress.devices_up}/{progress.devices} up", down),
+    }
+    for least in ("traffic", "speed"):
+        if _room(name, parts, width) < _BAR_LEAST:
+            del parts[least]
+    room = _room(name, parts, width)
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{name} ", style="bold")
-    line.append("━" * full, style="green")
-    line.append("━" * (_BAR_WIDTH - full), style="dim")
-    now, end = seconds(progress.now_ns / 1e9), seconds(progress.duration_ns / 1e9)
-    line.append(f" {share:4.0%}  {now} of {end}")
-    line.append(f"  {times(speed)} real time  ETA {seconds(left)}", style="cyan")
-    line.append(f"  accuracy {percent(progress.accuracy)}", style="bold")
-    line.append(f"  up {bits(progress.bits_up)}  down {bits(progress.bits_down)}")
-    down = progress.devices_up < progress.devices
-    line.append(f"  {progress.devices_up}/{progress.devices} up", style="bold red" if down else "")
+    _bar(line, share, most=max(_BAR_LEAST, min(_BAR_WIDTH, room)))
+    for text, style in parts.values():
+        line.append(text, style=style)
     return line
+
+
+def _room(name: str, parts: Mapping[str, tuple[str, str]], width: int) -> int:
+    return width - len(name) - 1 - sum(len(text) for text, _ in parts.values())
+
+
+def _bar(line: Text, share: float, *, most: int) -> None:
+    full = round(share * most)
+    line.append("━" * full, style="green")
+    line.append("━" * (most - full), style="dim")
 
 
 def study_line(name: str, progress: "StudyProgress") -> Text:
     """Return runs done, failed and under way, and the time left, on one line."""
     ended = progress.done + progress.failed
-    full = round(ended / progress.runs * _BAR_WIDTH) if progress.runs else _BAR_WIDTH
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(f"{name} ", style="bold")
-    line.append("━" * full, style="green")
-    line.append("━" * (_BAR_WIDTH - full), style="dim")
+    _bar(line, ended / progress.runs if progress.runs else 1.0, most=_BAR_WIDTH)
     line.append(f" {ended}/{progress.runs} runs  {progress.running} under way")
     left = "-" if progress.left_s is None else seconds(progress.left_s)
     line.append(f"  {seconds(progress.wall_s)}  ETA {left}", style="cyan")

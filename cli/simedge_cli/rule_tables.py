@@ -31,6 +31,12 @@ class Sheet(NamedTuple):
     heads: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
 
+    def cut(self, *columns: int) -> "Sheet":
+        """Return the first column and some others."""
+        places = (0, *columns)
+        rows = [tuple(row[n] for n in places) for row in self.rows]
+        return Sheet(tuple(self.heads[n] for n in places), rows)
+
     def markdown(self) -> str:
         """Return the table as Markdown."""
         lines = [self.heads, ("---",) * len(self.heads), *self.rows]
@@ -52,7 +58,10 @@ def show_rules(form: Form) -> None:
         about = {key: value for key, value in held.items() if key != "tasks"}
         print(json.dumps({"rules": found, "measured": about}, indent=2, ensure_ascii=False))
         return
-    _show(form, [("", _properties()), (_about(held), _figures(held))])
+    known = _properties()
+    # A page scrolls; on a screen of a hundred columns ten of words would be cut off.
+    halves = [known] if form is Form.MD else [known.cut(1, 2), known.cut(*range(3, 10))]
+    _show(form, [*(("", half) for half in halves), (_about(held), _figures(held))])
 
 
 def costs(form: FormOption = Form.TEXT) -> None:
@@ -92,7 +101,9 @@ def _show(form: Form, sheets: list[tuple[str, Sheet]]) -> None:
     from simedge_cli.render import Screen
 
     screen = Screen()
-    for title, sheet in sheets:
+    for number, (title, sheet) in enumerate(sheets):
+        if number and not title:
+            print()
         screen.show_sheet(title, sheet.heads, sheet.rows)
 
 

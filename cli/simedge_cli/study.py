@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from contextlib import closing
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -91,7 +92,7 @@ def study(  # noqa: PLR0913 -- one parameter an option
             raise typer.Exit(Exit.BAD_INPUT)
         ready = prepare(plan, path, retry_failed=retry_failed)
         if dry_run:
-            _tell_estimate(ready, jobs, as_json=as_json)
+            _tell_estimate(ready, jobs, engine, as_json=as_json)
             return
         _tell_found(ready, as_json=as_json, quiet=quiet)
         screen = Screen(progress=not quiet, no_color=no_color)
@@ -144,23 +145,38 @@ def _heard(
     return heard
 
 
-def _tell_estimate(ready: "Ready", jobs: int | None, *, as_json: bool) -> None:
-    from simedge.study.engines import processors
-    from simedge.study.estimate import estimate
+def _tell_estimate(ready: "Ready", jobs: int | None, engine: Engine, *, as_json: bool) -> None:
+    from simedge.study.engines import Processes, processors
+    from simedge.study.estimate import estimate, start_of_workers
     from simedge_cli.figures import seconds
 
-    made = estimate(ready.rows, ready.missing, ready.cells, places=jobs or processors())
+    places, start_s = jobs or processors(), 0.0
+    if engine is Engine.PROCESSES and ready.missing:
+        with closing(Processes(places)) as hands:
+            start_s = start_of_workers(ready.missing, hands)
+    made = estimate(ready.rows, ready.missing, ready.cells, places=places, start_s=start_s)
     if as_json:
         print(json.dumps({"schema": 1, "study": ready.plan.name, **made.summary()}))
         return
     seeds = len(ready.plan.seeds)
     print(f"{ready.plan.name}: {len(ready.cells)} cells x {seeds} seeds = {made.runs} runs")
-    print(f"{made.left} left, about {seconds(made.wall_s)} on {made.places} at a time")
-    print(f"(by {made.basis})")
+    if not made.left:
+        print("nothing is left to run")
+        return
+    print(f"{made.left} left, about {seconds(made.wall_s)} on {made.places} at a time:")
+    print(f"  {seconds(made.each_s):>8} a run, by {made.basis}")
+    if engine is Engine.PROCESSES:
+        print(
+            f"  {seconds(made.start_s):>8} until all workers have begun, by one that did just now"
+        )
+    else:
+        print("           and the start of workers, which was not measured")
 
 
 def _tell_found(ready: "Ready", *, as_json: bool, quiet: bool) -> None:
     """Say what is there already: the study goes on from it."""
+    from simedge.study.found import goes_on
+
     left = {run.name for run in ready.missing}
     found = [row for row in ready.rows.values() if row.run not in left]
     if found and not quiet:
@@ -168,7 +184,9 @@ def _tell_found(ready: "Ready", *, as_json: bool, quiet: bool) -> None:
         more = f", {failed} of them failed (--retry-failed runs these again)" if failed else ""
         complain(f"{ready.out}: {len(found)} of {len(ready.runs)} runs are there{more}")
     for row in ready.rows.values():
-        if row.status == "missing" and row.reason:
+        if goes_on(row):
+            complain(f"goes on from its checkpoint: {row.run}")
+        elif row.status == "missing" and row.reason:
             complain(f"run again: {row.run}: {row.reason}")
     if as_json:
         for row in found:

@@ -65,8 +65,11 @@ def _few(points: list[list[float]]) -> Rows:
     looks = len({round(at_s, 6) for at_s, _ in points if at_s > 0})
     if not points or looks >= _LOOKS:
         return []
-    those = f"of {looks} after 0 s alone" if looks else "at 0 s, before anything was learned"
-    return [("", f"(a short run: not the mean of three evaluations, but {those})")]
+    one = "1 evaluation" if looks == 1 else f"{looks} evaluations"
+    those = (
+        f"the mean of {one}, not of {_LOOKS}" if looks else "at 0 s, before anything was learned"
+    )
+    return [("", f"(a short run: {those})")]
 
 
 def _preinstalled(communication: dict[str, Any]) -> Rows:
@@ -78,7 +81,8 @@ def _preinstalled(communication: dict[str, Any]) -> Rows:
 def _traffic(s: dict[str, Any], target: float | None) -> Rows:
     c = s["communication"]
     d = c["datagrams"]
-    lost = f" ({d['lost'] / d['sent']:.1%})" if d["sent"] else ""
+    lost = f" ({percent(d['lost'] / d['sent'])})" if d["sent"] else ""
+    twice = f"{d['duplicated']:,} duplicated, " if d["duplicated"] else ""
     return [
         ("up, down", f"{bits(c['bits_up'])}, {bits(c['bits_down'])}"),
         ("sent again", bits(c["bits_retransmitted"])),
@@ -87,7 +91,7 @@ def _traffic(s: dict[str, Any], target: float | None) -> Rows:
             "datagrams",
             (
                 f"{d['sent']:,} sent, {d['delivered']:,} delivered, {d['lost']:,} lost{lost}, "
-                f"{d['duplicated']:,} duplicated, {d['in_flight']:,} in flight"
+                f"{twice}{d['in_flight']:,} under way"
             ),
         ),
         ("to the target", _to_target(c["bits_to_target"], target)),
@@ -130,7 +134,7 @@ def _energy(s: dict[str, Any]) -> Rows:
 def _dropouts(s: dict[str, Any]) -> Rows:
     r, c = s["robustness"], s["counts"]
     dropped = c["frames_dropped"]
-    share = f" ({dropped / c['frames_arrived']:.1%})" if c["frames_arrived"] else ""
+    share = f" ({percent(dropped / c['frames_arrived'])})" if c["frames_arrived"] else ""
     return [
         (
             "devices",
@@ -143,10 +147,11 @@ def _dropouts(s: dict[str, Any]) -> Rows:
 def _convergence(s: dict[str, Any]) -> Rows:
     v = s["convergence"]
     frames = v["frames_to_90"]
-    after = "-" if frames is None else f"{frames:,.0f} frames a device"
-    of_what = "of its last" if s["accuracy"]["before_shift"] is None else "before the shift"
+    after = "" if frames is None else f", {frames:,.0f} frames a device"
+    whole = "the last" if s["accuracy"]["before_shift"] is None else "that before the shift"
+    of_what = f"   (accuracy: nine tenths of {whole})"
     return [
-        (f"to nine tenths {of_what}", f"{seconds(v['t90_s'])}, {after}"),
+        ("time to 90 %", f"{seconds(v['t90_s'])}{after}{of_what}"),
         ("after the shift", seconds(v["recovery_s"])),
     ]
 
@@ -163,8 +168,8 @@ def _work(s: dict[str, Any], compile_s: float) -> Rows:
         (
             "spikes",
             (
-                f"{c['spikes']:,} spikes, {c['synaptic_events']:,} synaptic events, "
-                f"{c['plasticity_updates']:,} weight updates"
+                f"{c['spikes']:,} ({c['synaptic_events']:,} synaptic events, "
+                f"{c['plasticity_updates']:,} weight updates)"
             ),
         ),
         (

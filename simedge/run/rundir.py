@@ -18,11 +18,11 @@ from simedge.run.errors import RunDirectoryError, StorageError, storage_error
 from simedge.run.files import Files, check_stands
 from simedge.run.parts import (
     LOG,
-    LOG_BYTES,
     RASTER,
     SealError,
     json_text,
     listing,
+    log_listing,
     sealed,
     unsealed,
 )
@@ -191,8 +191,7 @@ class RunDirectory:
 
     def write_provenance(self, data: Mapping[str, object]) -> None:
         """Write where the run came from, and list the parts written so far: the last part."""
-        length = {LOG_BYTES: self.log_path.stat().st_size} if self.log_path.is_file() else {}
-        said = {**data, **length, "parts": self.parts}
+        said = {**data, **log_listing(self.path), "parts": self.parts}
         self._put("provenance.json", sealed(said).encode())
 
     def set_status(self, status: Status, **details: int | str) -> None:

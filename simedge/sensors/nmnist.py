@@ -3,7 +3,7 @@
 import hashlib
 import math
 import os
-from functools import partial
+from functools import lru_cache, partial
 from itertools import count
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -26,6 +26,10 @@ _DIGITS: Final = tuple(str(digit) for digit in range(10))
 _ONE: Final = 65536
 _TREE: Final = "expected FOLDER/{Train,Test}/{0,1,...,9}/NNNNN.bin"
 _SHOWN_MAX: Final = 8
+_DIGESTS_MAX: Final = 1 << 17  # the whole of N-MNIST has 70,000 files
+
+
+Mark = tuple[int, int]
 
 
 class Listing(NamedTuple):
@@ -39,14 +43,25 @@ class Listing(NamedTuple):
         Numbers of those that can be whole, by part and class.
     cut_off
         Why the others were left out, by their number.
-    sha256
-        Of the list: a line of path and size each.
+    marks
+        Length and time of the last change (nanoseconds) of each file.
     """
 
     files: tuple[str, ...]
     shelves: Shelves
     cut_off: dict[int, str]
-    sha256: str
+    marks: tuple["Mark", ...]
+
+    def sha256(self, root: Path) -> str:
+        """Return the SHA-256 of what is in all files: a line of path and SHA-256 each.
+
+        A process reads each file once, as long as its length and time are what they were.
+        """
+        sha = hashlib.sha256()
+        for path, (size, changed_ns) in zip(self.files, self.marks, strict=True):
+            digest = _digest(str(root / path), size, changed_ns)
+            sha.update(f"{path} {digest}\n".encode("utf-8", "surrogateescape"))
+        return sha.hexdigest()
 
 
 def list_files(root: Path) -> Listing:
@@ -58,15 +73,16 @@ def list_files(root: Path) -> Listing:
         If this is not the official layout, or a class has no recording.
     """
     numbers, files, cut_off = count(), [], {}
-    sha, parts = hashlib.sha256(), []
+    marks: list[Mark] = []
+    parts = []
     for part in _PARTS:
         part_shelves: list[list[int]] = []
         for digit in _DIGITS:
             shelf = []
-            for name, size in _recordings(root, part, digit):
-                number, path = next(numbers), f"{part}/{digit}/{name}"
+            for name, mark in _recordings(root, part, digit):
+                number, path, size = next(numbers), f"{part}/{digit}/{name}", mark[0]
                 files.append(path)
-                sha.update(f"{path} {size}\n".encode("utf-8", "surrogateescape"))
+                marks.append(mark)
                 if size and size % EVENT_BYTES == 0:
                     shelf.append(number)
                 else:
@@ -77,7 +93,17 @@ def list_files(root: Path) -> Listing:
             part_shelves.append(shelf)
         parts.append(tuple(part_shelves))
     shelves = Shelves(_DIGITS, parts[0], parts[1])
-    return Listing(tuple(files), shelves, cut_off, sha.hexdigest())
+    return Listing(tuple(files), shelves, cut_off, tuple(marks))
+
+
+@lru_cache(maxsize=_DIGESTS_MAX)
+def _digest(path: str, size: int, changed_ns: int) -> str:
+    """Return the SHA-256 of a file; how long and how old it is tells whether it was read."""
+    del size, changed_ns
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError as error:
+        raise SensorError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def _cut_off(path: Path, size: int) -> str:
@@ -86,19 +112,24 @@ def _cut_off(path: Path, size: int) -> str:
     return f"{path}: byte {size - size % EVENT_BYTES}: the last event is cut off"
 
 
-def _recordings(root: Path, part: str, digit: str) -> list[tuple[str, int]]:
-    """Return names and sizes of the recordings of a class, by name."""
+def _recordings(root: Path, part: str, digit: str) -> list[tuple[str, Mark]]:
+    """Return names and marks of the recordings of a class, by name."""
     folder = root / part / digit
     if not folder.is_dir():
         raise SensorError(f"{_found(root, part, digit)}; {_TREE}")
     try:
         with os.scandir(folder) as entries:
-            files = sorted((e.name, e.stat().st_size) for e in entries if _is_recording(e))
+            files = sorted((e.name, _mark(e)) for e in entries if _is_recording(e))
     except OSError as error:
         raise SensorError(f"{folder}: cannot be read: {error.strerror}") from error
     if not files:
         raise SensorError(f"{folder}: no .bin file there; {_TREE}")
     return files
+
+
+def _mark(entry: "os.DirEntry[str]") -> Mark:
+    found = entry.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _is_recording(entry: "os.DirEntry[str]") -> bool:
@@ -154,7 +185,7 @@ class NmnistSensor(ClipSensor):
             **super().origin(),
             "root": written(str(self._root)),
             "files": len(listing.files),
-            "files_sha256": listing.sha256,
+            "files_sha256": listing.sha256(self._root),
         }
 
     def _deal(self, streams: Streams, settings: NmnistSettings, damaged: dict[int, str]) -> Roles:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from simedge.study.directory import row_of
 from simedge.study.engines import Crew
 from simedge.study.errors import StudyError
+from simedge.study.found import row_of
 from simedge.study.plan import PlannedRun
 from simedge.study.table import Row
 from simedge.study.worker import Outcome, Ticket

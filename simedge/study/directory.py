@@ -5,39 +5,35 @@
 may be behind when a study is killed, and nothing is lost: whoever goes on looks for himself.
 """
 
-import csv
-import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
+from glob import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
-from simedge.core.errors import SimedgeError
 from simedge.run.disk import TEMPORARY_SUFFIX
 from simedge.run.errors import StorageError, storage_error
 from simedge.run.files import Files
-from simedge.run.parts import damaged_parts, json_text, log_damage, unsealed
+from simedge.run.parts import json_text
 from simedge.run.problems import ScenarioError
-from simedge.run.rundir import lock, read_status
+from simedge.run.rundir import lock
 from simedge.run.yaml_reader import parse
 from simedge.run.yaml_writer import dump
 from simedge.study.errors import StudyDirectoryError, StudyError
-from simedge.study.plan import Plan, PlannedRun
-from simedge.study.same import Asked, differences
+from simedge.study.plan import Plan
+from simedge.study.same import differences
 from simedge.study.seeds import seed_list
-from simedge.study.table import Row, Table
-from simedge.study.worker import Outcome, outcome_of
+from simedge.study.table import Table
+from simedge.study.worker import has_checkpoint
 
 __all__ = [
     "StudyDirectory",
     "check_same",
-    "found_rows",
     "plan_text",
     "recorded_seeds",
-    "row_of",
 ]
 
 _PLAN: Final = "study.yaml"
@@ -87,6 +83,17 @@ class StudyDirectory:
         """Return the file that ends all runs as soon as it is there."""
         return self.path / _HALT
 
+    def take_up(self, names: Iterable[str]) -> None:
+        """Give runs their names that a killed study was at and that have a checkpoint."""
+        for name in names:
+            left = sorted(
+                (self.path / "runs").glob(f".{escape(name)}.*{TEMPORARY_SUFFIX}"),
+                key=lambda place: (place / "checkpoint").stat().st_mtime_ns,
+            )
+            if left and not self.place(name).exists():
+                self._files.move(left[-1], self.place(name))
+        self._remove_hidden()
+
     def clear(self, names: Iterable[str]) -> None:
         """Make room for runs that are to be run again."""
         for name in names:
@@ -130,8 +137,12 @@ class StudyDirectory:
     def _clear(self) -> None:
         """Remove what a study that was killed was about to write."""
         self.halt.unlink(missing_ok=True)
+        self._remove_hidden(without_checkpoint=True)
+
+    def _remove_hidden(self, *, without_checkpoint: bool = False) -> None:
         for part in (self.path / "runs").glob(f".*{TEMPORARY_SUFFIX}"):
-            shutil.rmtree(part, ignore_errors=True)
+            if not (without_checkpoint and has_checkpoint(part)):
+                shutil.rmtree(part, ignore_errors=True)
 
 
 def plan_text(plan: Plan) -> str:
@@ -190,79 +201,6 @@ def recorded_seeds(path: Path) -> tuple[int, ...]:
         return seed_list(seeds) if whole or seeds else ()
     except StudyError as error:
         raise StudyDirectoryError(f"{path / _PLAN}: seeds: {error}") from error
-
-
-def found_rows(path: Path, runs: Iterable[PlannedRun]) -> Iterator[Row]:
-    """Yield how each run stands in a directory, which need not be there.
-
-    One that is missing though there is something by its name has a reason.
-    """
-    failures, asked = _failures(path / "index.csv"), Asked()
-    for run in runs:
-        place = path / "runs" / run.name
-        outcome = _read(place, run, asked)
-        if outcome.status == "missing":
-            outcome = failures.get(run.name, outcome)
-        yield row_of(run, outcome, place)
-
-
-def row_of(run: PlannedRun, outcome: Outcome, place: Path | None) -> Row:
-    """Return the row of a run."""
-    return Row(
-        run=run.name,
-        factors=run.labels,
-        seed=run.seed,
-        status=outcome.status,
-        summary=outcome.summary,
-        reason=outcome.reason,
-        wall_s=outcome.wall_s,
-        path=place if place is not None and place.is_dir() else None,
-    )
-
-
-def _read(place: Path, run: PlannedRun, asked: Asked) -> Outcome:
-    """Return what came of a run, by its directory; missing unless that is whole, and its own."""
-    if not place.is_dir():
-        return Outcome(status="missing")
-    try:
-        status = read_status(place)
-        # One that failed may have failed before it had a scenario.
-        bare = status == "failed" and not (place / "scenario.yaml").exists()
-        strange = None if bare else asked.strange(place, run)
-        if strange is not None:
-            return Outcome(status="missing", reason=strange)
-        return _outcome(place, run, status)
-    except (SimedgeError, OSError, ValueError, KeyError, TypeError) as error:
-        text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        return Outcome(status="missing", reason=text)
-
-
-def _outcome(place: Path, run: PlannedRun, status: str) -> Outcome:
-    if status == "failed":
-        said = unsealed((place / "status.json").read_bytes())
-        return Outcome(status="failed", reason=str(said.get("reason", "")))
-    if status == "running":
-        return Outcome(status="missing", reason="it did not come to its end")
-    log = log_damage(place) if run.scenario.record.events else None
-    damage = [*damaged_parts(place, events=False), *([] if log is None else [log])]
-    if damage:
-        return Outcome(status="missing", reason="; ".join(damage))
-    summary = json.loads((place / "summary.json").read_bytes())
-    if summary["seed"] != run.seed:
-        text = f"its summary is of seed {summary['seed']}, {run.seed} was asked for"
-        return Outcome(status="missing", reason=text)
-    wall_s = float(unsealed((place / "provenance.json").read_bytes())["total_wall_s"])
-    return outcome_of(summary, interrupted=status == "interrupted", wall_s=wall_s)
-
-
-def _failures(index: Path) -> dict[str, Outcome]:
-    """Return the runs that failed before they had a directory."""
-    try:
-        with index.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row.get("status") == "failed"]
-        return {row["run"]: Outcome(status="failed", reason=row["reason"]) for row in rows}
-    except (OSError, ValueError, KeyError, csv.Error):
-        return {}
 
 
 def _recorded(path: Path) -> dict[str, Any] | None:

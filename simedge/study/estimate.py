@@ -1,4 +1,7 @@
-"""How long a study will take: by what its runs took before, else by how some of them begin."""
+"""How long a study will take: by what its runs took before, else by how some of them begin.
+
+Workers have to start first: that is measured by letting one begin a run, as a study does itself.
+"""
 
 import statistics
 import time
@@ -8,10 +11,13 @@ from typing import Any, Final
 
 from simedge.run.result import Progress
 from simedge.run.simulate import simulate
+from simedge.run.warm import warm_up
+from simedge.study.engines import Crew
 from simedge.study.plan import Cell, PlannedRun
 from simedge.study.table import Row
+from simedge.study.worker import Ticket
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "estimate", "start_of_workers"]
 
 _SAMPLES: Final = 3
 _SAMPLE_S: Final = 3.0
@@ -24,7 +30,11 @@ class Estimate:
     Parameters
     ----------
     wall_s
-        Seconds with that many places, a start of each worker not counted.
+        Seconds with that many places.
+    each_s
+        Seconds of a run.
+    start_s
+        Of `wall_s`, what goes by until all workers have begun.
     basis
         Where the figure comes from, in words.
     """
@@ -33,18 +43,31 @@ class Estimate:
     left: int
     places: int
     wall_s: float
+    each_s: float
+    start_s: float
     basis: str
 
     def summary(self) -> dict[str, Any]:
         """Return it as plain data."""
-        names = ("runs", "left", "places", "wall_s", "basis")
+        names = ("runs", "left", "places", "wall_s", "each_s", "start_s", "basis")
         return {name: getattr(self, name) for name in names}
 
 
 def estimate(
-    rows: Mapping[str, Row], left: Sequence[PlannedRun], cells: Sequence[Cell], *, places: int
+    rows: Mapping[str, Row],
+    left: Sequence[PlannedRun],
+    cells: Sequence[Cell],
+    *,
+    places: int,
+    start_s: float = 0.0,
 ) -> Estimate:
-    """Estimate what runs that are left will take; begins some if none was ever run."""
+    """Estimate what runs that are left will take; begins some if none was ever run.
+
+    Parameters
+    ----------
+    start_s
+        What goes by until all workers have begun, by `start_of_workers`.
+    """
     known = [row.wall_s for row in rows.values() if row.status == "done" and row.wall_s > 0]
     if known:
         basis = f"{len(known)} finished runs"
@@ -56,9 +79,30 @@ def estimate(
         basis = "nothing is left"
     each_s = statistics.fmean(known) if known else 0.0
     rounds = max(len(left) / max(places, 1), 1.0) if left else 0.0
+    start_s = start_s if left else 0.0
     return Estimate(
-        runs=len(rows), left=len(left), places=places, wall_s=each_s * rounds, basis=basis
+        runs=len(rows),
+        left=len(left),
+        places=places,
+        wall_s=each_s * rounds + start_s,
+        each_s=each_s,
+        start_s=start_s,
+        basis=basis,
     )
+
+
+def start_of_workers(left: Sequence[PlannedRun], hands: Crew) -> float:
+    """Return the seconds until all workers have begun: one begins, alone, and is timed.
+
+    It loads what runs stand on and compiles what is not compiled yet, so a study that comes after
+    finds that done. The others start beside one another when it has.
+    """
+    if not left:
+        return 0.0
+    began_s = time.monotonic()
+    hands.submit(Ticket(scenario=left[0].scenario.dump(), warm=True)).result()
+    one_s = time.monotonic() - began_s
+    return one_s * min(len(left), hands.places(), 2)
 
 
 def _spread(cells: Sequence[Cell]) -> list[Cell]:
@@ -71,9 +115,10 @@ def _spread(cells: Sequence[Cell]) -> list[Cell]:
 def _measured(cell: Cell) -> float:
     """Return the seconds that a run of a cell takes, by its beginning.
 
-    What comes first (code that is loaded, frames that are drawn ahead) is counted once; the speed
-    is that of what comes after it.
+    What comes first (the world that is built, frames that are drawn ahead) is counted once; the
+    speed is that of what comes after it. Native code is there before: it belongs to the start.
     """
+    warm_up(cell.scenario.learner)
     seen: list[Progress] = []
     began_s = time.monotonic()
     loaded_s = began_s

@@ -10,8 +10,9 @@ from pathlib import Path
 from simedge.run.problems import Problem, ScenarioError
 from simedge.run.warm import warm_up
 from simedge.study.course import Course, StudyProgress
-from simedge.study.directory import StudyDirectory, check_same, found_rows, recorded_seeds
+from simedge.study.directory import StudyDirectory, check_same, recorded_seeds
 from simedge.study.engines import crew
+from simedge.study.found import found_rows, goes_on
 from simedge.study.plan import Cell, Complaint, Plan, PlanError, PlannedRun, built, planned
 from simedge.study.same import mixed
 from simedge.study.seeds import seed_list
@@ -75,12 +76,14 @@ class Ready:
             else:
                 directory = stack.enter_context(StudyDirectory(self.out, self.plan))
                 halt = directory.halt
+                directory.take_up(run.name for run in self.runs)
                 # Another sitting may have ended between the first look and the lock.
                 self.rows.update((row.run, row) for row in found_rows(self.out, self.runs))
             missing = self.missing
             if missing:
                 if directory is not None:
-                    directory.clear(run.name for run in missing)
+                    rows = (self.rows[run.name] for run in missing)
+                    directory.clear(row.run for row in rows if not goes_on(row))
                 warm_up()  # what all runs need, by two processes side by side
                 hands = crew(engine, jobs=jobs, scheduler=scheduler)
                 stack.callback(hands.close)

@@ -18,8 +18,10 @@ from simedge.run.whereabouts import trace_files
 from simedge.study.plan import PlannedRun
 from simedge.study.table import Row
 
-__all__ = ["Asked", "differences", "mixed"]
+__all__ = ["STRANGER", "Asked", "differences", "mixed"]
 
+STRANGER: Final = "it is of another run"
+"""How the reason begins why a directory does not count that holds a run, but not that one."""
 _SEED: Final = re.compile(r"^seed: \d+$", re.MULTILINE)
 _NAMED_MAX: Final = 3
 
@@ -51,7 +53,7 @@ class Asked:
         asked = _plain(run.scenario)
         _unpin(there, asked)
         found = next(differences("scenario", there, asked), None)
-        return None if found is None else f"it is of another run: {found}"
+        return None if found is None else f"{STRANGER}: {found}"
 
 
 def _plain(scenario: Scenario) -> dict[str, Any]:

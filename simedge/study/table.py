@@ -90,6 +90,12 @@ class Table(Sequence[Row]):
         empty = [one for one in self.metrics if done and not any(has(each, one) for each in done)]
         return (*self._notes, *(f"no run has a figure {metric}" for metric in empty))
 
+    def part(self, rows: Sequence[Row]) -> "Table":
+        """Return a table of some of the runs; what is known of where they came from stays."""
+        return Table(
+            rows, factors=self.factors, metrics=self.metrics, path=self.path, notes=self._notes
+        )
+
     @override
     def __getitem__(self, index: Any) -> Any:
         return self._rows[index]

@@ -2,7 +2,8 @@
 
 A run is written under a hidden name and moved to its own when it has ended. So a directory that
 has its name is whole, whatever became of the process, and a run that two processes were given,
-since one of them was taken for dead, is there once.
+since one of them was taken for dead, is there once. One that stopped and has a checkpoint is gone
+on with, by whoever is given it next.
 """
 
 import os
@@ -14,15 +15,19 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from simedge.core.errors import SimedgeError
 from simedge.run.disk import TEMPORARY_SUFFIX
 from simedge.run.errors import StorageError
 from simedge.run.files import Files
 
-__all__ = ["ONE_THREAD", "Outcome", "Status", "Ticket", "carry_out", "outcome_of"]
+if TYPE_CHECKING:
+    from simedge.run.result import Result
+
+__all__ = ["ONE_THREAD", "Outcome", "Status", "Ticket", "carry_out", "has_checkpoint", "outcome_of"]
 
 Status = Literal["done", "failed", "interrupted", "missing"]
 
@@ -107,13 +112,54 @@ def _run(ticket: Ticket, halted: Callable[[], bool]) -> Outcome:
     final = None if ticket.out is None else Path(ticket.out)
     here = None if final is None else _hidden(final)
     try:
-        result = simulate(scenario, out=here, stop=_soon(halted) if ticket.warm else halted)
+        result = None
+        if here is not None and final is not None and _taken_over(final, here):
+            result = _resumed(here, halted)
+        if result is None:
+            result = simulate(scenario, out=here, stop=_soon(halted) if ticket.warm else halted)
     finally:
         if here is not None and final is not None:
             _settle(here, final)
     return outcome_of(
         result.summary, interrupted=result.interrupted, wall_s=time.perf_counter() - began_s
     )
+
+
+def has_checkpoint(place: Path) -> bool:
+    """Tell whether a run directory holds something that looks like a checkpoint."""
+    return any((place / "checkpoint").glob("manifest-*.json"))
+
+
+def _taken_over(final: Path, here: Path) -> bool:
+    """Move a run here that stopped and has a checkpoint, if there is one that nobody works on."""
+    from simedge.run.rundir import RunDirectoryError, lock  # noqa: PLC0415 -- as above
+
+    beside = f".{escape(final.name)}.{escape(socket.gethostname())}-*{TEMPORARY_SUFFIX}"
+    for place in (final, *final.parent.glob(beside)):
+        if has_checkpoint(place):
+            with suppress(RunDirectoryError):  # a worker that was taken for dead may be alive
+                held = lock(place)
+                try:
+                    Files().move(place, here)
+                finally:
+                    os.close(held)
+                return True
+    return False
+
+
+def _resumed(here: Path, halted: Callable[[], bool]) -> "Result | None":
+    """Go on with a run; None, and nothing left of it, if its checkpoint is of no use here."""
+    from simedge.run.checkpoint.errors import CheckpointError  # noqa: PLC0415 -- as above
+    from simedge.run.resume import resume  # noqa: PLC0415
+    from simedge.run.rundir import RunDirectoryError  # noqa: PLC0415
+
+    try:
+        return resume(here, stop=halted)
+    except StorageError:
+        raise
+    except (CheckpointError, RunDirectoryError):  # written by other code, as a rule
+        shutil.rmtree(here, ignore_errors=True)
+        return None
 
 
 def _hidden(final: Path) -> Path:

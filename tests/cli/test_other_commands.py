@@ -169,14 +169,18 @@ def test_a_summary_of_something_is_shown_with_its_figures() -> None:
     rows = dict(sections(summarise(tally)))
     assert rows["accuracy"] == [
         ("final", "70.0 %   (chance 10.0 %)   devices 50.0 % to 90.0 %"),
-        ("", "(a short run: not the mean of three evaluations, but of 1 after 0 s alone)"),
+        ("", "(a short run: the mean of 1 evaluation, not of 3)"),
         ("before the shift", "70.0 %"),
         ("over time", "70.0 % ▆ 70.0 %"),
     ]
     assert rows["energy"][-1] == ("memory", "at most 1.00 MiB a device")
     assert rows["work"][0] == ("time", "10 s in 0.50 s, 20x real time")
     assert rows["traffic"][-1] == ("to the target", "no target")
-    assert rows["convergence"][0][0] == "to nine tenths before the shift"
+    name, told = rows["convergence"][0]
+    assert (name, told.endswith("(accuracy: nine tenths of that before the shift)")) == (
+        "time to 90 %",
+        True,
+    )
     cold = dict(sections(summarise(tally), target=0.8, compile_s=0.4))
     assert cold["work"][0] == ("time", "10 s in 0.50 s, of which 400 ms compiling, 100x real time")
     assert cold["traffic"][-1] == ("to the target", "not reached   (accuracy 80.0 %)")
@@ -208,6 +212,6 @@ def test_a_final_accuracy_of_few_evaluations_says_so() -> None:
         summary["accuracy"]["curve"] = [[at_s, 0.5] for at_s in times]
         return " ".join(value for _, rows in sections(summary)[:1] for _, value in rows)
 
-    assert "of 2 after 0 s alone" in shown(0.0, 10.0, 19.999999999, 20.0)
+    assert "the mean of 2 evaluations, not of 3" in shown(0.0, 10.0, 19.999999999, 20.0)
     assert "before anything was learned" in shown(0.0)
     assert "short run" not in shown(0.0, 10.0, 20.0, 30.0)

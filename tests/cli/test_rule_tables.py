@@ -1,13 +1,16 @@
 """Laws of `simedge rules`, `simedge rules table` and `simedge rules costs`."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner
 
 from simedge.learning.rules.catalogue import RULES
 from simedge.learning.rules.published import figures
+from simedge_cli import render, rule_tables
 from simedge_cli.commands import app
 
 PAGE = Path(__file__).parents[2] / "docs/rule-costs.md"
@@ -43,3 +46,16 @@ def test_costs_are_told_in_every_form():
     assert [row["verdict"] for row in rows] == [figure.verdict for figure in figures()]
     text = said("costs")
     assert all(figure.shown in text for figure in figures())
+
+
+def test_no_word_of_the_rules_is_cut_off_on_a_screen_of_a_hundred_columns(monkeypatch) -> None:
+    out = io.StringIO()
+    monkeypatch.setattr(render, "_console", lambda **_: Console(file=out, width=100))
+    rule_tables.show_rules(rule_tables.Form.TEXT)
+    shown = out.getvalue()
+    assert "…" not in shown
+    known = rule_tables._properties()  # noqa: SLF001 -- what is to be shown
+    words = {word for row in known.rows for cell in row for word in cell.split()}
+    assert not {word for word in words if word not in shown}
+    for name, what, source, *_ in known.rows:
+        assert any(line.split() == f"{name} {what} {source}".split() for line in shown.splitlines())

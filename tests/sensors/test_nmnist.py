@@ -1,5 +1,6 @@
 """Laws of the N-MNIST sensor: recordings have one role each, and look as they are told to."""
 
+import os
 import shutil
 from fractions import Fraction
 
@@ -20,6 +21,11 @@ from simedge.sensors.settings import NmnistSettings, RotateShift
 @pytest.fixture(scope="session")
 def root(tmp_path_factory):
     return write_nmnist(tmp_path_factory.mktemp("nmnist"), train=6, test=3)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    return write_nmnist(tmp_path_factory.mktemp("small"), train=4, test=2)
 
 
 @pytest.fixture
@@ -196,6 +202,21 @@ def test_the_list_of_files_has_a_name(root, spoilt):
     assert again["files_sha256"] != other["files_sha256"]
     (spoilt / "Train" / "3" / "00001.bin").write_bytes(b"12345")
     assert look(spoilt).origin()["files_sha256"] != other["files_sha256"]
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.integers(0, 59), st.integers(0, 10**6), st.integers(0, 7))
+def test_no_bit_of_a_recording_changes_without_the_name_of_all(small, number, place, bit):
+    file = small / list_files(small).files[number]
+    names, raw = [], bytearray(file.read_bytes())
+    for turn in range(3):
+        names.append(list_files(small).sha256(small))
+        raw[place % len(raw)] ^= 1 << bit if turn < 2 else 0
+        file.write_bytes(raw)
+        changed_ns = file.stat().st_mtime_ns + 10**9  # a clock of files may tick every 10 ms
+        os.utime(file, ns=(changed_ns, changed_ns))
+    assert names[1] != names[0]
+    assert names[2] == names[0], "the age of a file is no part of it"
 
 
 def remove(path):

@@ -123,14 +123,20 @@ def test_a_summary_of_another_seed_is_run_again(copied) -> None:
     said = unsealed((one / "provenance.json").read_bytes())
     said["parts"].pop("scenario.yaml")
     (one / "provenance.json").write_text(sealed(said))
-    assert missing(copied) == {one.name: "its summary is of seed 2, 1 was asked for"}
+    assert missing(copied) == {
+        one.name: "it is of another run: its summary is of seed 2, 1 was asked for"
+    }
 
 
-@pytest.mark.parametrize("damage", ["gone", "cut", "longer"])
-def test_a_log_that_is_not_as_long_as_it_was_is_run_again(copied, damage) -> None:
+@pytest.mark.parametrize("damage", ["gone", "cut", "longer", "changed"])
+def test_a_log_that_is_not_what_was_written_is_run_again(copied, damage) -> None:
     first = min((copied / "runs").iterdir())
     raw = (first / "events.msgpack").read_bytes()
     (first / "events.msgpack").write_bytes(raw[:-1] if damage == "cut" else raw + b"0")
+    if damage == "changed":
+        half = len(raw) // 2
+        changed = raw[:half] + bytes([raw[half] ^ 1]) + raw[half + 1 :]
+        (first / "events.msgpack").write_bytes(changed)
     if damage == "gone":
         (first / "events.msgpack").unlink()
     (found,) = missing(copied).items()

@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from simedge.study.report.errors import MissingExtraError, ReportError
@@ -18,6 +20,7 @@ from simedge.study.report.links import links_of
 from simedge.study.report.runs import read_run
 from simedge.study.report.tables import HEADLINES, every_figure, headline
 from simedge.study.report.write import report
+from simedge.study.report.written import figure
 from simedge_cli.commands import app
 
 EXTRA = "the extra 'report' (altair, vl-convert-python) is not installed"
@@ -93,13 +96,57 @@ def test_the_table_of_every_figure_is_the_summary(finished) -> None:
 def test_a_headline_is_the_summary_rounded(finished, path: str) -> None:
     label, _, shown = next(row for row in headline(read_run(finished)).rows if row[1] == path)
     assert label
+    exact = getattr(shown, "exact", shown)
     value = dict(leaves(summary_of(finished)))[path]
     if value is None:
         assert shown == "-"
     else:
-        number = float(shown.split()[0].replace(",", ""))
+        number = float(exact.split()[0].replace(",", ""))
         scale = 100 if shown.endswith("%") else 1
         assert number == pytest.approx(scale * value, rel=1e-3)
+
+
+PREFIXES = {"n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "": 1.0}
+PREFIXES |= {f"{sign}i": 2.0 ** (10 * place) for place, sign in enumerate("KMGT", 1)}
+
+
+@settings(max_examples=60)
+@given(st.floats(1e-9, 1e14) | st.integers(0, 10**14), st.sampled_from(["bit", "bit/s", "B", "J"]))
+def test_a_figure_is_short_and_its_exact_one_is_kept(value, unit) -> None:
+    shown = figure(value, unit)
+    number, _, written = shown.partition(" ")
+    by = PREFIXES[written.removesuffix(unit)]
+    assert float(number.replace(",", "")) * by == pytest.approx(value, rel=6e-4)
+    if by != 1.0:
+        assert float(shown.exact.split()[0].replace(",", "")) == value
+
+
+def links_drawn(*, lost: float, rates=(1, 1)):
+    pytest.importorskip("altair", reason=EXTRA)
+    from simedge.study.report import charts
+
+    places = {"x": 0, "y": 0, "x2": 1, "y2": 1}
+    rows = [{"link": "a.b", "lost": lost, "rate": rate, **places} for rate in rates]
+    return charts._links_drawn(rows).to_dict()["encoding"]  # noqa: SLF001 -- its spec is what counts
+
+
+def test_links_that_lose_nothing_have_the_colour_of_zero_on_a_scale_that_has_a_width():
+    for lost in (0.0, 0.2):
+        scale = links_drawn(lost=lost)["color"]["scale"]
+        assert scale["domain"][0] == 0 < scale["domain"][-1]
+        assert scale["domain"][-1] >= lost
+    assert "scale" not in links_drawn(lost=0.0)["strokeWidth"]
+    far = links_drawn(lost=0.0, rates=(1_000, 9_000))["strokeWidth"]["scale"]
+    assert far["domain"] == [1_000, 9_000]
+
+
+def test_a_page_names_curves_in_words_and_keeps_exact_figures_at_hand(finished, page) -> None:
+    sampled = {row.split(",")[2] for row in (finished / "metrics.csv").read_text().splitlines()[1:]}
+    raw = {name for name in sampled if "_" in name}
+    assert raw
+    assert not {name for name in raw if f'"metric": "{name}"' in page.text}
+    sent = summary_of(finished)["communication"]["bits_up"]
+    assert f'title="{sent:,} bit"' in page.text
 
 
 def test_markdown_and_page_say_the_same_figures(finished, page) -> None:

@@ -332,7 +332,9 @@ def test_an_estimate_counts_what_is_left_by_what_was_measured(tmp_path) -> None:
     known = {name: replace(row, status="done", wall_s=10.0) for name, row in ready.rows.items()}
     later = estimate(known, ready.missing[:3], ready.cells, places=2)
     assert (later.left, later.wall_s) == (3, 15.0)
-    assert estimate({}, (), ready.cells, places=2).wall_s == 0
+    with_start = estimate(known, ready.missing[:3], ready.cells, places=2, start_s=4.5).summary()
+    assert (with_start["wall_s"], with_start["start_s"]) == (19.5, 4.5)
+    assert estimate({}, (), ready.cells, places=2, start_s=4.5).wall_s == 0
 
 
 def row(seed: int, value: float | None, **labels: str) -> Row:

@@ -25,6 +25,7 @@ _RUNS_SHOWN = 20
 _POINTS_EACH = 60
 _TIME = "virtual time / s"
 _ACCURACY = alt.Axis(format="%")
+_SHORT = "abs(datum.value) < 1000 ? format(datum.value, '~g') : format(datum.value, '~s')"
 
 
 def pictures(run: Run) -> list[Picture]:
@@ -77,7 +78,8 @@ _ENERGY_ABOUT = "The most spending devices where they are many."
 _LATENCY_ABOUT = "Share of all that took at most so long: frame to update, token to merging."
 _STALE_ABOUT = "Above: age of priors when they are applied. Below: versions that tokens are behind."
 _TOPOLOGY_ABOUT = (
-    "Colour: share of datagrams lost, as counted, else as set. Width: rate as set. "
+    "Colour: share of datagrams lost, as counted, else as set; grey: none. Width: rate as set, "
+    "if links differ in it. "
     "The server stands in the middle."
 )
 
@@ -120,7 +122,7 @@ def against_bits(runs: Sequence[Run], *, most: int = series.TIMES) -> Spec | Non
         return None
     line = _chart(rows).mark_line(point=True, interpolate="step-after")
     drawn = line.encode(
-        x=alt.X("bits:Q", title="bits on all links", axis=alt.Axis(format="s")),
+        x=alt.X("bits:Q", title="bits on all links", axis=alt.Axis(format=".4~s")),
         y=alt.Y("accuracy:Q", axis=_ACCURACY, scale=alt.Scale(domain=[0, 1])),
         order="t_s:Q",
         tooltip=["run:N", "t_s:Q", "bits:Q", "accuracy:Q"],
@@ -135,7 +137,9 @@ def curves(run: Run) -> Spec | None:
     if not rows:
         return None
     drawn = _chart(rows).mark_line().encode(
-        x=alt.X("t_s:Q", title=None), y=alt.Y("value:Q", title=None), tooltip=["t_s:Q", "value:Q"]
+        x=alt.X("t_s:Q", title=None),
+        y=alt.Y("value:Q", title=None, axis=alt.Axis(labelExpr=_SHORT, tickCount=5)),
+        tooltip=["t_s:Q", "value:Q"],
     )  # fmt: skip
     small = drawn.properties(width=_SMALL, height=110)
     return _spec(
@@ -249,18 +253,37 @@ def _links_drawn(lines: Rows) -> alt.Chart:
         y=_place("y"),
         x2="x2:Q",
         y2="y2:Q",
-        color=alt.Color(
-            "lost:Q", title="lost", scale=alt.Scale(scheme="yelloworangered"), legend=_PERCENT
-        ),
-        strokeWidth=alt.StrokeWidth(
-            "rate:Q", title="bit/s", scale=alt.Scale(type="log", range=[1, 4])
-        ),
-        tooltip=["link:N", "lost:Q", "rate:Q"],
+        color=alt.Color("lost:Q", title="lost", scale=_lost_scale(lines), legend=_PERCENT),
+        strokeWidth=_rate_width(lines),
+        tooltip=[
+            alt.Tooltip("link:N"),
+            alt.Tooltip("lost:Q", format=".2%"),
+            alt.Tooltip("rate:Q", title="rate / bit/s", format=","),
+        ],
     )  # fmt: skip
     return drawn
 
 
-_PERCENT = alt.Legend(format=".1%")
+def _lost_scale(lines: Rows) -> alt.Scale:
+    """Let nothing lost be grey, whatever else is: a scale of its own data has no zero."""
+    most = max(line["lost"] for line in lines)
+    top = most or 0.01
+    return alt.Scale(domain=[0, top / 2, top], range=_LOST, interpolate="rgb")
+
+
+def _rate_width(lines: Rows) -> Any:  # noqa: ANN401 -- a channel or its value
+    """Return widths by rates; where all links are equally fast there is nothing to tell."""
+    rates = [line["rate"] for line in lines]
+    low, high = min(rates), max(rates)
+    if low == high:
+        return alt.StrokeWidthValue(2)
+    scale = alt.Scale(type="log", domain=[low, high], range=[1, 4])
+    legend = alt.Legend(format=".3~s", values=[low, high])
+    return alt.StrokeWidth("rate:Q", title="bit/s", scale=scale, legend=legend)
+
+
+_PERCENT = alt.Legend(format=".1~%", tickCount=4)
+_LOST = ["#9fb3c8", "#f59e0b", "#b91c1c"]
 
 
 def _place(name: str) -> Any:  # noqa: ANN401 -- X and Y have no common type

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simedge.study.report.tables import Table, figure
+from simedge.study.report.tables import Table
+from simedge.study.report.written import figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -25,6 +25,7 @@ from simedge.study.report.studies.content import (
     suffix,
 )
 from simedge.study.report.tables import Table
+from simedge.study.report.written import Figure
 
 __all__ = ["html_report", "study_page", "svg_of"]
 
@@ -154,4 +155,6 @@ def _table(table: Table) -> str:
 
 def _cell(tag: str, text: str, *, figure: bool) -> str:
     kind = ' class="n"' if figure else ""
+    if isinstance(text, Figure):
+        kind += f' title="{escape(text.exact)}"'
     return f"<{tag}{kind}>{escape(text)}</{tag}>"

@@ -22,7 +22,7 @@ from simedge.study.report.history import History, read_history
 if TYPE_CHECKING:
     from simedge.run.raster import Circuit
 
-__all__ = ["Run", "Sampled", "Skipped", "newest", "read_run", "read_runs", "read_summary"]
+__all__ = ["Run", "Sampled", "Skipped", "checked_summary", "newest", "read_run", "read_runs"]
 
 Sampled = tuple[float, str, float]
 """Seconds of virtual time, entity, value."""
@@ -138,7 +138,7 @@ def read_run(path: Path) -> Run:
             status=status,
             scenario=scenario,
             text=(path / "scenario.yaml").read_text(encoding="utf-8"),
-            summary=read_summary(path / "summary.json"),
+            summary=checked_summary(json.loads((path / "summary.json").read_bytes())),
             provenance=unsealed((path / "provenance.json").read_bytes()),
             samples=_samples(path / "metrics.csv"),
             history=_history(path),
@@ -148,7 +148,7 @@ def read_run(path: Path) -> Run:
         raise RunDirectoryError(f"{path}: cannot be read: {error}") from error
 
 
-def read_summary(file: Path) -> dict[str, Any]:
+def checked_summary(data: Any) -> dict[str, Any]:  # noqa: ANN401 -- whatever a file holds
     """Return a summary that has every key.
 
     Raises
@@ -156,10 +156,9 @@ def read_summary(file: Path) -> dict[str, Any]:
     ReportError
         If it lacks any.
     """
-    data = json.loads(file.read_bytes())
     missing = _every_key() - set(data) if isinstance(data, dict) else _every_key()
     if missing:
-        raise ReportError(f"{file}: not a summary: lacks {', '.join(sorted(missing))}")
+        raise ReportError(f"summary.json is not a summary: lacks {', '.join(sorted(missing))}")
     summary: dict[str, Any] = data
     return summary
 

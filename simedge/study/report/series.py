@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from simedge.study.report.runs import Run, Sampled
+from simedge.study.report.written import sampled_name
 
 __all__ = [
     "TIMES",
@@ -71,11 +72,17 @@ def marks(run: Run) -> Rows:
 
 
 def other_curves(run: Run) -> Rows:
-    """Return means of all metrics that have no chart of their own, and traffic, in equal spans."""
+    """Return means of all metrics that have no chart of their own, and traffic, in equal spans.
+
+    Metrics go by their words; a chart of each has its own scale.
+    """
     rows = _traffic(run)
     for metric in sorted(run.samples.keys() - _APART)[:_METRICS]:
         samples = run.samples[metric]
-        means = [{"t_s": t, "value": mean, "metric": metric} for t, mean in _spans(run, samples)]
+        means = [
+            {"t_s": t, "value": mean, "metric": sampled_name(metric)}
+            for t, mean in _spans(run, samples)
+        ]
         rows += means if len(means) > 1 else []
     return rows
 
@@ -88,7 +95,7 @@ def _traffic(run: Run) -> Rows:
     seen = [history.bits_until(at) for at in edges]
     span_s = end_ns / 1e9 / _SPANS
     return [
-        {"t_s": at / 1e9, "value": (after - before) / span_s, "metric": "traffic, bit/s"}
+        {"t_s": at / 1e9, "value": (after - before) / span_s, "metric": "traffic / bit/s"}
         for at, before, after in zip(edges[1:], seen, seen[1:], strict=False)
     ]
 

@@ -8,6 +8,7 @@ from typing import Any
 from simedge.run.needs import reported_name
 from simedge.study.report.links import LinkFacts
 from simedge.study.report.runs import Run
+from simedge.study.report.written import NONE, figure
 
 __all__ = [
     "HEADLINES",
@@ -16,13 +17,11 @@ __all__ = [
     "comparison",
     "devices",
     "every_figure",
-    "figure",
     "headline",
     "link_table",
     "settings_that_differ",
 ]
 
-NONE = "-"
 _PER_DEVICE = "per_device"
 _CURVE = "curve"
 _WALL = "wall_s"
@@ -85,23 +84,6 @@ HEADLINES = tuple(
         ("invariants checked", "invariants.checked", ""),
     )
 )
-
-
-def figure(value: Any, unit: str = "") -> str:  # noqa: ANN401 -- whatever a summary holds
-    """Write a figure with its unit: counts whole, others with four digits, shares in percent.
-
-    >>> figure(22888816, "bit"), figure(0.77444, "%"), figure(12345.6, "J"), figure(None, "s")
-    ('22,888,816 bit', '77.44 %', '12,346 J', '-')
-    """
-    if value is None:
-        return NONE
-    if isinstance(value, str):
-        return value
-    if unit == "%":
-        return f"{100 * value:.2f} %"
-    whole = isinstance(value, int) or abs(value) >= 1000
-    text = f"{value:,.0f}" if whole else f"{value:.4g}"
-    return f"{text} {unit}" if unit else text
 
 
 def _at(summary: dict[str, Any], path: str) -> Any:  # noqa: ANN401

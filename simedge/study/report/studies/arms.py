@@ -165,9 +165,7 @@ def _family(whole: Whole, learner: str, arms: Sequence[Arm], *, against: str | N
     reference = next((arm for arm in arms if arm.label == against), arms[0])
     mine = {tuple(arm.factors.values()) for arm in arms}
     rows = [row for row in whole.table if tuple(row.factors.values()) in mine]
-    table = Table(
-        rows, factors=whole.table.factors, metrics=whole.table.metrics, path=whole.table.path
-    )
+    table = whole.table.part(rows)
     return Family(learner=learner, arms=tuple(arms), reference=reference, table=table)
 
 

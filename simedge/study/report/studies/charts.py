@@ -99,7 +99,8 @@ def _topology_about(family: Family) -> str:
     name = "" if run is None else run.name
     return (
         f"Of {family.reference.label} ({name}); other arms may have other links. Colour: share of "
-        "datagrams lost, as set. Width: rate as set. The server stands in the middle."
+        "datagrams lost, as set; grey: none. Width: rate as set, if links differ in it. The server "
+        "stands in the middle."
     )
 
 

@@ -124,7 +124,15 @@ def _of_family(part: Part, metrics: Sequence[str], end: str, of: str) -> list[Se
     family, seeds = part.family, part.family.table.seeds
     mean = f"Mean [Student's 95 % interval] over seeds ({', '.join(map(str, seeds[:20]))})."
     table = headline_table(family, metrics, most=_ROWS // 2)
-    made = [Section(name=f"headline{end}", title=f"Figures{of}", words=mean, table=table)]
+    made = [
+        Section(
+            name=f"headline{end}",
+            title=f"Figures{of}",
+            words=mean,
+            listed=family.table.notes[:_NOTES],
+            table=table,
+        )
+    ]
     if part.differences:
         words = (
             f"Each arm less {family.reference.label}, seed by seed. Holm's correction is over the "

@@ -1,33 +1,33 @@
 """Study directories as reports read them: what each run says, and why some say nothing.
 
 The index tells which runs there are, their directories what came of them, so a study that was
-killed is told as far as it got. Event logs are not read: two hundred of them would take minutes.
+killed is told as far as it got. A directory counts as it does when the study is gone on with: if
+it is whole, and that of the run that was planned. Event logs are not read: two hundred of them
+would take minutes.
 """
 
 import csv
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 from simedge.core.errors import SimedgeError
-from simedge.run.parts import damaged_parts, unsealed
-from simedge.run.rundir import read_status
 from simedge.run.yaml_reader import parse
+from simedge.study.found import UNENDED, look
 from simedge.study.names import cell_name
-from simedge.study.plan import METRICS
+from simedge.study.plan import METRICS, PlanError, PlannedRun, built, planned
 from simedge.study.report.errors import ReportError
-from simedge.study.report.runs import read_summary
+from simedge.study.report.runs import checked_summary
+from simedge.study.same import STRANGER, Asked, mixed
 from simedge.study.table import Row, Table
-from simedge.study.worker import Status
 
 __all__ = ["Lost", "Told", "Whole", "is_study", "read_whole"]
 
 PLAN: Final = "study.yaml"
 _INDEX: Final = "index.csv"
-_DAMAGED: Final = "cannot be read"
 _HEAD: Final = ("run", "seed", "status")
 _FIXED: Final = frozenset({"log_sha256", "wall_s", "dir", "reason"})
 _BITS: Final = b",server,bits,"
@@ -102,6 +102,7 @@ class _Plan:
     cells: tuple[Labels, ...] = ()
     seeds: tuple[int, ...] = ()
     metrics: tuple[str, ...] = METRICS
+    runs: dict[tuple[Labels, int], PlannedRun] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -114,6 +115,7 @@ class _Entry:
     seed: int
     status: str = "missing"
     reason: str = ""
+    log_sha256: str = ""
 
 
 def is_study(path: Path) -> bool:
@@ -131,9 +133,9 @@ def read_whole(path: Path) -> Whole:
     """
     plan = _plan(path)
     entries = list(_entries(path, plan))
-    rows, told, lost = [], {}, []
+    rows, told, lost, asked = [], {}, [], Asked()
     for entry in entries:
-        row, more = _read(path, entry, tuple(plan.factors))
+        row, more = _read(path, entry, plan, asked=asked)
         rows.append(row)
         if more is not None:
             told[row.run] = more
@@ -142,12 +144,14 @@ def read_whole(path: Path) -> Whole:
     if not told:
         first = "; ".join(f"{one.run}: {one.why}" for one in lost[:3]) or "it has no runs"
         raise ReportError(f"{path}: no run of this study can be reported: {first}")
+    known = {row.run: row for row in rows}
+    notes = mixed((run for run in plan.runs.values() if run.name in known), known)
     return Whole(
         path=path,
         name=plan.name,
         about=plan.about,
         text=plan.text,
-        table=Table(rows, factors=plan.factors, metrics=plan.metrics, path=path),
+        table=Table(rows, factors=plan.factors, metrics=plan.metrics, path=path, notes=notes),
         told=told,
         lost=tuple(lost),
         notes=tuple(plan.notes),
@@ -157,7 +161,9 @@ def read_whole(path: Path) -> Whole:
 def _lost(row: Row) -> Lost:
     why = row.reason or {"missing": "was never run"}.get(row.status, f"is {row.status}")
     arm = cell_name(row.factors.values())
-    status = "damaged" if why.startswith(_DAMAGED) else row.status
+    hurt = row.status == "missing" and row.path is not None
+    hurt = hurt and not why.startswith((STRANGER, UNENDED))
+    status = "damaged" if hurt else row.status
     return Lost(run=row.run, arm=arm, seed=row.seed, status=status, why=why)
 
 
@@ -187,15 +193,16 @@ def _take(plan: _Plan, data: Any) -> None:  # noqa: ANN401 -- whatever a file ho
 def _entries(path: Path, plan: _Plan) -> Iterator[_Entry]:
     """Yield the runs of the index, then those that the plan has besides, in the plan's order."""
     listed = _indexed(path, plan)
+    plan.runs = _planned(path, plan)
     seen = {(one.labels, one.seed) for one in listed}
     asked = [(cell, seed) for seed in plan.seeds for cell in plan.cells]
     unseen = [key for key in asked if key not in seen]
     strays = _strays(path, {one.run for one in listed})
-    named = _named(path, plan) if strays and unseen else {}
     places = {cell: place for place, cell in enumerate(plan.cells)}
     more = []
     for cell, seed in unseen:
-        name = named.get((cell, seed), f"seed {seed} of {cell_name(cell)}")
+        run = plan.runs.get((cell, seed))
+        name = f"seed {seed} of {cell_name(cell)}" if run is None else run.name
         more.append(_Entry(run=name, labels=cell, seed=seed))
     lone = sorted(strays - {one.run for one in more})
     if lone:
@@ -213,20 +220,23 @@ def _strays(path: Path, known: set[str]) -> set[str]:
         return set()
 
 
-def _named(path: Path, plan: _Plan) -> dict[tuple[Labels, int], str]:
-    """Return the directory of each run by the plan: the index lags behind a study under way."""
-    # Only here, since checking all scenarios of a large study takes seconds, and so does loading
-    # what could run them.
-    from simedge.study.plan import built, planned  # noqa: PLC0415
+def _planned(path: Path, plan: _Plan) -> dict[tuple[Labels, int], PlannedRun]:
+    """Return the runs of the plan: what their directories should hold, and how they are called."""
+    if not plan.cells:
+        return {}
+    # Only here, since checking scenarios loads what could run them.
     from simedge.study.study_file import read_study  # noqa: PLC0415
 
     try:
-        whole = read_study(path / PLAN)
-        runs = planned(built(whole), plan.seeds)
-    except SimedgeError as error:
-        plan.notes.append(f"{PLAN} is of another age: {str(error).splitlines()[0]}")
+        runs = planned(built(read_study(path / PLAN)), plan.seeds)
+    except (SimedgeError, PlanError) as error:
+        why = str(error).splitlines()[0].removeprefix(f"{path / PLAN}: ")
+        plan.notes.append(
+            f"{PLAN} is of another age ({why}): whose a directory is was told by its seed, and by "
+            f"the hash of its log in {_INDEX}"
+        )
         return {}
-    return {(tuple(run.labels.values()), run.seed): run.name for run in runs}
+    return {(tuple(run.labels.values()), run.seed): run for run in runs}
 
 
 def _indexed(path: Path, plan: _Plan) -> list[_Entry]:
@@ -248,6 +258,7 @@ def _indexed(path: Path, plan: _Plan) -> list[_Entry]:
                 seed=int(row["seed"]),
                 status=str(row["status"]),
                 reason=str(row.get("reason") or ""),
+                log_sha256=str(row.get("log_sha256") or ""),
             )
             for row in rows
         ]
@@ -256,40 +267,37 @@ def _indexed(path: Path, plan: _Plan) -> list[_Entry]:
         return []
 
 
-def _read(path: Path, entry: _Entry, factors: Sequence[str]) -> tuple[Row, Told | None]:
-    """Return the row of a run, and what it tells if it is done and whole."""
+def _read(path: Path, entry: _Entry, plan: _Plan, *, asked: Asked) -> tuple[Row, Told | None]:
+    """Return the row of a run, and what it tells if it is done, whole and the one planned."""
     place = path / "runs" / Path(entry.run).name
-    labels = dict(zip(factors, entry.labels, strict=False))
+    labels = dict(zip(plan.factors, entry.labels, strict=False))
     row = Row(run=entry.run, factors=labels, seed=entry.seed, status="missing", reason=entry.reason)
     if not place.is_dir():
         failed = entry.status == "failed"
         gone = "its directory is gone" if entry.status == "done" else entry.reason
         return replace(row, status="failed" if failed else "missing", reason=gone), None
+    run = plan.runs.get((entry.labels, entry.seed))
+    found = look(place, seed=entry.seed, run=run, asked=asked)
+    row = replace(row, status=found.status, reason=found.reason, path=place, wall_s=found.wall_s)
+    if found.status != "done" or found.summary is None:
+        return row, None
     try:
-        status, summary, reason = _outcome(place)
-        told = _told(place, summary) if status == "done" else None
+        summary = checked_summary(found.summary)
+        strange = None if run is not None else _other_log(entry, summary)
+        if strange is not None:
+            return replace(row, status="missing", reason=strange), None
+        return replace(row, summary=summary), _told(place, summary)
     except (SimedgeError, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        why = str(error).splitlines()[0].replace(f"{place}: ", "").replace(f"{place}/", "")
-        return replace(row, reason=f"{_DAMAGED}: {why}", path=place), None
-    wall_s = float(summary.get("wall_s") or 0.0)
-    whole = replace(row, status=status, reason=reason, path=place, wall_s=wall_s)
-    return (whole, None) if told is None else (replace(whole, summary=summary), told)
+        why = str(error).splitlines()[0].replace(f"{place}/", "")
+        return replace(row, status="missing", reason=f"cannot be read: {why}"), None
 
 
-def _outcome(place: Path) -> tuple[Status, dict[str, Any], str]:
-    status = read_status(place)
-    if status == "failed":
-        said = unsealed((place / "status.json").read_bytes())
-        return "failed", {}, str(said.get("reason", ""))
-    if status == "running":
-        return "missing", {}, "has not ended"
-    if status == "interrupted":
-        return "interrupted", {}, "was interrupted"
-    # Whether there was a log, only the scenario says, and here none is read.
-    damage = damaged_parts(place, events=False)
-    if damage:
-        raise ReportError("; ".join(damage))
-    return "done", read_summary(place / "summary.json"), ""
+def _other_log(entry: _Entry, summary: Mapping[str, Any]) -> str | None:
+    """Return why a run is not that of the index, where that alone says which run it was."""
+    then, now = entry.log_sha256, str(summary["log_sha256"])
+    if then in {"", now}:
+        return None
+    return f"{STRANGER}: the hash of its log is {now[:12]}, {then[:12]} in {_INDEX}"
 
 
 def _told(place: Path, summary: Mapping[str, Any]) -> Told:

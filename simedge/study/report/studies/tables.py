@@ -8,7 +8,8 @@ from simedge.study.pairs import Pair
 from simedge.study.report.studies.analysis import Difference, Found
 from simedge.study.report.studies.arms import Arm, Family, Known, known, mean_of, words
 from simedge.study.report.studies.reading import Lost
-from simedge.study.report.tables import HEADLINES, Headline, Table, figure
+from simedge.study.report.tables import HEADLINES, Headline, Table
+from simedge.study.report.written import figure
 
 __all__ = [
     "chance",

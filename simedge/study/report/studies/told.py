@@ -46,6 +46,7 @@ def _family(part: Part, metrics: tuple[str, ...]) -> dict[str, Any]:
     return {
         "learner": family.learner,
         "reference": family.reference.label,
+        "notes": list(family.table.notes),
         "arms": [_arm(arm, metrics) for arm in family.arms],
         "differences": [
             {"figure": one.headline.path, "arm": one.arm.label, **asdict(one.pair)}
