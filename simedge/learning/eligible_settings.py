@@ -38,7 +38,7 @@ class _EligibleRule(Settings):
     mode: Literal["exact", "gated", "spike"] = "exact"
     """Silence teaches as on the clock; or only executed device ticks teach, which is another rule;
     or a spike is its own pseudo-derivative, and silence teaches nothing by itself."""
-    rate: NotNegative = 1e-4
+    rate: NotNegative = 3e-5
     """Step of Adam for hidden weights, in weight; 0: they stay as they began."""
     batch: Annotated[int, Field(ge=1, le=2**20)] = 1
     """Frames whose gradients are gathered for one step of hidden weights; papers take 16 to 128."""
