@@ -1,12 +1,19 @@
-"""One Hypothesis profile for the suite: reproducible, no clock.
+"""One Hypothesis profile for the suite: reproducible, no clock. And no work that is done twice.
 
-The one called `nightly` searches longer, `interpreted` shorter.
+The profile called `nightly` searches longer, `interpreted` shorter.
 """
 
 import os
+import sys
 
 import numpy as np
 from hypothesis import HealthCheck, settings
+
+# Before there are workers: they, and hundreds of processes, would each compile all they import.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(name, "1")  # each worker has a core, and no more
 
 settings.register_profile(
     "ci",
