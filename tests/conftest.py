@@ -5,7 +5,6 @@ The profile called `nightly` searches longer, `interpreted` shorter.
 
 import os
 import sys
-from collections import Counter
 from contextlib import contextmanager, suppress
 from functools import wraps
 from itertools import count
@@ -47,31 +46,21 @@ MANY = 1_000
 
 
 TRACED = 5
-"""Cases of a test and examples of a law of which coverage is measured.
-
-To be traced takes longer than the tests themselves, and later cases go the same ways.
-"""
-_cases = Counter()
+"""Examples of a law of which coverage is measured: to be traced takes longer than the law itself,
+and later examples go the same ways."""
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
-    """Run without the tracer of branch coverage, if there is one, whatever is no news to it."""
-    tracer = sys.gettrace()
-    if tracer is None:
+    """Let the tracer of branch coverage, if there is one, see the first examples of a law."""
+    law, tracer = getattr(pyfuncitem.function, "hypothesis", None), sys.gettrace()
+    if law is None or tracer is None:
         return (yield)
-    name = pyfuncitem.nodeid.split("[")[0]
-    _cases[name] += 1
-    law = getattr(pyfuncitem.function, "hypothesis", None)
-    try:
-        if _cases[name] > TRACED:
-            sys.settrace(None)
-        elif law is not None:
-            with traced_at_first(law):
-                return (yield)
-        return (yield)
-    finally:
-        sys.settrace(tracer)
+    with traced_at_first(law):
+        try:
+            return (yield)
+        finally:
+            sys.settrace(tracer)
 
 
 @contextmanager
