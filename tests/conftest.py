@@ -14,8 +14,6 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
-from simedge.core.native_cache import is_cold
-
 # Before there are workers: they, and hundreds of processes, would each compile all they import.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -47,7 +45,7 @@ MANY = 1_000
 
 TRACED = 5
 """Examples of a law of which coverage is measured: to be traced takes longer than the law itself,
-and later examples go the same ways."""
+and later ones go the same ways."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -93,6 +91,8 @@ def pytest_runtestloop(session):
     """Let workers share out what takes long to compile; left alone, each would compile it all."""
     if "PYTEST_XDIST_WORKER" not in os.environ or interpreted or len(session.items) < MANY:
         return
+    from simedge.core.native_cache import is_cold
+
     marks = Path(session.config.option.basetemp).parent  # of all workers
     tracer = sys.gettrace()
     sys.settrace(None)  # a compiler is slow to trace
