@@ -89,7 +89,7 @@ def _fair(
 
 def _sharing(seed: int, *, law: str) -> tuple[Finding, ...]:
     """Let flows come without a memory to a link that one of them alone would fill."""
-    n, load, mean = 200_000, 0.5, MS
+    n, load, mean = 60_000, 0.5, MS
     times = arrivals(seed, n, mean_ns=int(mean / load))
     drawn = exponentials(seed, "sizes", n, mean=mean)
     coins = Streams(seed).stream("validation", "sizes", "coin").block(-(-n // 4))[:n]

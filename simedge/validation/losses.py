@@ -26,7 +26,9 @@ from simedge.world.loss_settings import (
 
 __all__ = ["ROWS", "independent"]
 
-_N: Final = 100_000
+_N: Final = 50_000
+_CORRELATED: Final = 100_000
+"""Where one loss tells of the next."""
 _BLOCK: Final = 500
 _SE: Final = "4.42 SE"
 _SE_V: Final = "4.42 SE, variance times V"
@@ -80,12 +82,18 @@ def _burst(loss: PacketChainLoss) -> Burst:
 
 def _in_packets(seed: int, *, loss: PacketChainLoss) -> tuple[Finding, ...]:
     chain = _burst(loss)
-    lost = deliver(a_link(seed, loss=loss), _steady(_N, MS)).lost(_N)
+    lost = deliver(a_link(seed, loss=loss), _steady(_CORRELATED, MS)).lost(_CORRELATED)
     share, v = chain.loss, chain.inflation
     sums = lost.reshape(-1, _BLOCK).sum(axis=1)
     found = float(sums.var()) / (_BLOCK * share * (1 - share))
     return (
-        near("share lost", share, float(lost.mean()), n=_N, error=_binomial(share, _N, v)),
+        near(
+            "share lost",
+            share,
+            float(lost.mean()),
+            n=_CORRELATED,
+            error=_binomial(share, _CORRELATED, v),
+        ),
         # The variance of a variance is 2 / (m - 1); sums of a burst have slightly heavier tails.
         near("V of sums of 500", v, found, n=len(sums), error=v * math.sqrt(3 / len(sums))),
     )
@@ -111,7 +119,7 @@ def _law(seed: int, loss: LossSettings, n: int) -> NDArray[np.int8]:
 
 
 def _runs(seed: int, *, loss: PacketChainLoss) -> tuple[Finding, ...]:
-    n = 1_000_000
+    n = 400_000
     lost = _law(seed, loss, n)
     edges = np.flatnonzero(np.diff(np.concatenate(([0], lost, [0]))))
     lengths = edges[1::2] - edges[::2]
@@ -135,14 +143,20 @@ def _weather(mean: str, burst: str, bad: str) -> GilbertElliottLoss:
 def _in_time(seed: int, *, loss: GilbertElliottLoss, every_ns: int) -> tuple[Finding, ...]:
     mean, bad = float(loss.mean), float(loss.bad)
     chain = formulas.in_time(mean=mean, burst_s=loss.burst / S, bad=bad, every_s=every_ns / S)
-    lost = deliver(a_link(seed, loss=loss), _steady(_N, every_ns)).lost(_N)
+    lost = deliver(a_link(seed, loss=loss), _steady(_CORRELATED, every_ns)).lost(_CORRELATED)
     share, v = chain.loss, chain.inflation
     found = float(np.mean((lost[:-1] - share) * (lost[1:] - share))) / (share * (1 - share))
     # Its own error is that of a mean of inflated products.
-    error = math.sqrt(v / _N / share)
+    error = math.sqrt(v / _CORRELATED / share)
     return (
-        near("share lost", share, float(lost.mean()), n=_N, error=_binomial(share, _N, v)),
-        near("correlation of neighbours", chain.lag_one, found, n=_N - 1, error=error),
+        near(
+            "share lost",
+            share,
+            float(lost.mean()),
+            n=_CORRELATED,
+            error=_binomial(share, _CORRELATED, v),
+        ),
+        near("correlation of neighbours", chain.lag_one, found, n=_CORRELATED - 1, error=error),
     )
 
 
@@ -168,8 +182,8 @@ _FRAGMENT_NS: Final = MS
 
 
 def _messages(fragments: int) -> int:
-    """Return how many messages are sent; fewer of 34 fragments, whose cost is in the fragments."""
-    return 20_000 if fragments <= 10 else 4_000
+    """Return how many messages are sent: fewer of many fragments, which are what costs."""
+    return {1: 8_000, 3: 8_000, 10: 4_000, 34: 1_500}[fragments]
 
 
 def _survivors(seed: int, loss: LossSettings, *, fragments: int, every_ns: int) -> float:

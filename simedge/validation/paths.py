@@ -70,7 +70,7 @@ def _sizes(seed: int) -> tuple[Finding, ...]:
 
 
 def _lost(seed: int) -> tuple[Finding, ...]:
-    n, share = 100_000, 1 - 0.9**3
+    n, share = 30_000, 1 - 0.9**3
     link = a_link(seed, mtu=576, fragment=True, rate_bps=S, loss=independent("1/10"))
     arrived = deliver(link, ((seq * MS, 1428) for seq in range(n))).arrived
     error = math.sqrt(share * (1 - share) / n)

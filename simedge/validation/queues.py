@@ -38,21 +38,21 @@ def _mean_wait(seed: int, *, load: float, sizes: Sequence[int]) -> float:
 
 
 def _mm1(seed: int, *, load: float) -> tuple[Finding, ...]:
-    n = 200_000
+    n = 80_000
     found = _mean_wait(seed, load=load, sizes=exponentials(seed, "service", n, mean=MS))
     error = math.sqrt(formulas.mm1_variance(load) / n)
     return (near("mean wait", formulas.mm1_wait(load), found, n=n, error=error),)
 
 
 def _md1(seed: int, *, load: float, variance: float) -> tuple[Finding, ...]:
-    n = 200_000
+    n = 80_000
     found = _mean_wait(seed, load=load, sizes=[MS] * n)
     error = math.sqrt(variance / n)
     return (near("mean wait", formulas.md1_wait(load), found, n=n, error=error),)
 
 
 def _bounded(seed: int, *, load: float, inflation: float) -> tuple[Finding, ...]:
-    n, places = 100_000, 5
+    n, places = 50_000, 5
     queue = QueueSettings.model_construct(datagrams=places - 1, bytes=10**18)
     link = a_link(seed, rate_bps=OCTET_A_NS, queue=queue)
     times = arrivals(seed, n, mean_ns=int(MS / load))

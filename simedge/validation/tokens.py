@@ -45,8 +45,8 @@ _PERIOD_NS: Final = S
 _INSTANT_BPS: Final = 10**13
 """Whatever a token weighs, it takes 1 ns."""
 _BEGIN_NS: Final = 5000 * S
-_PERIODS: Final = 30_000
-"""Mean ages may be off by 2.4 % then."""
+_PERIODS: Final = 20_000
+"""Mean ages may be off by 3 % then."""
 _BOOT: Final = 70_000
 """From here on times and boots take the same number of bytes to the end."""
 
@@ -235,7 +235,7 @@ ROWS: Final = (
                     parameters=f"p .2, p' {float(back):g}, F {fragments}",
                     run=partial(_resends, n=n, back=back, fragments=fragments),
                 )
-                for n, back, fragments in ((20_000, "0", 1), (20_000, "0.2", 1), (1000, "0", 10))
+                for n, back, fragments in ((12_000, "0", 1), (12_000, "0.2", 1), (600, "0", 10))
             ),
             *(Case(parameters=f"p .2, n {n}", run=partial(_rounds, segments=n)) for n in (10, 34)),
         ),

@@ -2,10 +2,8 @@
 
 import ast
 import statistics
-from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted([*ROOT.glob("simedge/**/*.py"), *ROOT.glob("cli/**/*.py")])
@@ -24,9 +22,19 @@ def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
-def functions(path: Path) -> Iterator[Function]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return (node for node in ast.walk(tree) if isinstance(node, Function))
+@cache
+def read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(read(path))
+
+
+@cache
+def functions(path: Path) -> tuple[Function, ...]:
+    return tuple(node for node in ast.walk(parsed(path)) if isinstance(node, Function))
 
 
 def body_lines(function: Function) -> int:
@@ -36,29 +44,29 @@ def body_lines(function: Function) -> int:
     return 0 if not first else (first[-1].end_lineno or 0) - first[0].lineno + 1
 
 
-@pytest.mark.parametrize("path", CODE, ids=name_of)
-def test_no_file_is_longer_than_can_be_read_at_once(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LINES_MAX
+def test_no_file_is_longer_than_can_be_read_at_once() -> None:
+    lengths = {name_of(path): len(read(path).splitlines()) for path in CODE}
+    assert {name: n for name, n in lengths.items() if n > FILE_LINES_MAX} == {}
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_every_module_says_what_it_is_for_and_what_it_offers(path: Path) -> None:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    assert ast.get_docstring(tree)
-    offered = [
-        node
+def test_every_module_says_what_it_is_for_and_what_it_offers() -> None:
+    assert [name_of(path) for path in SOURCES if not ast.get_docstring(parsed(path))] == []
+    assert [name_of(path) for path in SOURCES if offers(parsed(path)) != 1] == []
+
+
+def offers(tree: ast.Module) -> int:
+    """How many times a module lists what it offers."""
+    return sum(
+        isinstance(target, ast.Name) and target.id == "__all__"
         for node in tree.body
         if isinstance(node, ast.Assign | ast.AnnAssign)
         for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name) and target.id == "__all__"
-    ]
-    assert len(offered) == 1
+    )
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_no_body_is_longer_than_a_screen(path: Path) -> None:
-    long = {f.name: body_lines(f) for f in functions(path) if body_lines(f) > BODY_LINES_MAX}
-    assert long == {}
+def test_no_body_is_longer_than_a_screen() -> None:
+    lengths = {(name_of(path), f.name): body_lines(f) for path in SOURCES for f in functions(path)}
+    assert {where: n for where, n in lengths.items() if n > BODY_LINES_MAX} == {}
 
 
 def test_bodies_are_short_as_a_rule() -> None:
@@ -67,17 +75,21 @@ def test_bodies_are_short_as_a_rule() -> None:
     assert lengths[len(lengths) * 9 // 10] <= BODY_LINES_P90
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_more_than_three_arguments_go_by_name(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    many = []
-    for function in functions(path):
-        given = [*function.args.posonlyargs, *function.args.args]
-        count = len(given) - bool(given and given[0].arg in {"self", "cls"})
-        head = " ".join(lines[function.lineno - 1 : function.body[0].lineno])
-        if count > POSITIONAL_MAX and "noqa: PLR0917" not in head and not is_native(function):
-            many.append(function.name)
+def test_more_than_three_arguments_go_by_name() -> None:
+    many = [
+        (name_of(path), f.name) for path in SOURCES for f in functions(path) if many_of(f, path)
+    ]
     assert many == [], "a reason stands beside every exception (noqa: PLR0917 -- why)"
+
+
+def many_of(function: Function, path: Path) -> bool:
+    """Whether a function takes many arguments by place, without a word why."""
+    given = [*function.args.posonlyargs, *function.args.args]
+    count = len(given) - bool(given and given[0].arg in {"self", "cls"})
+    if count <= POSITIONAL_MAX or is_native(function):
+        return False
+    lines = read(path).splitlines()
+    return "noqa: PLR0917" not in " ".join(lines[function.lineno - 1 : function.body[0].lineno])
 
 
 NATIVE = frozenset(
@@ -101,9 +113,9 @@ def is_native(function: Function) -> bool:
     return any(name.rsplit(".", 1)[-1] in NATIVE for name in names)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_names_say_what_is_inside(path: Path) -> None:
-    assert BANNED_NAMES.isdisjoint(path.relative_to(ROOT).with_suffix("").parts)
+def test_names_say_what_is_inside() -> None:
+    parts = {path: path.relative_to(ROOT).with_suffix("").parts for path in SOURCES}
+    assert [name_of(path) for path in SOURCES if not BANNED_NAMES.isdisjoint(parts[path])] == []
 
 
 def test_only_the_packages_are_importable() -> None:
@@ -124,7 +136,7 @@ def test_one_file_only_has_rich() -> None:
 
 
 def imports(path: Path) -> set[str]:
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     modules = [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     plain = [n.name for node in ast.walk(tree) if isinstance(node, ast.Import) for n in node.names]
     return {module.split(".")[0] for module in (*modules, *plain)}

@@ -1,5 +1,6 @@
 """Recurrent learners do what the clocked network does; what makes no sense is said."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from simedge.learning.errors import LearnerError
 from simedge.learning.ports import Counts
 from simedge.learning.settings import CountReadoutSettings
 
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
 TICKS = 100
 RULES = st.sampled_from(
     [
@@ -62,7 +64,7 @@ def clocked(learner):
     )  # fmt: skip
 
 
-@settings(max_examples=16)
+@settings(max_examples=16 if NIGHTLY else 6)  # the twin is slow
 @given(seed=st.integers(0, 1000), changes=RULES, balanced=st.booleans())
 def test_it_learns_as_the_clocked_network_does(seed, changes, balanced):
     learner = opened(with_rule(CIRCUIT, {"balanced": balanced} | changes))
@@ -90,7 +92,7 @@ def onset_of(index):
     return [0, 130, 180, 1_500, 7_000][index] * 1_000_000
 
 
-@settings(max_examples=10)
+@settings(max_examples=10 if NIGHTLY else 5)
 @given(seed=st.integers(0, 1000), reset=st.sampled_from(["window", "never"]), changes=RULES)
 def test_state_goes_on_as_in_the_clocked_network(seed, reset, changes):
     net = with_rule(CIRCUIT.model_copy(update={"reset": reset}), changes)

@@ -3,6 +3,8 @@
 The oracle is the newest row that was delivered of each (device, row), kept by the test itself.
 """
 
+import os
+
 import msgpack
 import numpy as np
 from hypothesis import settings
@@ -253,5 +255,6 @@ class Elal(RuleBasedStateMachine):
             assert all(count >= 0 for count in machine.counters.values())
 
 
-Elal.TestCase.settings = settings(max_examples=100, stateful_step_count=50)
+NIGHTLY = os.environ.get("HYPOTHESIS_PROFILE") == "nightly"
+Elal.TestCase.settings = settings(max_examples=100 if NIGHTLY else 20, stateful_step_count=50)
 TestElal = Elal.TestCase

@@ -80,7 +80,7 @@ def test_the_end_of_a_job_is_that_of_the_slow_twin(table, repeat, begin, octets)
     assert capacity.finish_ns(begin, octets) == slow_finish(table, repeat, begin, octets)
 
 
-@given(rows(), st.sampled_from(["wrap", "hold", "stop"]), st.lists(OCTETS, max_size=30))
+@given(rows(), st.sampled_from(["wrap", "hold", "stop"]), st.lists(OCTETS, max_size=12))
 def test_no_window_lets_more_through_than_its_rate(table, repeat, jobs):
     if not any(rate for _, rate in table):
         return

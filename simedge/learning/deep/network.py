@@ -33,7 +33,8 @@ _Array = TypeVar("_Array", Tensor, NDArray[np.float32])
 def be_deterministic() -> None:
     """Bind torch to one thread and to algorithms that always give the same."""
     torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(mode=True)
+    # What use_deterministic_algorithms sets, without the two seconds in which it loads a compiler.
+    torch.set_deterministic_debug_mode("error")
     # None is read before it is written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 

@@ -51,6 +51,7 @@ decays = st.one_of(st.sampled_from([0.0, 0.5, 0.999999, 1.0]), st.floats(0.01, 0
     gap=st.integers(1, 60),
     first=st.integers(1, 70),
 )
+@example(u=0.5, law=(0.0, 0.6), decay=0.0, gap=3, first=1)  # nothing is left after a tick
 def test_closed_sums_are_the_sums(u, law, decay, gap, first):
     leak, threshold = law
     u = min(u, threshold / max(leak, 0.05))
