@@ -68,18 +68,19 @@ class Stepping(Protocol):
 
 def weather(capacity: object) -> Weather | None:
     """Return what a capacity knows beside itself, if anything."""
-    return capacity if isinstance(capacity, Weather) else None
+    kind: type = type(capacity)
+    return cast("Weather", capacity) if _is(kind, Weather) else None
 
 
 def stepping(capacity: object) -> Stepping | None:
     """Return what a capacity tells of its rate, if it tells anything."""
     kind: type = type(capacity)
-    return cast("Stepping", capacity) if _steps(kind) else None
+    return cast("Stepping", capacity) if _is(kind, Stepping) else None
 
 
 @cache
-def _steps(kind: type) -> bool:
-    return issubclass(kind, Stepping)  # costs as much as a flow's share of a link
+def _is(kind: type, port: type) -> bool:
+    return issubclass(kind, port)  # costs as much as a flow's share of a link
 
 
 OpenTrace = Callable[[TraceSettings, str, int], Capacity]
