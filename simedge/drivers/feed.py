@@ -1,5 +1,6 @@
 """The camera of one device, rendered a batch at a time and one batch ahead."""
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
@@ -23,8 +24,8 @@ _AHEAD_MAX = 8192
 class Feed:
     """Frames of one device in order; the next batch is rendered while the present one is used.
 
-    How long batches are never shows: they are short where there are many devices, and none is
-    rendered ahead before a frame of the present one has arrived.
+    How long batches are never shows: they are short where there are many devices and where the run
+    ends, and none is rendered ahead before a frame of the present one has arrived.
 
     Parameters
     ----------
@@ -36,9 +37,11 @@ class Feed:
         How many there are.
     leanings
         From when to when a class is seen more often or less than it is by the sensor.
+    until_ns
+        When the run ends: little is rendered of what starts later.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- all but the two that it is of go by name
         self,
         sensor: Sensor,
         device: str,
@@ -47,15 +50,17 @@ class Feed:
         executor: Executor,
         devices: int = 1,
         leanings: Sequence[Leaning] = (),
+        until_ns: int | None = None,
     ) -> None:
         self.sensor = sensor
         self._prepare = prepare
         self._device = device
         self._executor = executor
         self._batch_count = max(_LEAST, min(_BATCH, _AHEAD_MAX // devices))
+        self._until_ns = until_ns
         self._leanings = tuple(leanings)
         self._frames: deque[tuple[Frame, Shown]] = deque()
-        self._next = 0
+        self._first = self._next = 0
         self._coming: Future[list[tuple[Frame, Shown]]] | None = None
 
     @property
@@ -68,6 +73,7 @@ class Feed:
         if not self._frames:
             self._frames.extend(self._batch() if self._coming is None else self._coming.result())
             self._coming = None
+            self._first = self._frames[0][0].index
         return self._frames[0]
 
     def pop(self) -> Frame:
@@ -93,8 +99,7 @@ class Feed:
         Both lead back to here: frames need not be kept to be had again.
         """
         coming = 0 if self._coming is None else len(self._coming.result())
-        present = _BATCH if self._frames else 0
-        return self._next - coming - present, len(self._frames)
+        return (self._first if self._frames else self._next - coming), len(self._frames)
 
     def go_back(self, first: int, left: int) -> None:
         """Be where `rest` was asked, in a feed that gave no frame yet.
@@ -104,12 +109,12 @@ class Feed:
         ValueError
             If there is no such place.
         """
-        if not (0 <= left <= _BATCH and first >= 0 and first % _BATCH == 0):
+        if first < 0 or not 0 <= left <= self._count(first):
             raise ValueError(f"no batch: {left} frames of that from {first}")
         self._frames.clear()
-        self._next, self._coming = first, None
+        self._first, self._next, self._coming = first, first, None
         if left:
-            self._frames.extend(self._batch()[_BATCH - left :])
+            self._frames.extend(self._batch()[-left:])
             self._coming = self._executor.submit(self._batch)
 
     def at_hand(self) -> list[object]:
@@ -118,16 +123,26 @@ class Feed:
         return things + [shown[0] for _, shown in list(self._frames)[:1]]
 
     def _batch(self) -> list[tuple[Frame, Shown]]:
-        first, self._next = self._next, self._next + self._batch_count
-        frames = self._frames_of(first)
+        first = self._next
+        count = self._count(first)
+        self._next += count
+        frames = self._frames_of(first, count)
         prepared = self._prepare(frames)
         return [(frame, (prepared, i)) for i, frame in enumerate(frames)]
 
-    def _frames_of(self, first: int) -> list[Frame]:
+    def _count(self, first: int) -> int:
+        """Return how many frames the batch has that begins with one: not many after the end."""
+        if self._until_ns is None:
+            return self._batch_count
+        starts = range(first, first + self._batch_count)
+        before = bisect_left(starts, self._until_ns, key=self.sensor.start_ns)
+        return min(self._batch_count, max(_LEAST, before + 1))
+
+    def _frames_of(self, first: int, count: int) -> list[Frame]:
         """Return the frames of a batch, as many at a time as are seen alike."""
-        indices = range(first, first + self._batch_count)
+        indices = range(first, first + count)
         if not self._leanings:
-            return self.sensor.frames(self._device, first, self._batch_count)
+            return self.sensor.frames(self._device, first, count)
         frames: list[Frame] = []
         for leans, group in groupby(indices, self._leans):
             count = sum(1 for _ in group)

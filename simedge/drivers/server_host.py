@@ -136,7 +136,7 @@ class ServerHost(Host):
             case SplitBrainFault():
                 second = self._sides.split(strike.name)
                 assert isinstance(second, ServerHost)
-                second.copy(self)
+                second.copy(self, now)
             case OverloadFault() if strike.name in self._crowds:
                 self._post((now, Order.RECEIVED, self.number, _CROWD, (strike, now, 0)))
             case _:
@@ -154,14 +154,18 @@ class ServerHost(Host):
         self._sides.heal(strike.name)
         super().relieve(strike, now)
 
-    def copy(self, other: "ServerHost") -> None:
-        """Be another server, as it is now, with its timers; count from here."""
+    def copy(self, other: "ServerHost", now: int) -> None:
+        """Be another server, as it is now, with its timers; count from here.
+
+        Those that are overdue, as the other is in a pause, are due at once: this one is in none.
+        """
         self.machine.load(other.machine.dump())
         if self.learner is not None and other.learner is not None:
             self.learner.load(other.learner.dump())
         self.machine.counters.clear()
         self.up, self.boot = other.up, other.boot
-        for name, at in other.timers().items():
+        for name, due in other.timers().items():
+            at = max(due, now)
             self._timer_count += 1
             self._timers[name] = self._timer_count, at
             self._post((at, Order.TIMER, self.number, "timer", (name, self._timer_count)))

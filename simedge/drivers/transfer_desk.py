@@ -80,6 +80,8 @@ class TransferDesk:
 
     def _bill(self) -> None:
         bill, tally = self.transfers.bill(), self._journal.tally
+        if not any(bill):
+            return
         tally.bits_up += 8 * bill.up
         tally.bits_down += 8 * bill.down
         tally.bits_retransmitted += 8 * bill.again

@@ -8,7 +8,7 @@ from simedge.protocol.machine import Effect
 from simedge.protocol.members import Members
 from simedge.protocol.post import Post
 from simedge.protocol.shape import LEVEL_MAX
-from simedge.protocol.wire import Join, Kind, Message, Reply, Status
+from simedge.protocol.wire import U32_MAX, Join, Kind, Message, Reply, Status
 
 __all__ = ["Door", "Terms"]
 
@@ -66,10 +66,17 @@ class Door:
         return effects
 
     def refuse(self, cause: str, message: Message, *, src: int, now: int) -> list[Effect]:
-        """Refuse a message for a cause; a stranger that says who it is is told to join."""
+        """Refuse a message for a cause; who speaks as someone else was is told so.
+
+        A stranger that says who it is is told to join. A member of an older boot is told the next:
+        another has spoken in its name since, and it would be refused for ever. Whose message is
+        only late has that next boot already, and answers to an older one are nothing to it.
+        """
         effects = self._refusals.refuse(cause, src)
         if cause == "stranger" and message.dev == src:
             effects += self._rebuff(Status.JOIN_FIRST, src, now, boot=message.boot)
+        if cause == "stale_boot":
+            effects += self._rebuff(Status.BOOT_TOO_LOW, src, now, boot=message.boot)
         return effects
 
     def strange(self, message: Message, src: int) -> bool:
@@ -93,7 +100,7 @@ class Door:
             if self._members.admit(dev, boot, part_level=self._terms.level(join)):
                 self._refusals.count("joins")
         elif status == Status.BOOT_TOO_LOW:
-            lowest += 1  # numbers of the lowest boot itself are used up
+            lowest = self._next_boot(dev)
         reply = self._reply(dev, now, boot=boot, reply=Reply(status=status, lowest_boot=lowest))
         return status == Status.ACCEPTED, reply
 
@@ -108,7 +115,13 @@ class Door:
         """Tell a sender what is wrong, at most once a second and status."""
         if not 1 <= dev <= self._terms.devices or not self._members.may_rebuff(status, dev, now):
             return []
-        return [self._reply(dev, now, boot=boot, reply=Reply(status=status, lowest_boot=1))]
+        lowest = self._next_boot(dev) if status == Status.BOOT_TOO_LOW else 1
+        return [self._reply(dev, now, boot=boot, reply=Reply(status=status, lowest_boot=lowest))]
+
+    def _next_boot(self, dev: int) -> int:
+        """Return a boot whose numbers are not used up; there is none after the last."""
+        member = self._members.get(dev)
+        return 1 if member is None else min(member.window.boot + 1, U32_MAX)
 
     def _reply(self, dev: int, now: int, *, boot: int, reply: Reply) -> Effect:
         message = self._post.write(Kind.JOIN, now, payload=reply.pack(), g=boot)

@@ -368,6 +368,7 @@ class _Builder:
             executor=self.executor,
             devices=len(self.world.members) - 1,
             leanings=self.leanings.get(member.number, ()),
+            until_ns=self.scenario.duration,
         )
 
     def _together(self, learner: DeviceLearner) -> Callable[[Sequence[Any]], None] | None:

@@ -237,8 +237,11 @@ class Run:
             raise
         return self.finish()
 
-    def slices(self) -> Iterator[Progress]:
-        """Run slice by slice; each yields how the run stands."""
+    def slices(self, records: int | None = None) -> Iterator[Progress]:
+        """Run slice by slice; yield after each how the run stands.
+
+        By default a slice is long enough for what comes between two to cost nothing.
+        """
         driver = self.driver
         began = time.perf_counter() - self._wall_s
         if not self._begun:
@@ -249,7 +252,7 @@ class Run:
             until = None if keeper is None else keeper.next_ns
             try:
                 with self._compiling:
-                    self._records += driver.run_slice(SLICE_RECORDS, until)
+                    self._records += driver.run_slice(records or SLICE_RECORDS, until)
             except OwnFaultError as fault:
                 raise fault.placed(driver.journal.names, driver.kernel.now_ns) from fault
             if keeper is not None and keeper.due and not driver.done:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from decimal import Decimal, localcontext
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate
 
 import numpy as np
@@ -30,8 +31,12 @@ def draw(words: NDArray[np.uint64], law: NDArray[np.uint64]) -> NDArray[np.int64
     return np.searchsorted(law, words, side="right").astype(np.int64)
 
 
+@lru_cache(maxsize=64)
 def poisson_thresholds(mean: Fraction) -> NDArray[np.uint64]:
-    """Return the thresholds of the Poisson law of this mean, cut where less than 2^-64 is left."""
+    """Return the thresholds of the Poisson law of this mean, cut where less than 2^-64 is left.
+
+    They are read-only: whoever asks for the same law has the same table.
+    """
     if mean == 0:
         return np.empty(0, np.uint64)
     with localcontext() as context:
@@ -43,7 +48,9 @@ def poisson_thresholds(mean: Fraction) -> NDArray[np.uint64]:
             term = term * rate / len(law)
             below += term
             law.append(below)
-        return np.array([min(int(value * _WORD), _WORD - 1) for value in law], np.uint64)
+        table = np.array([min(int(value * _WORD), _WORD - 1) for value in law], np.uint64)
+    table.setflags(write=False)
+    return table
 
 
 def dirichlet(stream: Stream, alpha: float, classes: int) -> list[Fraction]:

@@ -78,12 +78,11 @@ class Evidence:
     @cached_property
     def breaches(self) -> list[tuple[int, Breach]]:
         """What the audit of the records finds, each with its time."""
-        audit, found = Audit(), []
-        for record in self.records:
-            before = len(audit.breaches)
-            at, _, target, kind, subject, detail = record
+        audit, found = Audit(), list[tuple[int, Breach]]()
+        for at, _, target, kind, subject, detail in self.records:
             audit.take(at, target, kind, subject=subject, detail=detail)
-            found += [(at, breach) for breach in audit.breaches[before:]]
+            if len(audit.breaches) > len(found):
+                found += [(at, breach) for breach in audit.breaches[len(found) :]]
         return found
 
     @property

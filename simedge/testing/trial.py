@@ -1,9 +1,10 @@
 """One trial of a search: a scenario is run, and what it breaks is named."""
 
 import traceback
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from simedge.core.errors import SimedgeError
 from simedge.run.errors import BuildError
@@ -15,6 +16,9 @@ from simedge.testing.errors import BrokenInvariant
 from simedge.testing.invariants import check
 
 __all__ = ["Changes", "Outcome", "changed", "faults_of", "groups_of", "trial"]
+
+_TOLD: Final = frozenset({"lost", "refused", "frame-dropped"})
+"""Records whose detail says why."""
 
 Changes = Mapping[str, Any]
 Simulate = Callable[[Scenario], Result]
@@ -59,6 +63,7 @@ def trial(scenario: Scenario, run: Simulate = simulate) -> Outcome:
     """Run a scenario and ask all laws; an error inside the run breaks the law `the_run_ends`."""
     try:
         result = run(scenario)
+        result = replace(result, records=tuple(result.records))  # read once for all who look
         check(result, scenario)
     except BrokenInvariant as error:
         return Outcome(broken=error.invariant, said=str(error), at_ns=error.at_ns)
@@ -81,10 +86,8 @@ def _died(error: Exception) -> Outcome:
 
 def _traits(result: Result) -> frozenset[str]:
     """Return what kinds of things came about, and how often, to a power of two."""
-    counts: dict[str, int] = {}
-    for record in result.records:
-        name = record.kind
-        if name in {"lost", "refused", "frame-dropped"}:
-            name += f" {record.detail!r}"
-        counts[name] = counts.get(name, 0) + 1
+    counts = Counter(
+        f"{kind} {detail!r}" if kind in _TOLD else kind
+        for _, _, _, kind, _, detail in result.records
+    )
     return frozenset(f"{name} {count.bit_length()}" for name, count in counts.items())

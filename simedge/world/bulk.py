@@ -6,6 +6,7 @@ is never simulated segment by segment.
 
 import bisect
 from fractions import Fraction
+from functools import lru_cache
 from typing import NamedTuple
 
 from simedge.world.datagrams import LinkError
@@ -36,6 +37,7 @@ class Bulk(NamedTuple):
         return self.first_bytes + self.again_bytes
 
 
+@lru_cache(maxsize=1024)
 def bulk(message_bytes: int, lost_ppm: int) -> Bulk | None:
     """Return the costs of a message at a mean loss in parts per million; None: it never ends.
 

@@ -213,8 +213,9 @@ class TwinFault(DeviceSpell):
     """A second device with the same name and key sends its own tokens in between.
 
     It is made from the last local checkpoint, one boot ahead, has no camera, and hears all that
-    comes to the name. The server takes the newer boot for the device: the tokens of the first are
-    of a stale boot then, also afterwards, until it has restarted.
+    comes to the name. The server takes the newest boot for the device and tells the other, at most
+    once a second, that its own is stale; that one joins again with a newer one. So the two speak in
+    turns as long as both are there, and afterwards the device is alone again.
     """
 
     kind: Literal["twin"]

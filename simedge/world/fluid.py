@@ -16,8 +16,10 @@ _MATHIS: Final = 122 * 1448 * 8 * 10**9 * 1000 // 100
 
 def lost_ppm(links: Sequence[SharedLink], now: int) -> int:
     """Return the mean loss of a path, 1 - prod(1 - p_i), in parts per million rounded down."""
-    through = prod((1 - link.loss_at(now) for link in links), start=Fraction(1))
-    return int((1 - through) * _MILLION)
+    losses = [link.loss_at(now) for link in links]
+    if len(losses) == 1:
+        return int(losses[0] * _MILLION)
+    return int((1 - prod((1 - loss for loss in losses), start=Fraction(1))) * _MILLION)
 
 
 def one_way_ns(links: Sequence[SharedLink], now: int) -> int:

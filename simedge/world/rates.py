@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from functools import lru_cache
-from typing import Final, Protocol, runtime_checkable
+from functools import cache, lru_cache
+from typing import Final, Protocol, cast, runtime_checkable
 
 from simedge.core.errors import SimedgeError
 from simedge.world.link_settings import TraceSettings
@@ -19,6 +19,7 @@ __all__ = [
     "Weather",
     "fixed",
     "narrowed",
+    "stepping",
     "weather",
 ]
 
@@ -67,7 +68,19 @@ class Stepping(Protocol):
 
 def weather(capacity: object) -> Weather | None:
     """Return what a capacity knows beside itself, if anything."""
-    return capacity if isinstance(capacity, Weather) else None
+    kind: type = type(capacity)
+    return cast("Weather", capacity) if _is(kind, Weather) else None
+
+
+def stepping(capacity: object) -> Stepping | None:
+    """Return what a capacity tells of its rate, if it tells anything."""
+    kind: type = type(capacity)
+    return cast("Stepping", capacity) if _is(kind, Stepping) else None
+
+
+@cache
+def _is(kind: type, port: type) -> bool:
+    return issubclass(kind, port)  # costs as much as a flow's share of a link
 
 
 OpenTrace = Callable[[TraceSettings, str, int], Capacity]
@@ -185,7 +198,8 @@ class _Thinner:
 
 def _part(own: Capacity, share: Fraction, at_ns: int) -> tuple[int, int | None]:
     """Return the share of a rate, at least 1 bit/s of any."""
-    rate, until = own.step(at_ns) if isinstance(own, Stepping) else (0, None)
+    steps = stepping(own)
+    rate, until = (0, None) if steps is None else steps.step(at_ns)
     return max(int(rate * share), min(rate, 1)), until
 
 

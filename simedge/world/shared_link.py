@@ -20,12 +20,13 @@ from simedge.world.links import Link
 from simedge.world.loss import ALWAYS, mean_loss
 from simedge.world.loss_settings import TraceLoss
 from simedge.world.profiles import LinkModel
-from simedge.world.rates import Capacity, Stepping
+from simedge.world.rates import Capacity, stepping
 
 __all__ = ["SharedLink", "loss_left", "tries_of"]
 
 _MEDIAN_WORD = 2**63
 _BITS_NS = 8 * 10**9
+_NONE = Fraction(0)
 
 
 def tries_of(loss: Fraction, retries: int) -> Fraction:
@@ -47,7 +48,7 @@ def loss_left(loss: Fraction, retries: int) -> Fraction:
 class SharedLink(Link):
     """One direction between two neighbours that transfers may share with datagrams."""
 
-    __slots__ = ("_flow_share", "bulk_bytes", "tries_mean")
+    __slots__ = ("_flow_share", "_loss_left", "bulk_bytes", "tries_mean")
 
     def __init__(  # noqa: PLR0913 -- a link is all of these
         self,
@@ -65,7 +66,9 @@ class SharedLink(Link):
         )
         self.bulk_bytes = 0
         """What transfers have sent over it: again, by hop ARQ, and acknowledgements included."""
-        self.tries_mean = tries_of(mean_loss(model.loss), model.retries)
+        loss = mean_loss(model.loss)
+        self._loss_left = loss_left(loss, model.retries)
+        self.tries_mean = tries_of(loss, model.retries)
         self._flow_share = model.duty / self.tries_mean
 
     @property
@@ -140,11 +143,11 @@ class SharedLink(Link):
 
     def loss_at(self, now: int) -> Fraction:
         """Return the mean loss of what passes, after hop ARQ; of a recording, the one in force."""
-        loss = mean_loss(self.model.loss)
+        left = self._loss_left
         if self._weather is not None and isinstance(self.model.loss, TraceLoss):
-            loss = Fraction(self._weather.loss_below(now), ALWAYS)
-        left = loss_left(loss, self.model.retries)
-        return 1 - (1 - left) * (1 - self._strained())
+            left = loss_left(Fraction(self._weather.loss_below(now), ALWAYS), self.model.retries)
+        strained = self._strained()
+        return 1 - (1 - left) * (1 - strained) if strained else left
 
     @override
     def busy_ns(self, now: int) -> int:
@@ -164,15 +167,14 @@ class SharedLink(Link):
 
     def _strained(self) -> Fraction:
         """Return the mean loss that faults add."""
-        return Fraction(0) if self._strains is None else self._strains.loss_mean
+        return _NONE if self._strains is None else self._strains.loss_mean
 
     def _rate(self, now: int) -> tuple[int, int | None]:
-        capacity = self.capacity
-        rate, until = (
-            capacity.step(now) if isinstance(capacity, Stepping) else (self.model.rate_bps, None)
-        )
+        steps = stepping(self.capacity)
+        rate, until = (self.model.rate_bps, None) if steps is None else steps.step(now)
         if until is not None and until <= now:
             raise LinkError(
                 f"a step of capacity must last, got one until {until} (link {self.name})"
             )
-        return max(1, int(rate * self._flow_share)) if rate else 0, until
+        share = self._flow_share
+        return max(1, rate * share.numerator // share.denominator) if rate else 0, until

@@ -113,7 +113,8 @@ class Transfer:
         for link, reverse in zip(self.links, back, strict=True):
             was = self._on.get(link.number, 0)
             on = self._on[link.number] = was + gain
-            tried = int(on * link.tries_mean) - int(was * link.tries_mean)
+            tries, whole = link.tries_mean.numerator, link.tries_mean.denominator
+            tried = on * tries // whole - was * tries // whole
             acked = on * cost.ack_bytes // wire - was * cost.ack_bytes // wire
             data += tried
             again += tried - gain + on * cost.again_bytes // wire - was * cost.again_bytes // wire

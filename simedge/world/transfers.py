@@ -339,6 +339,8 @@ class Transfers:
             return
         left_bytes = -(-self._sharing.left_bits(transfer.flow, now) // 8)
         passed = transfer.wire_bytes - left_bytes
+        if passed == transfer.passed_bytes:
+            return
         self._passed += passed - transfer.passed_bytes
         spent = transfer.advance(passed, self._back(transfer.links))
         first = spent.data - spent.again
@@ -355,10 +357,11 @@ class Transfers:
     def _settled(self, now: int, step: Step = NOTHING) -> Step:
         """Return a step with all that is to be scheduled; see who makes progress."""
         dues = (*step.dues, *self._sharing.plan(now))
-        turned = self._sharing.turned() & self._flows.keys()
+        turned = self._sharing.turned()
         led, self._led = self._led, set()
-        led.update(self._flows[flow].number for flow in turned)
-        for number in sorted(led & self._live.keys()):
+        if turned:
+            led.update(self._flows[flow].number for flow in turned & self._flows.keys())
+        for number in sorted(led & self._live.keys()) if led else ():
             transfer = self._live[number]
             if transfer.stage is not Stage.MOVING:
                 continue

@@ -1,6 +1,7 @@
 """Faults of what devices know, see and say: what they do, and what they leave alone."""
 
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 from worlds import lossy, records_of, run
@@ -137,30 +138,29 @@ def by_sender(found, kind, name):
             and r.subject.startswith(f"{name}/server/token")]  # fmt: skip
 
 
-def test_a_twin_speaks_for_the_device_and_the_device_is_of_a_stale_boot():
-    found = records(TWIN, duration="6 s")
-    twin = by_sender(found, "merged", "cam-1~twin")
-    assert len(twin) >= 3
-    assert 2 * S < min(twin) <= max(twin) < 4 * S + S // 10
-    own = by_sender(found, "merged", "cam-1")
-    assert own
-    assert max(own) < min(twin)
-    refused = [r for r in found if r.kind == "refused" and r.subject.startswith("cam-1/")]
+def test_a_device_and_its_twin_speak_in_turns_and_then_the_device_alone():
+    found = records(TWIN | {"for": "4 s"}, duration="9 s")
+    own, twin = by_sender(found, "merged", "cam-1"), by_sender(found, "merged", "cam-1~twin")
+    assert [at for at in own if 2 * S < at < 6 * S]
+    assert twin
+    assert 2 * S < min(twin) <= max(twin) < 6 * S + S // 10
+    refused = [r for r in found if r.kind == "refused" and r.subject.startswith("cam-1")]
     assert {r.detail for r in refused} == {"stale_boot"}
-    sent = [r.at for r in found if r.kind == "sent" and r.subject.startswith("cam-1/server/token")]
-    assert [at for at in sent if 2 * S < at < 4 * S], "they come in between"
+    joined = [r.at for r in found if r.kind == "joined" and "cam-1" in r.target and r.at > 3 * S]
+    assert all(b - a > S - S // 10 for a, b in pairwise(joined)), "at most once a second"
+    assert len([at for at in own if at > 8 * S]) == len(sent_tokens(found, after=8 * S)) > 0
+
+
+def sent_tokens(found, *, after):
+    """Times at which the device sent tokens of its own."""
+    return [r.at for r in found if r.kind == "sent" and r.at > after
+            and r.subject.startswith("cam-1/server/token")]  # fmt: skip
 
 
 def test_all_that_comes_to_the_name_is_heard_by_both():
     found = records(TWIN)
     applied = {r.target for r in found if r.kind == "applied" and 2 * S < r.at < 4 * S}
     assert {"cam-1", "cam-1~twin"} <= applied
-
-
-def test_a_restart_after_the_twin_has_gone_makes_the_device_whole():
-    crash = {"kind": "crash", "devices": ["cam-1"], "at": "4500 ms", "for": "100 ms"}
-    found = records(TWIN, crash, duration="7 s")
-    assert [at for at in by_sender(found, "merged", "cam-1") if at > 5 * S]
 
 
 def test_a_twin_takes_nothing_from_the_others():

@@ -256,3 +256,10 @@ def test_a_copy_that_reaches_the_other_server_of_a_split_breaks_no_law():
     assert result.summary["invariants"]["broken"] == []
     counts = result.summary["counts"]
     assert counts["tokens_sent"] < counts["tokens_accepted"] <= 2 * counts["tokens_sent"]
+
+
+def test_of_a_split_in_a_pause_the_second_server_does_at_once_what_is_overdue():
+    pause = {"kind": "pause", "server": True, "at": "1500 ms", "for": "3 s"}
+    found = records(pause, SPLIT | {"at": "2500 ms"})
+    assert versions(found, "server-2")[0][0] == 2_500_000_000, "what was due at 2 s"
+    assert not [at for at, _, _ in versions(found) if 1_500_000_000 < at < 4_500_000_000]

@@ -29,9 +29,9 @@ class Counted:
         return done
 
 
-def feed_of(counted, devices):
+def feed_of(counted, devices, until_ns=None):
     kit = {"prepare": counted.prepare, "executor": counted, "devices": devices}
-    return Feed(SENSOR, "cam-1", **kit)
+    return Feed(SENSOR, "cam-1", until_ns=until_ns, **kit)
 
 
 @settings(max_examples=20)
@@ -56,3 +56,24 @@ def test_before_the_first_arrival_nothing_is_rendered_ahead_and_little_at_all(de
     assert devices * counted.rendered <= max(8192, 2 * devices)
     feed.pop()
     assert counted.ahead == 1
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 1_000), st.integers(0, 120), st.none() | st.integers(0, 20 * 10**9))
+def test_a_feed_goes_on_where_another_rested(devices, count, until_ns):
+    """However many devices there are: their batches are shorter."""
+    feeds = [feed_of(Counted(), devices, until_ns) for _ in range(2)]
+    for _ in range(count):
+        feeds[0].pop()
+    feeds[1].go_back(*feeds[0].rest())
+    assert [feeds[1].pop().index for _ in range(100)] == list(range(count, count + 100))
+    assert feeds[0].pop().index == count
+
+
+@given(st.integers(0, 60))
+def test_of_what_starts_after_the_end_little_is_rendered(whole):
+    counted = Counted()
+    feed = feed_of(counted, 1, SENSOR.start_ns(whole))
+    for _ in range(whole):
+        feed.pop()
+    assert counted.rendered <= whole + 3

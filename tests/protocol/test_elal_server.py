@@ -170,7 +170,9 @@ def test_a_later_boot_needs_no_join_of_its_own(open_desk):
     desk.join()
     desk.token(seq=7)
     assert only(Note, desk.token(RIGHT, boot=2, seq=1)).kind == "merged"
-    assert causes(desk.token(boot=1, seq=8)) == ["stale_boot"]
+    refused = desk.token(boot=1, seq=8)
+    assert causes(refused) == ["stale_boot"]
+    assert [e.cls for e in refused if isinstance(e, Send)] == ["reply"], "it is told the next"
 
 
 def test_staleness_counts_versions_since_the_base(open_desk):

@@ -111,3 +111,15 @@ def test_who_is_set_right_or_stays_up_at_last_hears_again(fault):
     deaf = [s for s in result.samples if (s.entity, s.at_ns >= span[0]) != ("cam-1", True)]
     with pytest.raises(BrokenInvariant, match=r"devices_hear_again .* cam-1: no prior came"):
         invariants.check(dataclasses.replace(result, samples=deaf), world)
+
+
+def test_devices_whose_twins_have_gone_hear_again_though_nobody_else_speaks():
+    """Their tokens were of a stale boot for good, so nothing changed that could be published."""
+    twins = [
+        {"kind": "twin", "name": "one", "at": "400 ms", "for": "100 ms", "devices": ["cam-2"]},
+        {"kind": "twin", "name": "two", "at": "520 ms", "for": "282 ms", "devices": ["cam-1"]},
+    ]
+    changes = {"faults": twins, "sensors.rate": "2 Hz", "protocol.interval": 1, "duration": "9 s"}
+    world = WORLD.vary(changes)
+    assert asked(world, world.duration) is not None, "the law is asked"
+    invariants.check(simulate(world), world)

@@ -71,9 +71,17 @@ def test_an_older_boot_is_told_the_next_and_its_messages_are_dropped(counter):
     desk = counter(ASYNC)
     old = desk.write(1, [9, 9])
     assert replies(desk, desk.join(1, boot=4)) == [(Status.ACCEPTED, 4)]
-    desk.hear(old, 1)
-    assert (desk.version, desk.counters["stale_boot"]) == (0, 1)
+    assert replies(desk, desk.hear(old, 1)) == [(Status.BOOT_TOO_LOW, 5)]
+    assert replies(desk, desk.hear(old, 1)) == [], "once a second"
+    assert (desk.version, desk.counters["stale_boot"]) == (0, 2)
     assert replies(desk, desk.join(1, boot=2)) == [(Status.BOOT_TOO_LOW, 5)]
+
+
+def test_after_the_last_boot_there_is_no_next(counter):
+    desk = counter(ASYNC)
+    last = 2**32 - 1
+    assert replies(desk, desk.join(1, boot=last)) == [(Status.ACCEPTED, last)]
+    assert replies(desk, desk.join(1, boot=2)) == [(Status.BOOT_TOO_LOW, last)]
 
 
 def test_a_message_of_another_version_is_answered_at_most_once_a_second(counter):
