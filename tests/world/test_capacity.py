@@ -1,5 +1,6 @@
 """Laws of capacity: exact, never exceeded, equal to a slow twin that walks row by row."""
 
+import os
 from fractions import Fraction
 from itertools import pairwise
 
@@ -17,6 +18,7 @@ from simedge.world.capacity import (
 )
 
 SECOND = 10**9
+JOBS = 30 if os.environ.get("HYPOTHESIS_PROFILE") == "nightly" else 12
 TIMES = st.lists(st.integers(0, 40), min_size=1, max_size=40, unique=True).map(sorted)
 OCTETS = st.integers(1, 400)
 
@@ -80,7 +82,7 @@ def test_the_end_of_a_job_is_that_of_the_slow_twin(table, repeat, begin, octets)
     assert capacity.finish_ns(begin, octets) == slow_finish(table, repeat, begin, octets)
 
 
-@given(rows(), st.sampled_from(["wrap", "hold", "stop"]), st.lists(OCTETS, max_size=12))
+@given(rows(), st.sampled_from(["wrap", "hold", "stop"]), st.lists(OCTETS, max_size=JOBS))
 def test_no_window_lets_more_through_than_its_rate(table, repeat, jobs):
     if not any(rate for _, rate in table):
         return
