@@ -14,6 +14,7 @@ from simedge.learning.continual.keeper import Keeper
 from simedge.learning.eligible.learner import EligibleLearner, open_eligible
 from simedge.learning.eligible_settings import EligibleSettings
 from simedge.learning.errors import LearnerError
+from simedge.learning.finite import first_broken
 from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
 from simedge.learning.layered.learner import open_layered
@@ -317,3 +318,11 @@ class Learner(Parameters):
         for name in ("held", "held_tick", "readout", "mean"):
             sha.update(np.ascontiguousarray(state[name]).tobytes())
         return sha.digest()
+
+    def broken(self) -> str | None:
+        """Return which part of what it knows has a NaN or an infinity; None: all are numbers."""
+        shop = self._shop
+        rows = enumerate(shop.stage.wiring.layers, 1) if shop.plan.plastic else ()
+        ends = ((n, row.weight, row.weight + row.taps * row.maps) for n, row in rows)
+        hidden = ((f"layer {n}", shop.held[first:end]) for n, first, end in ends)
+        return first_broken((*hidden, ("readout", shop.readout.weights)))

@@ -248,6 +248,10 @@ class SurrogateLearner:
         """Return the SHA-256 of how many frames it has learned, and of which labels."""
         return hashlib.sha256(f"{self._learned} {self._labels}".encode()).digest()
 
+    def broken(self) -> str | None:
+        """Return None: it knows whole numbers."""
+        return None
+
     def _class(self, frame: FrameLike) -> int:
         if frame.label >= 0:
             return frame.label
