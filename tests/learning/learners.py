@@ -8,6 +8,7 @@ import pytest
 from simedge.core.streams import Streams
 from simedge.learning.continual.settings import CodeSettings, LanceSettings
 from simedge.learning.eligible_settings import EligibleSettings, STllrSettings, TessSettings
+from simedge.learning.layered_settings import LayeredSettings, LocalLossSettings
 from simedge.learning.learner import open_learner
 from simedge.learning.settings import (
     CircuitSettings,
@@ -56,6 +57,9 @@ S_TLLR = TESS.model_copy(
         )
     }
 )
+LLS = LayeredSettings(
+    hidden=(16, 12), tick="5 ms", rule=LocalLossSettings(kind="lls-mxm", mixing_rate=0.2)
+)
 ALL = {
     "spiking": SPIKING,
     "deep": DEEP,
@@ -67,6 +71,7 @@ ALL = {
     "fields": FIELDS,
     "tess": TESS,
     "s-tllr": S_TLLR,
+    "lls": LLS,
 }
 EVERY = ALL | {"stream": FIELDS.model_copy(update={"reset": "never"})}
 every_learner = pytest.mark.parametrize("settings", EVERY.values(), ids=EVERY.keys())

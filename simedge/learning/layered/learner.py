@@ -85,14 +85,14 @@ class LayeredShop(Shop):
     def dump(self) -> dict[str, Any]:
         """Return what is known and kept; copies."""
         rules = [rule.twin().memory() for rule in self.rules]
-        return {**super().dump(), "mean": (self.mean.copy(), self.frames), "rules": rules}
+        own = {"mean": self.mean.copy(), "frames": self.frames, "rules": rules}
+        return {**super().dump(), **own}
 
     @override
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a dump; the inverse of `dump`. A job under way is forgotten."""
         super().load(state)
-        mean, self.frames = state["mean"]
-        self.mean = np.array(mean, float)
+        self.mean, self.frames = np.array(state["mean"], float), state["frames"]
         for rule, remembered in zip(self.rules, state["rules"], strict=True):
             rule.remember(remembered)
 

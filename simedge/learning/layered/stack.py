@@ -4,8 +4,8 @@ With n the spikes of the top layer and m their running mean, the readout says
 
     P = softmax(O·r + b),   r = (√n - m)/|√n - m|,   r = 0 if nothing fired
 
-and learns by O ← O - η·(P - y*)⊗r, b ← b - η·(P - y*). Hidden weights change as each layer's rule
-says. Potentials follow spikes; there are no traces.
+and learns by O ← O - η·(P - y*)⊗r; b moves by gradients of others and by priors alone, which all
+see alike. Hidden weights change as each layer's rule says. There are no traces.
 """
 
 from collections.abc import Sequence
@@ -88,7 +88,7 @@ class LayeredStack(LazyStack):
         """Let what was learned take place; steps are plain, no optimiser remembers anything."""
         if self._fault is not None:
             raise LearnerFaultError(*self._fault)
-        weights, readout, bias = self.parameters
+        weights, readout, _ = self.parameters
         sizes, at = self._plan.sizes, 0
         for layer, one in enumerate(self.taught, 1):
             size = int(sizes[layer] * sizes[layer - 1])
@@ -97,8 +97,6 @@ class LayeredStack(LazyStack):
         if self._read_out is not None:
             seen, error = self._read_out
             readout -= self.rate * np.outer(seen, error).reshape(-1)
-            if seen.any():
-                bias -= self.rate * error
         self.forget()
 
     @override
