@@ -6,6 +6,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
+from simedge.core.errors import SimedgeError
 from simedge.run.replay import replay
 from simedge.run.scenario import Scenario
 from simedge.run.simulate import simulate
@@ -92,11 +93,18 @@ def test_what_is_no_number_stops_the_run_and_leaves_what_was(tmp_path, learner, 
     assert again.records > 0
 
 
+def test_the_learner_of_a_server_is_told_as_well():
+    learner, told = LEARNERS["linear"]
+    scenario = Scenario.parse(_TEXT).vary({"learner": learner, "protocol": {"kind": "centralised"}})
+    with pytest.raises(SimedgeError, match=f"the rule {told}, failed on device server at 0"):
+        simulate(scenario)
+
+
 def test_stepped_and_fused_runs_break_at_the_same_place_and_time():
     scenario = Scenario.parse(_TEXT).vary({"learner": LEARNERS["s-tllr"][0]})
     said = set()
     for volleys in ("fused", "stepped"):
-        with pytest.raises(Exception, match="failed on device") as caught:
+        with pytest.raises(SimedgeError, match="failed on device") as caught:
             simulate(scenario.vary({"kernel.volleys": volleys}))
         said.add(str(caught.value))
     assert len(said) == 1

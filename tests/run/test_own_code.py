@@ -15,6 +15,7 @@ from simedge.learning.learner import open_learner
 from simedge.run.errors import BuildError
 from simedge.run.problems import ScenarioError
 from simedge.run.replay import replay
+from simedge.run.resume import resume
 from simedge.run.scenario import Scenario
 from simedge.run.simulate import simulate
 from simedge.study.worker import Ticket, carry_out
@@ -125,6 +126,18 @@ def test_a_scenario_names_it_and_its_run_can_be_had_again(mine, name, monkeypatc
     file.write_text(FILES[file.name] + "# changed\n", encoding="utf-8")
     with pytest.raises(ScenarioError, match=rf"scenario.yaml:\d+:\d+ .*file: .*{file.name} has ch"):
         replay(mine / "out")
+
+
+def test_a_run_with_a_rule_of_ones_own_goes_on_from_where_it_was_stopped(mine, monkeypatch):
+    edited(mine / "oja.py", "    def change", "    seen = 0\n\n    def change")
+    edited(mine / "oja.py", "heard = seen", "self.seen += 1\n        heard = seen")
+    scenario = Scenario.load(mine / "oja.yaml").vary({"checkpoint.every": "1 s"})
+    whole = simulate(scenario).summary["log_sha256"]
+    monkeypatch.setattr("simedge.run.simulate.SLICE_RECORDS", 40)
+    turns = iter([False] * 2 + [True] * 99)
+    simulate(scenario, out=mine / "out", stop=lambda: next(turns))
+    assert json.loads((mine / "out/status.json").read_bytes())["status"] == "interrupted"
+    assert resume(mine / "out").summary["log_sha256"] == whole
 
 
 def test_it_is_looked_for_beside_the_scenario_first_then_here(mine, tmp_path, monkeypatch):
