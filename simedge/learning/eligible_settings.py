@@ -7,17 +7,23 @@ from pydantic import Field, model_validator
 from simedge.core.quantities import Duration, Settings
 from simedge.learning.ranges import Count, NotNegative, Number, Positive, UnitShare
 
-__all__ = ["EligibleNeuronSettings", "EligibleSettings", "STllrSettings", "TessSettings"]
+__all__ = [
+    "EligibleNeuronSettings",
+    "EligibleReadoutSettings",
+    "EligibleSettings",
+    "STllrSettings",
+    "TessSettings",
+]
 
 
 class EligibleNeuronSettings(Settings):
     """Constants of the neurons and of what their synapses remember; decays a device tick."""
 
-    leak: UnitShare = 0.9
-    """γ: what is left of a potential."""
+    leak: UnitShare = 0.5
+    """γ: what is left of a potential; 0.5 as in both papers."""
     threshold: Positive = 0.6
-    pre_decay: UnitShare = 0.9
-    """λ_pre: what is left of an arrival's trace."""
+    pre_decay: UnitShare = 0.5
+    """λ_pre: what is left of an arrival's trace; 0.5 as in TESS."""
     post_decay: UnitShare = 0.2
     """λ_post: what is left of the trace of the neuron's own activity."""
     pre_gain: Number = 1.0
@@ -32,18 +38,15 @@ class _EligibleRule(Settings):
     mode: Literal["exact", "gated", "spike"] = "exact"
     """Silence teaches as on the clock; or only executed device ticks teach, which is another rule;
     or a spike is its own pseudo-derivative, and silence teaches nothing by itself."""
-    rate: NotNegative = 3e-3
-    """Step of Adam for hidden weights."""
-    readout_rate: NotNegative = 0.01
-    """Step of Adam for the readout."""
-    bias: bool = False
-    """Whether frames that are learned move the readout's bias; gradients and priors always do."""
-    plain_rate: NotNegative = 0.1
-    """Step of the readout along gradients of others, and towards what holds it."""
-    kl_rate: NotNegative = 0.02
-    """Step of a pull towards a prior of weight 1, on the mean over rows."""
+    rate: NotNegative = 3e-5
+    """Step of Adam for hidden weights, in weight; 0: they stay as they began."""
+    batch: Annotated[int, Field(ge=1, le=2**20)] = 1
+    """Frames whose gradients are gathered for one step of hidden weights; papers take 16 to 128."""
+    standardise: bool = True
+    """Whether hidden weights are used with mean 0 and a learned length a neuron, as in the released
+    code (arXiv 1903.10520); else nothing bounds how much neurons fire."""
     first_active: Annotated[Duration, Field(ge=0)] = 0
-    """From when on in a presentation anything is learned (T_l)."""
+    """From when on in a presentation hidden layers learn (T_l)."""
     shares: Literal["none", "post-gain"] = "none"
     """What a policy's share λ of a layer sets: nothing, or α_post = 2λ - 1."""
 
@@ -64,17 +67,34 @@ class TessSettings(_EligibleRule):
     """What is made of a layer's scores before they are compared with the label."""
 
 
+class EligibleReadoutSettings(Settings):
+    """A linear softmax readout of the top layer's spike counts, that learns by the delta rule."""
+
+    bins: Annotated[int, Field(ge=1, le=64)] = 3
+    """Bins of time in which spikes are counted; not more than a presentation has device ticks."""
+    centring: Annotated[int, Field(ge=1, le=2**20)] = 256
+    """Presentations over which the mean of counts runs, that is taken away, and the length of what
+    is left, by which it is divided."""
+    rate: NotNegative = 2.0
+    """Step along the gradient of a frame's cross entropy, for weights on features of length ~1."""
+    kl_rate: NotNegative = 2.0
+    """Step of a pull towards a prior of weight 1, on the mean over rows."""
+
+
 class EligibleSettings(Settings):
-    """Feed-forward spiking layers with eligibilities under a linear readout of each tick."""
+    """Feed-forward spiking layers with eligibilities under a linear readout of counts."""
 
     kind: Literal["spiking"] = "spiking"
-    tick: Annotated[Duration, Field(gt=0)] = 1_000_000
+    tick: Annotated[Duration, Field(gt=0)] = 10_000_000
+    """Device tick: the rules compare spikes of one with a label, so it has to hold some."""
     hidden: tuple[Count, ...] = Field(default=(100,), min_length=1, max_length=8)
     """Neurons of each layer."""
-    gain: Positive = 1.0
-    """Standard deviation of weights at the start, times the root of the lines."""
+    gain: Positive = 2.0
+    """Length of a neuron's weights at the start: their standard deviation times the root of the
+    lines."""
     neuron: EligibleNeuronSettings = EligibleNeuronSettings()
     rule: STllrSettings | TessSettings = Field(discriminator="kind")
+    readout: EligibleReadoutSettings = EligibleReadoutSettings()
     shared_start: bool = True
     """All devices begin with the same weights and feedback."""
 

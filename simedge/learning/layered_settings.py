@@ -6,10 +6,11 @@ from pydantic import Discriminator, Field, Tag
 
 from simedge.core.own_code import is_own
 from simedge.core.quantities import Duration, Settings
+from simedge.learning.eligible_settings import EligibleReadoutSettings
 from simedge.learning.own_settings import OwnRuleSettings
 from simedge.learning.ranges import Count, NotNegative, Positive, UnitShare
 
-__all__ = ["LayeredReadoutSettings", "LayeredSettings", "LeakySettings", "LocalLossSettings"]
+__all__ = ["LayeredSettings", "LeakySettings", "LocalLossSettings"]
 
 
 class LeakySettings(Settings):
@@ -39,17 +40,6 @@ class LocalLossSettings(Settings):
     """What a silent neuron's part of the loss counts, beside 1 of a neuron that fired."""
 
 
-class LayeredReadoutSettings(Settings):
-    """A softmax readout of the top layer's counts: their roots, less their mean, at length 1."""
-
-    rate: NotNegative = 2.0
-    """Step of the delta rule."""
-    kl_rate: NotNegative = 2.0
-    """Step of a pull towards a prior of weight 1, on the mean over rows."""
-    horizon: Count = 256
-    """Presentations over which the mean runs that is taken away."""
-
-
 def _whose(rule: object) -> str:
     kind = rule.get("kind") if isinstance(rule, dict) else getattr(rule, "kind", None)
     return "by-file" if is_own(kind) else "by-name"
@@ -73,6 +63,6 @@ class LayeredSettings(Settings):
     neuron: LeakySettings = LeakySettings()
     rule: _Rule
     """`lls`, `lls-m`, `lls-mxm`, or one of your own: `my_module:MyRule`."""
-    readout: LayeredReadoutSettings = LayeredReadoutSettings()
+    readout: EligibleReadoutSettings = EligibleReadoutSettings()
     shared_start: bool = True
     """All devices begin with the same weights."""

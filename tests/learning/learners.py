@@ -7,7 +7,13 @@ import pytest
 
 from simedge.core.streams import Streams
 from simedge.learning.continual.settings import CodeSettings, LanceSettings
-from simedge.learning.eligible_settings import EligibleSettings, STllrSettings, TessSettings
+from simedge.learning.eligible_settings import (
+    EligibleNeuronSettings,
+    EligibleReadoutSettings,
+    EligibleSettings,
+    STllrSettings,
+    TessSettings,
+)
 from simedge.learning.layered_settings import LayeredSettings, LocalLossSettings
 from simedge.learning.learner import open_learner
 from simedge.learning.settings import (
@@ -43,18 +49,19 @@ FIELDS = CircuitSettings(
     rule=THREE_FACTOR,
     readout=CountReadoutSettings(bins=3, rate=0.2),
 )
-_FAST = {"rate": 0.02, "readout_rate": 0.05, "plain_rate": 2.0, "kl_rate": 2.0}
 TESS = EligibleSettings(
     hidden=(16, 12),
     tick="5 ms",
     gain=4.0,
-    rule=TessSettings(kind="tess", **_FAST),
+    neuron=EligibleNeuronSettings(leak=0.9, pre_decay=0.9),
+    rule=TessSettings(kind="tess", rate=0.02),
 )
 S_TLLR = TESS.model_copy(
     update={
         "rule": STllrSettings(
-            kind="s-tllr", mode="gated", bias=True, rate=0.02, readout_rate=0.05, shares="post-gain"
-        )
+            kind="s-tllr", mode="gated", rate=0.02, batch=2, standardise=False, shares="post-gain"
+        ),
+        "readout": EligibleReadoutSettings(bins=2, centring=8),
     }
 )
 LLS = LayeredSettings(

@@ -5,22 +5,18 @@ from copy import deepcopy
 
 import numpy as np
 import pytest
-import yaml
-from every_protocol import PROTOCOLS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from learners import CLASSES, NOTHING, S_TLLR, TESS, frame_of, grown, opened, run
-from worlds import lossy, records_of
-from worlds import run as simulated
 
 from simedge.core.streams import Streams
 from simedge.learning.errors import LearnerError
 from simedge.learning.learner import open_learner
+from simedge.learning.rules.delta import softmax
+from simedge.learning.rules.optimiser import Adam
 from simedge.learning.rules.s_tllr import s_tllr
 from simedge.learning.rules.stack import Stack
 from simedge.learning.rules.tess import tess
-from simedge.run.invariants import check_records
-from simedge.run.problems import ScenarioError
 
 KINDS = {"tess": TESS, "s-tllr": S_TLLR}
 every_kind = pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
@@ -35,7 +31,7 @@ def params_of(learner):
 
 
 def clocked(learner):
-    """Return the slow twin of a learner, and what a frame's window is to it."""
+    """Return the slow twin of a learner; its readout is still to be turned to bins of time."""
     shop = learner.shop
     lazy = shop.take()
     stack = Stack(layers=lazy.layers(), readout=lazy.readout(), neuron=lazy.neuron)
@@ -44,6 +40,29 @@ def clocked(learner):
     if rule.kind == "tess":
         return tess(stack, squash=rule.squash, **first)
     return s_tllr(stack, signal=rule.signal, feedback=shop.body.feedback, **first)
+
+
+def run_clocked(learner, frame):
+    """Return the twin's window and gradient, flat; each bin is read by its own weights."""
+    shop, twin, steps = learner.shop, clocked(learner), []
+    readout, ticks = twin.stack.readout, shop.body.camera.ticks
+    weights, bias = shop.readout.by_bins()
+
+    def turn_to(tick):
+        part = sum(first <= tick for first in shop.readout.since) - 1
+        readout.weights[:] = weights[part].reshape(-1, CLASSES).T
+        readout.bias[:] = bias[part]
+
+    def after(window):
+        steps.append(np.concatenate([held.weights.T.ravel() for held in window.layers]))
+        turn_to(ticks - len(left) + 1)
+        left.pop()
+
+    left = [None] * (ticks - shop.body.first_active)
+    turn_to(0)
+    window = twin.run(arrivals(learner, frame), np.eye(CLASSES)[frame.label], commit=after)
+    assert not left
+    return window, np.sum(steps, axis=0)
 
 
 def arrivals(learner, frame):
@@ -60,23 +79,81 @@ def arrivals(learner, frame):
 def test_a_frame_is_learned_as_on_the_clock(kind, seed, late):
     exact = with_rule(kind, mode="exact", first_active=late * 1_000_000)
     learner = grown(exact, frames=3)
-    assert learner.shop.body.first_active == late // 5
-    twin, frame = clocked(learner), frame_of(seed)
-    window = twin.run(arrivals(learner, frame), np.eye(CLASSES)[frame.label])
-    hidden, read, biased = deepcopy(tuple(learner.shop.adam))
-    assert (hidden.rate, read.rate) == (0.02, 0.05)
-    weights = [one.copy() for one in learner.shop.parameters]
-    flat = np.concatenate([held.weights.T.ravel() for held in window.layers])
-    hidden.step(weights[:1], [flat])
-    stop = 3 if biased else 2
-    read.step(weights[1:stop], [window.readout.weights.T.ravel(), window.readout.bias][: stop - 1])
+    shop, frame = learner.shop, frame_of(seed)
+    assert shop.body.first_active == late // 5
+    window, gradient = run_clocked(learner, frame)
+    hidden, known = deepcopy(shop.hidden), shop.readout.dump()
+    hidden.take(gradient)
+    counts = np.concatenate([part.sum(axis=0) for part in bins_of(learner, window.spikes[-1])])
+    error = softmax(window.logits.sum(axis=0))
+    loss = -np.log(error[frame.label])
+    error[frame.label] -= 1.0
+    step = 2.0 * np.outer((counts - known["mean"]) / known["length"], error)
     work = learner.learn(frame)
     learned = work.commit()
-    for mine, known in zip(learner.shop.parameters, weights, strict=True):
-        np.testing.assert_allclose(mine, known, rtol=0, atol=1e-7)
-    scores = window.logits.mean(axis=0)
-    assert learned.loss == pytest.approx(np.log(np.exp(scores - scores[frame.label]).sum()))
+    np.testing.assert_allclose(shop.hidden.weights, hidden.weights, rtol=0, atol=1e-7)
+    taken = known["weights"] - step.ravel()
+    np.testing.assert_allclose(shop.readout.weights, taken, rtol=0, atol=1e-9)
+    assert learned.loss == pytest.approx(loss)
     assert learned.spikes == sum(int(train.sum()) for train in window.spikes) == work.counts.spikes
+
+
+def bins_of(learner, spikes):
+    """Cut trains, (ticks, neurons), into the bins of the readout."""
+    bins, ticks = learner.shop.readout.settings.bins, len(spikes)
+    return [spikes[np.arange(ticks) * bins // ticks == part] for part in range(bins)]
+
+
+@every_kind
+@given(data=st.data())
+@settings(max_examples=10)
+def test_mean_and_length_are_those_of_the_counts_that_were_learned(kind, data):
+    learner = opened(kind)
+    readout, seen = learner.shop.readout, []
+    for seed in data.draw(st.lists(st.integers(0, 9), min_size=1, max_size=6)):
+        frame = NOTHING if seed == 9 else frame_of(seed)
+        counts = learner.shop.seen(0, None).counts
+        if frame is not NOTHING:
+            heard = learner.shop.body.heard(learner.prepare([frame]), 0)
+            counts = readout.count(learner.shop.take().see(heard).trains[-1])
+        learner.learn(frame).commit()
+        seen += [counts] * bool(counts.any())
+    mean = np.mean(seen, axis=0) if seen else np.zeros(readout.features)
+    away = [
+        np.sqrt(((one - (np.mean(seen[:n], axis=0) if n else 0.0)) ** 2).sum())
+        for n, one in enumerate(seen)
+    ]
+    np.testing.assert_allclose(readout.mean, mean, rtol=0, atol=1e-9)
+    assert readout.length == pytest.approx(np.mean(away) if seen else 0.0)
+
+
+def test_frames_of_a_batch_make_one_step_of_their_mean_gradient():
+    learner = opened(with_rule(S_TLLR, batch=3, rate=0.01))
+    shop, gradients = learner.shop, []
+    before = shop.hidden.weights.copy()
+    for n in range(3):
+        assert np.array_equal(shop.hidden.weights, before)
+        stack, heard = shop.take(), shop.body.heard(learner.prepare([frame_of(n)]), 0)
+        shop.play(stack, heard, frame_of(n).label)
+        gradients.append(stack.gradient.copy())
+        works = run(learner.learn(frame_of(n)), None)
+        assert (works[1].weight_writes > before.size) == (n == 2)
+    twin = Adam(rate=0.01)
+    twin.step([before], [np.mean(gradients, axis=0)])
+    np.testing.assert_allclose(shop.hidden.weights, before, rtol=0, atol=1e-12)
+
+
+def test_standardised_weights_keep_a_mean_of_0_and_hidden_weights_without_a_rate_stay():
+    learner = grown(TESS)
+    for layer in learner.shop.take().layers():
+        np.testing.assert_allclose(layer.weights.mean(axis=1), 0.0, atol=1e-12)
+    frozen = opened(with_rule(TESS, rate=0.0))
+    before = frozen.shop.hidden.weights.copy()
+    _, counts, _, _ = run(frozen.learn(frame_of(0)), None)
+    assert counts.plasticity_updates == 0
+    assert np.array_equal(frozen.shop.hidden.weights, before)
+    assert frozen.shop.readout.weights.any()
+    assert frozen.memory(0)["moments"] == frozen.memory(0)["gradients"] == 0
 
 
 @every_kind
@@ -104,7 +181,8 @@ def test_what_is_only_looked_at_is_cheaper_than_what_is_learned():
     learned = run(learner.learn(frame_of(7)), None)[1]
     assert looked.spikes == learned.spikes
     assert looked.synaptic_events == learned.synaptic_events
-    assert looked.macs == looked.weight_writes == looked.plasticity_updates == 0 < learned.macs
+    assert looked.weight_writes == looked.plasticity_updates == 0
+    assert 0 < looked.macs == learner.shop.readout_size < learned.macs
 
 
 @given(share=st.floats(0.0, 1.0))
@@ -123,7 +201,7 @@ def test_half_a_share_has_no_late_terms_and_each_layer_its_own():
     for pair in shares:
         learner = opened(S_TLLR)
         learner.set_lambda(pair).commit()
-        for n in range(2):  # at first the readout is silent, and no error but the bias's is sent
+        for n in range(2):
             _, counts, _, _ = run(learner.learn(frame_of(n)), None)
         weights.append(learner.shop.take().layers())
         macs.append(counts.macs)
@@ -151,13 +229,13 @@ def test_without_being_asked_for_there_is_no_share():
 @every_kind
 def test_a_prior_moves_the_readout_alone_and_towards_it(kind):
     learner = grown(kind)
-    hidden, target = learner.shop.parameters[0].copy(), np.array([[0.1, 0.1, 0.7, 0.1]])
+    hidden, target = learner.shop.hidden.weights.copy(), np.array([[0.1, 0.1, 0.7, 0.1]])
     first = learner.proxy_row(frame_of(5), address=7, row=0).commit()
     step = learner.kl_step(address=7, target=target, mask=[True], alpha=1.0, steps=3)
     assert step.commit() == 1
     said = learner.proxy_row(frame_of(5), address=7, row=0).commit()
     assert abs(said - target[0]).sum() < abs(first - target[0]).sum()
-    assert np.array_equal(learner.shop.parameters[0], hidden)
+    assert np.array_equal(learner.shop.hidden.weights, hidden)
 
 
 @every_kind
@@ -168,7 +246,8 @@ def test_a_slope_is_that_of_the_loss_and_a_step_on_others_goes_down_it(kind, see
     loss, slope = learner.slope(frame).commit()
     assert loss == pytest.approx(learner.loss_on([frame]).commit())
     before = params_of(learner).astype(np.float64)
-    order = np.argsort(-abs(slope))[:3]
+    size = learner.shop.readout_size
+    order = np.argsort(-abs(slope[:size]))[:3]
     for place in order.tolist():
         ends = []
         for step in (0.05, -0.05):
@@ -181,7 +260,7 @@ def test_a_slope_is_that_of_the_loss_and_a_step_on_others_goes_down_it(kind, see
     said = learner.predict(learner.prepare([frame])).tolist()
     assert list(learner.train_on([frame], [frame.label]).commit()) == said
     step = learner.learning_rate * slope
-    np.testing.assert_allclose(params_of(learner), before - step, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(params_of(learner)[:size], (before - step)[:size], atol=1e-5)
 
 
 @every_kind
@@ -191,45 +270,50 @@ def test_what_holds_and_pulls_frames_is_added_to_learning(kind):
     held.hold(anchor=zeros, rho=0.1)
     prior = np.full((CLASSES, CLASSES), 1 / CLASSES)
     pulled.set_class_prior(prior, np.ones(CLASSES, bool), alpha=1.0).commit()
-    _, slope = free.slope(frame_of(8)).commit()
+    seen = learner_sees(free, frame_of(8))
+    error = seen.chances - 1 / CLASSES
+    moved = free.shop.readout.gradient(error[None], seen.counts[None])
     works = [run(learner.learn(frame_of(8)), None) for learner in (held, free, pulled)]
-    away = kind.rule.plain_rate * 0.1 * before
-    np.testing.assert_allclose(params_of(held), params_of(free) - away, rtol=0, atol=1e-5)
-    label = frame_of(8).label
-    error = slope[-CLASSES:] + np.eye(CLASSES)[label] - 1 / CLASSES  # the bias sees P - P_g
-    np.testing.assert_allclose(
-        params_of(pulled)[-CLASSES:],
-        params_of(free)[-CLASSES:] - kind.rule.kl_rate * error,
-        rtol=0,
-        atol=1e-5,
-    )
-    assert works[0][1].macs == works[1][1].macs + held.params
-    assert works[2][1].macs == works[1][1].macs + 2 * held.params
+    weights = [one.shop.readout.weights for one in (held, free, pulled)]
+    size = held.shop.readout_size
+    away = 2.0 * 0.1 * before[:size]
+    np.testing.assert_allclose(weights[0], weights[1] - away, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(weights[2], weights[1] - 2.0 * moved, rtol=0, atol=1e-9)
+    assert works[0][1].macs == works[1][1].macs + size
+    assert works[2][1].macs == works[1][1].macs + 2 * size
     held.hold(sparsity=0.5)
     held.learn(frame_of(9)).commit()
-    assert np.count_nonzero(params_of(held) == 0) >= held.params // 2
+    assert np.count_nonzero(params_of(held)[:size] == 0) >= size // 2
+
+
+def learner_sees(learner, frame):
+    shop, shown = learner.shop, learner.prepare([frame])
+    stack = shop.take()
+    return shop.seen(frame.label, stack.see(shop.body.heard(shown, 0)))
 
 
 def test_memory_is_that_of_the_stack_and_its_optimiser():
     terms = opened(S_TLLR).memory(kept_rows=5)
     lines, (low, high) = 128, S_TLLR.hidden
-    hidden, read = lines * low + low * high, high * CLASSES + CLASSES
+    hidden, features = lines * low + low * high, 2 * high
     assert terms == {
-        "parameters": 4 * (hidden + read + CLASSES * (low + high)),
+        "parameters": 4 * (hidden + features * CLASSES + features + 1 + CLASSES * (low + high)),
         "state": 4 * 4 * (low + high),
         "traces": 4 * 2 * (lines + low),
-        "gradients": 4 * (hidden + read),
-        "moments": 8 * (hidden + read),
-        "features": 4 * 5 * high,
+        "gradients": 4 * hidden,
+        "moments": 8 * hidden,
+        "features": 4 * 5 * features,
     }
-    assert opened(TESS).memory(kept_rows=0)["parameters"] == 4 * (hidden + read)
+    terms, learned, features = opened(TESS).memory(0), hidden + low + high, 3 * high
+    assert terms["parameters"] == 4 * (hidden + learned + features * (CLASSES + 1) + 1)
+    assert terms["moments"] == 8 * learned
 
 
 def test_devices_share_a_start_only_if_asked_to():
     for shared in (True, False):
         kind = S_TLLR.model_copy(update={"shared_start": shared})
         one, other = (opened(kind, device=name).shop for name in ("a", "b"))
-        same = np.array_equal(one.parameters[0], other.parameters[0])
+        same = np.array_equal(one.hidden.weights, other.hidden.weights)
         told = np.array_equal(one.body.feedback[0], other.body.feedback[0])
         assert same == told == shared
 
@@ -254,79 +338,6 @@ def test_a_dark_frame_pulls_to_nothing():
     learner.learn(NOTHING).commit()
     assert not learner.slope(NOTHING).commit()[1].any()
     assert np.array_equal(params_of(learner), before)
-
-
-WORLD = {
-    "duration": "4 s",
-    "evaluate": {"every": "3 s", "items": 8},
-    "sensors": {"kind": "temporal", "size": 8, "rate": "8 Hz", "proxy": {"blocks": 2, "rows": 4}},
-    "devices": [{"id": "cam", "count": 2, "compute": "cpu-large", "memory": "512 MiB"}],
-    "topology": {"kind": "ring"},
-    "faults": [{"kind": "crash", "devices": ["cam-1"], "at": "1500 ms", "for": "300 ms",
-                "state": "checkpoint"}],
-}  # fmt: skip
-LEARNERS = {
-    "tess": {"kind": "spiking", "tick": "4 ms", "hidden": [12], "rule": {"kind": "tess"}},
-    "s-tllr": {
-        "kind": "spiking",
-        "tick": "4 ms",
-        "hidden": [12],
-        "rule": {"kind": "s-tllr", "shares": "post-gain"},
-    },
-}
-ALL = {**PROTOCOLS, "elal": {"kind": "elal", "interval": 4, "prior_period": "500 ms"}}
-
-
-def world(name, **values):
-    learner = LEARNERS["s-tllr" if list(ALL).index(name) % 2 else "tess"]
-    return lossy().vary({**WORLD, "protocol": ALL[name], "learner": learner, **values})
-
-
-@pytest.mark.parametrize("name", ALL)
-def test_every_protocol_runs_and_its_books_are_exact(name):
-    result = simulated(world(name))
-    assert result.summary["invariants"]["broken"] == []
-    assert check_records(result.records) == []
-    assert result.summary["communication"]["bits_up"] > 0
-    sends_frames = name in {"central frames", "central model"}
-    assert (result.summary["counts"]["spikes"] == 0) == sends_frames
-    assert result.summary["counts"]["priors_applied"] > 0 or not name.startswith("elal")
-
-
-@pytest.mark.parametrize("name", ["elal", "aedfl"])
-def test_stepped_volleys_have_the_history_of_fused_ones(name):
-    fused, stepped = (
-        simulated(world(name, **{"kernel.volleys": how})) for how in ("fused", "stepped")
-    )
-    assert records_of(fused) == records_of(stepped)
-    assert fused.summary["energy_j"] == stepped.summary["energy_j"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ("rule: {kind: tess, mod: gated}", "did you mean 'mode'?"),
-        ("rule: {kind: s-tllr, squash: softmax}", "squash: unknown key"),
-        ("rule: {kind: tess}, neuron: {leak: 1.5}", "leak: must be at most 1"),
-        ("rule: {kind: tess}, hidden: []", "hidden"),
-        ("rule: {kind: tess, first_active: 1 s}", "nothing would be learned"),
-        ("rule: {kind: tess, shares: post-gain}, neuron: {post_gain: 2}", "in [-1, 1]"),
-        ("rule: {kind: tess}, shared_start: false", "same hidden weights"),
-    ],
-)
-def test_what_makes_no_sense_is_said(changes, text):
-    learner = {"kind": "spiking"} | yaml.safe_load(f"{{{changes}}}")
-    with pytest.raises(ScenarioError) as error:
-        world("gossip", learner=learner)
-    assert text in str(error.value)
-
-
-def test_a_policy_of_fixed_shares_fits_the_layers():
-    changes = {"protocol.policy": {"kind": "fixed", "lambda": [0.2, 0.4]}}
-    with pytest.raises(ScenarioError, match="2 shares for 1 hidden layers"):
-        world("aedfl", **changes)
-    with pytest.raises(ScenarioError, match="2 shares for 0 hidden layers"):
-        world("elal by class", **changes)
 
 
 def test_frames_that_are_played_together_are_learned_as_alone():

@@ -57,7 +57,7 @@ def test_volleys_take_what_the_counts_say(seed, cut):
     assert first.sum() + rest.sum() == spent.synaptic_events + spent.neuron_updates
     assert spent.trace_touches == 0
     before = [one.weights for one in work._shop.take().layers()]  # noqa: SLF001 -- what it changes
-    readout = work._shop.readout_size  # noqa: SLF001
+    readout = work._shop.readout.numbers  # noqa: SLF001
     work.commit()
     after = [one.weights for one in work._shop.take().layers()]  # noqa: SLF001
     changed = sum(int((a != b).sum()) for a, b in zip(before, after, strict=True))

@@ -1,8 +1,8 @@
 """What all learners of a run that are built alike share: where they begin, and stacks to play on.
 
 Pixel events are spikes on two lines a pixel. Weights at the start are normal, of standard deviation
-gain/√lines; the readout starts at 0. Weights and feedback are drawn under the name `learner`, the
-same at all devices, or under the device's own.
+gain/√lines, or brought to that length; the readout starts at 0. Weights and feedback are drawn
+under the name `learner`, the same at all devices, or under the device's own.
 """
 
 from collections import deque
@@ -12,13 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simedge.core.streams import Streams, normals
+from simedge.learning.eligible.hidden import Hidden
+from simedge.learning.eligible.readout import Readout
 from simedge.learning.eligible_settings import EligibleSettings, TessSettings
 from simedge.learning.errors import LearnerError
 from simedge.learning.rules.eligibility import Neuron, Synapses
 from simedge.learning.rules.lazy_layout import Heard
 from simedge.learning.rules.lazy_stack import LazyStack
 from simedge.learning.rules.s_tllr import feedback_of, lazy_s_tllr
-from simedge.learning.rules.stack import Readout, Stack
+from simedge.learning.rules.stack import Readout as Scores
+from simedge.learning.rules.stack import Stack
 from simedge.learning.rules.tess import lazy_tess
 from simedge.learning.volleys import Camera, Prepared
 
@@ -60,17 +63,34 @@ class Body:
             self.feedback = feedback_of(self._stack.posts, classes, stream)
         self._free: deque[LazyStack] = deque()
 
-    def begin(self) -> list[Floats]:
-        """Return hidden weights, flat, then the readout by neuron, flat, and its bias."""
-        return self._open().parameters
+    @property
+    def local(self) -> bool:
+        """Whether layers make their own errors."""
+        return isinstance(self.settings.rule, TessSettings)
 
-    def take(self, parameters: list[Floats], gains: tuple[float, ...]) -> LazyStack:
-        """Return a stack that nobody uses, with these parameters, and α_post of each layer."""
+    def begin(self) -> Hidden:
+        """Return hidden weights as they begin."""
+        rule = self.settings.rule
+        length = self.settings.gain if rule.standardise else None
+        flat = np.concatenate([one.weights.T.ravel() for one in self._stack.layers])
+        sizes = (self.camera.lines, *self.settings.hidden)
+        return Hidden(flat, sizes, law=(rule.rate, rule.batch, length))
+
+    def readout(self) -> Readout:
+        """Return a readout that knows nothing."""
+        neurons = self.settings.hidden[-1]
+        return Readout(
+            self.settings.readout, neurons=neurons, classes=self.classes, ticks=self.camera.ticks
+        )
+
+    def take(self, weights: Floats, gains: tuple[float, ...]) -> LazyStack:
+        """Return a stack that nobody uses, with these hidden weights, and α_post of each layer."""
         try:
             stack = self._free.pop()
         except IndexError:
             stack = self._open()
-        stack.adopt(parameters)
+            stack.rest_readout()
+        stack.adopt([weights, *stack.parameters[1:]])
         stack.set_past_gains(gains)
         return stack
 
@@ -118,7 +138,7 @@ def _drawn(
     for depth, (pre, post) in enumerate(pairwise((lines, *settings.hidden))):
         drawn = normals(draws.block(-(-pre * post // 4), depth))[: pre * post]
         layers.append(Synapses(weights=drawn.reshape(post, pre) * settings.gain / pre**0.5))
-    readout = Readout(weights=np.zeros((classes, settings.hidden[-1])), bias=np.zeros(classes))
+    readout = Scores(weights=np.zeros((classes, settings.hidden[-1])), bias=np.zeros(classes))
     law = settings.neuron
     neuron = Neuron(
         leak=law.leak,

@@ -16,7 +16,6 @@ from typing_extensions import override
 from simedge.learning.eligible.shop import Seen, Shop
 from simedge.learning.ports import Counts, Learned
 from simedge.learning.readout import loss_of
-from simedge.learning.rules.delta import softmax
 from simedge.learning.rules.lazy_stack import LazyStack, LazyWindow
 from simedge.learning.volleys import Prepared
 
@@ -32,8 +31,6 @@ __all__ = [
 ]
 
 _NONE: Final = np.empty(0, np.int64)
-_OF_ADAM: Final = 4
-"""Multiply-accumulates of Adam a weight: two for the moments, a square, the step."""
 
 
 def look(shop: Shop, stack: LazyStack, shown: tuple[Prepared, int]) -> Seen:
@@ -41,16 +38,7 @@ def look(shop: Shop, stack: LazyStack, shown: tuple[Prepared, int]) -> Seen:
     prepared, index = shown
     dark = prepared.bounds[index] == prepared.bounds[index + 1]
     window = None if dark else stack.see(shop.body.heard(prepared, index))
-    return _seen(shop, shown, window)
-
-
-def _seen(shop: Shop, shown: tuple[Prepared, int], window: LazyWindow | None) -> Seen:
-    """Return what a window leaves; None: there was nothing to be seen."""
-    label, classes = int(shown[0].labels[shown[1]]), shop.body.classes
-    if window is None:
-        counts = np.zeros(shop.body.settings.hidden[-1])
-        return Seen(label, counts, np.full(classes, 1.0 / classes), dark=True)
-    return Seen(label, window.counts, softmax(window.scores / shop.body.camera.ticks), dark=False)
+    return shop.seen(int(prepared.labels[index]), window)
 
 
 class Playing:
@@ -58,7 +46,7 @@ class Playing:
 
     def __init__(self, shop: Shop, shown: tuple[Prepared, int], *, learns: bool) -> None:
         prepared, index = shown
-        self._shop, self._shown, self._learns = shop, shown, learns
+        self._shop, self._shown, self._learns = shop, shown, learns and shop.hidden.moves
         first, stop = int(prepared.bounds[index]), int(prepared.bounds[index + 1])
         self._ticks = prepared.tick[first:stop]
         self.volleys = stop - first
@@ -72,15 +60,15 @@ class Playing:
         if self.seen is not None:
             return self.seen
         shop, (prepared, index) = self._shop, self._shown
+        label = int(prepared.labels[index])
         if self.volleys:
             self.stack, heard = shop.take(), shop.body.heard(prepared, index)
-            label = int(prepared.labels[index])
             if self._learns:
-                self.window = self.stack.learn(heard, np.eye(shop.body.classes)[label])
+                self.window = shop.play(self.stack, heard, label)
             else:
                 self.window = self.stack.see(heard)
                 self.close()
-        self.seen = _seen(shop, self._shown, self.window)
+        self.seen = shop.seen(label, self.window)
         return self.seen
 
     def spent(self, told: int) -> NDArray[np.int64]:
@@ -129,7 +117,7 @@ class Showing:
         Makes the value of what was seen, and has the effect.
     passes, writes
         Multiply-accumulates that it takes for each weight of the readout and presentation with
-        events, and the weights that it changes.
+        events, beyond the one of centring, and the weights that it changes.
     """
 
     def __init__(
@@ -147,7 +135,7 @@ class Showing:
         self._parts = [self._playing((shown, index)) for index in indices]
         self.volleys = sum(part.volleys for part in self._parts)
         self._lit = sum(part.volleys > 0 for part in self._parts)
-        self._passes, self._writes = passes, writes
+        self._passes, self._writes = 1 + passes, writes
         self._told = 0
         self._begun = False
         self._start()
@@ -222,9 +210,12 @@ class Learning(Showing):
     def __init__(self, shop: Shop, shown: tuple[Prepared, int]) -> None:
         prepared, index = shown
         super().__init__(shop, prepared, self._learned, rows=[index])
+        self._steps = shop.hidden.macs if self.volleys and shop.hidden.due else 0
         if self.volleys:
-            self._passes = shop.terms.passes
-            self._writes = shop.size + (shop.readout_size if self._passes else 0)
+            self._passes += 1 + shop.terms.passes
+            pulls = shop.readout_size if shop.terms.passes else 0
+            self._writes = shop.readout.numbers + pulls
+            self._writes += shop.hidden.writes if shop.hidden.due else 0
 
     def compute(self) -> None:
         """Play the frame; volleys that nobody has asked for are still to be told of."""
@@ -237,8 +228,8 @@ class Learning(Showing):
     @property
     @override
     def _dense(self) -> int:
-        adam = _OF_ADAM * self._shop.size if self.volleys else 0
-        return self._passes * self._lit * self._shop.readout_size + adam
+        follows = 2 * self._shop.readout.features if self.volleys else 0
+        return super()._dense + follows + self._steps
 
     def _learned(self, found: list[Seen]) -> Learned:
         shop, (seen,), (part,) = self._shop, found, self._parts
@@ -249,7 +240,8 @@ class Learning(Showing):
                 fired.update(column.astype("<i4").tobytes())
         shop.learn(seen, part.stack)
         part.close()
-        for array in (*shop.parameters, seen.counts, seen.chances):
+        known = shop.hidden.weights, shop.readout.weights, shop.readout.mean
+        for array in (*known, seen.counts, seen.chances):
             state.update(array.data)
         return Learned(
             loss=loss_of(float(seen.chances[seen.label])),
@@ -337,17 +329,19 @@ class KlSteps(_Dense):
         self._result: NDArray[np.float64] | None = None
         size, rows = shop.readout_size, sum(len(rows) for _, rows, _ in parts)
         writes = size * law[1] * sum(1 for _, rows, _ in parts if len(rows))
-        super().__init__(shop, macs=2 * rows * size * law[1], writes=writes)
+        super().__init__(
+            shop, macs=rows * (2 * size * law[1] + shop.readout.features), writes=writes
+        )
 
     def compute(self) -> None:
         """Work out what the readout becomes, once; it may be done on another core."""
         if self._result is not None:
             return
-        shop, readout = self._shop, self._shop.readout()
+        shop, readout = self._shop, self._shop.readout.weights
         for address, rows, prior in self._parts:
             if len(rows):
                 counts = shop.kept.levels(address, rows).astype(np.float64)
-                readout = shop.pulled(readout, counts, (prior, *self._law))
+                readout = shop.readout.pulled(readout, counts, (prior, *self._law))
         self._result = readout
 
     def commit(self) -> Any:  # noqa: ANN401 -- one number, or one a part
@@ -355,7 +349,7 @@ class KlSteps(_Dense):
         self._shop.end(self)
         self.compute()
         assert self._result is not None
-        self._shop.put(self._result)
+        self._shop.readout.weights = self._result
         took = tuple(len(rows) for _, rows, _ in self._parts)
         return took if self._whole else took[0]
 

@@ -130,7 +130,7 @@ class EligibleLearner(Parameters):
                 raise LearnerError(f"priors of shape {prior.shape} for {wanted.size} rows")
             rows = self.shop.kept.rows(address, wanted)
             checked.append((address, rows, prior[rows]))
-        law = self.shop.settings.kl_rate * alpha, steps
+        law = self.shop.readout.settings.kl_rate * alpha, steps
         return KlSteps(self.shop, checked, law=law, whole=whole)
 
     def set_lambda(self, values: Sequence[float]) -> Act:
@@ -168,14 +168,14 @@ class EligibleLearner(Parameters):
             Plan for this many proxy rows; None: those kept now.
         """
         shop, words = self.shop, self.shop.body.words()
-        row = WORD_BYTES * shop.body.settings.hidden[-1]
-        feedback = sum(one.size for one in shop.body.feedback)
+        row = WORD_BYTES * shop.readout.features
+        feedback, held = sum(one.size for one in shop.body.feedback), shop.hidden.words
         return {
-            "parameters": WORD_BYTES * (words["weights"] + feedback),
+            "parameters": WORD_BYTES * (held["weights"] + shop.readout.numbers + feedback),
             "state": WORD_BYTES * words["neurons"],
             "traces": WORD_BYTES * words["traces"],
-            "gradients": WORD_BYTES * words["accumulator"],
-            "moments": WORD_BYTES * shop.adam.slots * shop.size,
+            "gradients": WORD_BYTES * held["gradients"],
+            "moments": WORD_BYTES * held["moments"],
             "features": shop.kept.bytes if kept_rows is None else kept_rows * row,
         }
 
@@ -189,18 +189,19 @@ class EligibleLearner(Parameters):
 
     def digest(self) -> bytes:
         """Return the SHA-256 of all weights and what the next step depends on."""
-        shop = self.shop
-        sha = hashlib.sha256(repr((shop.adam.hidden.steps, shop.gains)).encode())
-        for array in shop.feed():
+        shop, readout = self.shop, self.shop.readout
+        held = shop.hidden.steps, shop.gains, readout.length, readout.learned
+        sha = hashlib.sha256(repr(held).encode())
+        for array in (*shop.hidden.feed(), readout.weights, readout.mean):
             sha.update(np.ascontiguousarray(array).data)
         return sha.digest()
 
     def broken(self) -> str | None:
         """Return which part of what it knows has a NaN or an infinity; None: all are numbers."""
-        weights, *readout = self.shop.parameters
+        weights, readout = self.shop.hidden.weights, self.shop.readout
         body, at, parts = self.shop.body, 0, []
         sizes = (body.camera.lines, *body.settings.hidden)
         for layer, (pre, post) in enumerate(pairwise(sizes), 1):
             parts.append((f"layer {layer}", weights[at : at + pre * post]))
             at += pre * post
-        return first_broken((*parts, *(("readout", one) for one in readout)))
+        return first_broken((*parts, ("readout", readout.weights), ("readout", readout.mean)))

@@ -1,8 +1,8 @@
-"""What machines ask of a learner's parameters: those of its readout, by neuron, then its bias.
+"""What machines ask of a learner's parameters: those of its readout, then its mean and length.
 
-They are kept in double precision and travel in single. Slopes are plain gradients of the cross
-entropy of what the readout says of the whole presentation; frames that a device learns by itself
-go by Adam, on every device tick. Hidden layers learn from those frames, and from no others.
+They are kept in double precision and travel in single. What learning a frame does to weights of
+the readout is a step down the frame's slope; hidden layers learn from those frames, and from no
+others.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from simedge.learning.asked import check_labels, check_span, vector
 from simedge.learning.eligible.jobs import Act, Showing
+from simedge.learning.eligible.readout import Readout
 from simedge.learning.eligible.shop import Seen, Shop
 from simedge.learning.ports import FrameLike
 from simedge.learning.readout import loss_of
@@ -29,42 +30,56 @@ class Parameters:
     @property
     def params(self) -> int:
         """How many parameters travel: d."""
-        return self.shop.readout_size
+        return self.shop.readout.numbers
 
     @property
     def learning_rate(self) -> float:
-        """Step along gradients as they are."""
-        return self.shop.settings.plain_rate
+        """Step that a frame takes along its gradient."""
+        return self.shop.readout.settings.rate
 
     def get_params(self) -> Act:
         """Read the parameters; value: float32 (d,), a copy."""
         shop = self.shop
-        return Act(shop, lambda: shop.readout().astype(np.float32))
+        return Act(shop, lambda: _numbers(shop.readout).astype(np.float32))
 
     def set_params(self, values: ArrayLike) -> Act:
         """Take over parameters, (d,); value None. Those that are there already stay exact."""
         shop, new = self.shop, vector(values, self.params)
 
         def put() -> None:
-            old = shop.readout()
-            shop.put(np.where(old.astype(np.float32) == new, old, new))
+            readout = shop.readout
+            old = _numbers(readout)
+            weights, mean = np.split(
+                np.where(old.astype(np.float32) == new, old, new), [shop.readout_size]
+            )
+            readout.weights = weights
+            readout.centre(mean[:-1], float(mean[-1]))
 
         return Act(shop, put, writes=new.size)
 
     def hold(
         self, *, anchor: ArrayLike | None = None, rho: float = 0.0, sparsity: float = 0.0
     ) -> None:
-        """Say what holds for every `learn` from now on, until this is called again."""
-        self.shop.terms.hold(self.shop.readout(), anchor=anchor, rho=rho, share=sparsity)
+        """Say what holds for every `learn` from now on, until this is called again.
+
+        Only weights are held; mean and length are not.
+        """
+        weights = self.shop.readout.weights
+        point = None if anchor is None else vector(anchor, self.params)[: weights.size]
+        self.shop.terms.hold(weights, anchor=point, rho=rho, share=sparsity)
 
     def slope(self, frame: FrameLike) -> Showing:
-        """Take the gradient of one frame's loss; value: (loss, float32 (d,)); changes nothing."""
+        """Take the gradient of one frame's loss; value: (loss, float32 (d,)); changes nothing.
+
+        The loss is the cross entropy alone, the gradient also that by which mean and length follow.
+        """
         self._check([frame.label], [frame])
 
         def finish(found: list[Seen]) -> tuple[float, NDArray[np.float32]]:
             (seen,) = found
-            slope = self.shop.slope(seen, seen.label).astype(np.float32)
-            return loss_of(float(seen.chances[seen.label])), slope
+            slope = self.shop.slope(seen, seen.label)
+            whole = np.concatenate([slope, self.shop.readout.drift(seen.counts)])
+            return loss_of(float(seen.chances[seen.label])), whole.astype(np.float32)
 
         return Showing(self.shop, self._gather([frame]), finish, passes=1)
 
@@ -105,7 +120,10 @@ class Parameters:
 
         def finish(found: list[Seen]) -> tuple[int, ...]:
             slopes = [shop.slope(*pair) for pair in zip(found, labels, strict=True)]
-            shop.put(shop.readout() - self.learning_rate * np.mean(slopes, axis=0))
+            step = self.learning_rate * np.mean(slopes, axis=0)
+            shop.readout.weights = shop.readout.weights - step
+            for seen in found:
+                shop.readout.follow(seen.counts)
             return tuple(int(seen.chances.argmax()) for seen in found)
 
         return Showing(shop, self._gather(frames), finish, passes=1, writes=self.params)
@@ -115,3 +133,8 @@ class Parameters:
 
     def _gather(self, frames: Sequence[FrameLike]) -> Prepared:
         return prepare(frames, self.shop.body.camera)
+
+
+def _numbers(readout: Readout) -> NDArray[np.float64]:
+    """Return weights, mean and length, end to end."""
+    return np.concatenate([readout.weights, readout.mean, [readout.length]])

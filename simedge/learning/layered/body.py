@@ -5,10 +5,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from simedge.core.streams import Streams
 from simedge.learning.eligible.body import Body
+from simedge.learning.eligible.hidden import Hidden
 from simedge.learning.eligible_settings import EligibleSettings
 from simedge.learning.layered.local_loss import LocalLoss
 from simedge.learning.layered.stack import LayeredStack
@@ -19,6 +21,7 @@ from simedge.learning.volleys import Camera
 
 __all__ = ["LayeredBody", "RuleFactory"]
 
+Floats = NDArray[np.float64]
 RuleFactory = Callable[..., OwnRule]
 """Makes the rule of one layer; takes what `OwnRule` takes, by name."""
 
@@ -57,6 +60,12 @@ class LayeredBody(Body):
         ]
 
     @override
+    def begin(self) -> Hidden:
+        """Return hidden weights as they begin."""
+        flat = np.concatenate([one.weights.T.ravel() for one in self._stack.layers])
+        return _Changed(flat, (self.camera.lines, *self.asked.hidden), law=(1.0, 1, None))
+
+    @override
     def _open(self) -> LayeredStack:
         stack = self._stack
         nothing = [np.zeros((self.classes, post)) for post in stack.posts]
@@ -65,6 +74,20 @@ class LayeredBody(Body):
         )
         made.forget()
         return made
+
+
+class _Changed(Hidden):
+    """Hidden weights that take each change as it is."""
+
+    macs = 0
+    """What rules do is counted by them."""
+    writes = 0
+    """Likewise."""
+
+    @override
+    def take(self, gradient: Floats) -> None:
+        """Go down all of it."""
+        self.weights -= gradient
 
 
 def _rule_of(settings: LayeredSettings) -> RuleFactory:
@@ -78,14 +101,14 @@ def _rule_of(settings: LayeredSettings) -> RuleFactory:
 
 def _played(settings: LayeredSettings) -> EligibleSettings:
     """Return settings of the layers that are played: their neurons, and no memory at synapses."""
-    neuron, read = settings.neuron, settings.readout
-    rates = {"rate": 0.0, "plain_rate": read.rate, "kl_rate": read.kl_rate}
+    neuron = settings.neuron
     played = {
         "tick": f"{settings.tick} ns",
         "hidden": settings.hidden,
         "gain": settings.gain,
         "neuron": {"leak": neuron.leak, "threshold": neuron.threshold},
-        "rule": {"kind": "tess", "mode": "gated", **rates},
+        "rule": {"kind": "tess", "mode": "gated", "rate": 0, "standardise": False},
+        "readout": settings.readout,
         "shared_start": settings.shared_start,
     }
     return EligibleSettings.model_validate(played)

@@ -1,11 +1,10 @@
 """The learner of one device: layers that learn by themselves, behind the port of jobs."""
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from simedge.core.streams import Streams
@@ -13,16 +12,18 @@ from simedge.learning.eligible.jobs import Learning
 from simedge.learning.eligible.learner import EligibleLearner
 from simedge.learning.eligible.shop import Seen, Shop
 from simedge.learning.layered.body import LayeredBody, RuleFactory
-from simedge.learning.layered.stack import LayeredStack, LayeredWindow, features_of
+from simedge.learning.layered.stack import LayeredStack, LayeredWindow
 from simedge.learning.layered_settings import LayeredSettings
 from simedge.learning.ports import Counts, FrameLike
-from simedge.learning.rules.lazy_stack import LazyStack
+from simedge.learning.rules.lazy_layout import Heard
+from simedge.learning.rules.lazy_stack import LazyStack, LazyWindow
 from simedge.learning.rules.ledger import WORD_BYTES
 from simedge.learning.volleys import Camera, Prepared
 
-__all__ = ["LayeredLearner", "open_layered"]
+if TYPE_CHECKING:
+    from simedge.learning.own_rule import Taught
 
-Floats = NDArray[np.float64]
+__all__ = ["LayeredLearner", "open_layered"]
 
 
 def open_layered(
@@ -52,61 +53,47 @@ def open_layered(
 
 
 class LayeredShop(Shop):
-    """What is known: weights, the readout's mean, and what every layer's rule remembers."""
+    """What is known: weights, the readout, and what every layer's rule remembers."""
 
     def __init__(self, body: LayeredBody, *, streams: Streams, device: str) -> None:
         super().__init__(body)
         self.layered = body
         self.rules = body.rules(streams, device)
-        self.mean, self.frames = np.zeros(body.asked.hidden[-1]), 0
-        """Running mean of √n of the top layer, and frames that it is of."""
 
     @override
-    def take(self) -> LazyStack:
-        """Return a stack with what is known."""
-        stack = super().take()
+    def play(self, stack: LazyStack, heard: Heard, label: int) -> LazyWindow:
+        """Play a presentation with its label, by which hidden layers learn."""
         assert isinstance(stack, LayeredStack)
-        stack.lend(self.rules, mean=self.mean, rate=self.layered.asked.readout.rate)
-        return stack
+        target, window = np.eye(self.body.classes)[label], stack.see(heard)
+        error = self.seen(label, window).chances - target
+        return stack.teach(self.rules, (heard, window), (target, error))
 
     @override
     def learn(self, seen: Seen, stack: LazyStack | None) -> None:
         """Take over what a frame has taught, and what machines have added to its loss."""
-        taught = stack.taught if isinstance(stack, LayeredStack) else ()
+        taught: Sequence[Taught] = ()
+        if isinstance(stack, LayeredStack):
+            stack.check()
+            taught = stack.taught
         super().learn(seen, stack)
         for rule, found in zip(self.rules, taught, strict=False):
             rule.remember(found.memory)
-        if not seen.dark:
-            self.frames += 1
-            share = 1.0 / min(self.frames, self.layered.asked.readout.horizon)
-            self.mean = self.mean + share * (np.sqrt(seen.counts) - self.mean)
 
     @override
     def dump(self) -> dict[str, Any]:
         """Return what is known and kept; copies."""
-        rules = [rule.twin().memory() for rule in self.rules]
-        own = {"mean": self.mean.copy(), "frames": self.frames, "rules": rules}
-        return {**super().dump(), **own}
+        return {**super().dump(), "rules": [rule.twin().memory() for rule in self.rules]}
 
     @override
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a dump; the inverse of `dump`. A job under way is forgotten."""
         super().load(state)
-        self.mean, self.frames = np.array(state["mean"], float), state["frames"]
         for rule, remembered in zip(self.rules, state["rules"], strict=True):
             rule.remember(remembered)
-
-    @override
-    def _shares(self, counts: Floats) -> Floats:
-        return features_of(counts, self.mean)
 
 
 class _Learning(Learning):
     """One frame that is learned; value `Learned`."""
-
-    def __init__(self, shop: Shop, shown: tuple[Prepared, int]) -> None:
-        super().__init__(shop, shown)
-        self._writes = shop.readout_size * (1 + (self._passes > 0)) if self.volleys else 0
 
     @property
     @override
@@ -117,11 +104,6 @@ class _Learning(Learning):
             return counts
         writes = counts.weight_writes + window.writes
         return counts._replace(weight_writes=writes, plasticity_updates=window.writes)
-
-    @property
-    @override
-    def _dense(self) -> int:
-        return self._passes * self._lit * self._shop.readout_size
 
 
 class LayeredLearner(EligibleLearner):
@@ -148,11 +130,11 @@ class LayeredLearner(EligibleLearner):
     def memory(self, kept_rows: int | None = None) -> dict[str, int]:
         """Return the bytes that a device needs, by term, at 4 bytes a number."""
         shop, hidden = self.shop, self.shop.layered.asked.hidden
-        row, most = hidden[-1], max(rule.lines + rule.neurons for rule in shop.rules)
+        row, most = shop.readout.features, max(rule.lines + rule.neurons for rule in shop.rules)
         kept = shop.kept.bytes if kept_rows is None else WORD_BYTES * kept_rows * row
         return {
-            "parameters": WORD_BYTES * shop.size,
-            "state": WORD_BYTES * (2 * sum(hidden) + shop.mean.size),
+            "parameters": WORD_BYTES * (shop.hidden.weights.size + shop.readout.numbers),
+            "state": WORD_BYTES * 2 * sum(hidden),
             "traces": WORD_BYTES * most,
             "rules": WORD_BYTES * sum(rule.words for rule in shop.rules),
             "features": kept,
@@ -161,10 +143,7 @@ class LayeredLearner(EligibleLearner):
     @override
     def digest(self) -> bytes:
         """Return the SHA-256 of all weights and what the next step depends on."""
-        shop = self.shop
-        sha = hashlib.sha256(repr(shop.frames).encode())
-        for array in (*shop.parameters, shop.mean):
-            sha.update(np.ascontiguousarray(array).data)
-        for rule in shop.rules:
+        sha = hashlib.sha256(super().digest())
+        for rule in self.shop.rules:
             sha.update(rule.digest())
         return sha.digest()

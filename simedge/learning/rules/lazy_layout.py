@@ -74,6 +74,8 @@ class Law(NamedTuple):
     """Does every layer make its own modulator, by its own clock?"""
     squash: int
     """What is done with local scores, or with the readout's error."""
+    reads: bool
+    """Does the readout learn here, at every device tick?"""
 
 
 class Room(NamedTuple):
@@ -127,3 +129,7 @@ class Goal(NamedTuple):
     """(parts, classes)."""
     since: Longs
     """First device tick of each part; the first is 0."""
+    readouts: Floats
+    """Readout of each part, (parts, neurons * classes); or none: the plan's all along."""
+    biases: Floats
+    """Its bias, (parts, classes)."""

@@ -52,6 +52,7 @@ def play(plan: Plan, law: Law, room: Room, heard: Heard, goal: Goal) -> None:
     """Play a window from rest and fill its rows; gradients of the readout are added up."""
     part, before, stale, layers = 0, -1, True, plan.sizes.size
     begin(room)
+    turn_to(plan, goal, 0)
     # One tick more closes the last gaps. Each part has one caller: it is compiled there, once.
     for n in range(law.ticks + 1):
         over = n == law.ticks
@@ -69,6 +70,8 @@ def play(plan: Plan, law: Law, room: Room, heard: Heard, goal: Goal) -> None:
             if runs or arrives(law, room, heard, layer, n):
                 step(plan, law, room, heard, layer, n)
         part, stale, before = part + turn, turn, n
+        if turn:
+            turn_to(plan, goal, part)
         if not over:
             teach(plan, law, room, goal.targets[part], n)
         for c in range(SPENT):
@@ -122,6 +125,16 @@ def begin(room: Room) -> None:
 
 
 @native_part
+def turn_to(plan: Plan, goal: Goal, part: Whole) -> None:
+    """Read by the readout of a part, if each has its own."""
+    if part < goal.readouts.shape[0]:
+        for i in range(plan.readout.size):
+            plan.readout[i] = goal.readouts[part, i]
+        for c in range(plan.bias.size):
+            plan.bias[c] = goal.biases[part, c]
+
+
+@native_part
 def fall_silent(plan: Plan, law: Law, room: Room, target: Floats) -> None:
     """Work out what every neuron is told while nothing happens."""
     classes = target.size
@@ -149,7 +162,7 @@ def idle(law: Law, room: Room, before: Whole, now: Whole) -> None:
     """Let the readout's bias learn from the active silent ticks between two executed ones."""
     classes = room.bias.size
     ticks = now - max(before + 1, law.first_active)
-    if ticks > 0 and (law.exact or law.spiking):
+    if law.reads and ticks > 0 and (law.exact or law.spiking):
         for c in range(classes):
             room.bias[c] += ticks * room.error[classes + c]
 
@@ -293,7 +306,7 @@ def read(plan: Plan, law: Law, room: Room, target: Floats, n: Whole) -> None:
             error[c] += plan.readout[j * classes + c]
     miss(error, target, True)
     room.tally[SYN] += (stop - first) * classes
-    if n < law.first_active:
+    if n < law.first_active or not law.reads:
         return
     for c in range(classes):
         room.bias[c] += error[c]

@@ -110,8 +110,10 @@ class LazyStack:
             *(neuron.leak, neuron.threshold, neuron.pre_decay, neuron.post_decay),
             *(neuron.pre_gain, past_gains, first_active, ticks),
             *(mode == "exact", mode == "spike", local, squash),
+            reads=True,
         )
         self._room = _room(self._plan, ticks)
+        self._none = np.zeros(self._shapes(0)[0]), np.zeros(self._shapes(0)[1])
         self.gradient = np.zeros_like(self._plan.weights)
         """Descent gradients of all hidden weights, in the order of `parameters`."""
 
@@ -134,19 +136,35 @@ class LazyStack:
         lag = self.neuron.post_decay if self.neuron.lag == "paper" else 1.0
         self._law = self._law._replace(past_gains=lag * np.array([0.0, *gains]))
 
+    def rest_readout(self) -> None:
+        """Let the readout learn nothing in windows to come: somebody else sees to it."""
+        self._law = self._law._replace(reads=False)
+
     @property
     def gradients(self) -> list[Floats]:
         """Descent gradients of `parameters`."""
         return [self.gradient, self._room.readout, self._room.bias]
 
-    def learn(self, heard: Heard, targets: Floats, since: Sequence[int] = (0,)) -> LazyWindow:
+    def learn(
+        self,
+        heard: Heard,
+        targets: Floats,
+        since: Sequence[int] = (0,),
+        *,
+        readouts: tuple[Floats, Floats] | None = None,
+    ) -> LazyWindow:
         """Play a window from rest and add its gradients.
 
         `targets` is y*, (C,), or one a part, (parts, C); `since` is each part's first device tick.
+        With `readouts` each part has its own, (parts, neurons * C), and bias, (parts, C), which
+        are written over what is adopted.
         """
-        goal = Goal(np.atleast_2d(np.asarray(targets, float)), np.array(since, np.int64))
-        if goal.since[0] != 0 or len(goal.since) != len(goal.targets):
+        starts, each = np.array(since, np.int64), readouts or self._none
+        goal = Goal(np.atleast_2d(np.asarray(targets, float)), starts, *each)
+        if starts[0] != 0 or len(starts) != len(goal.targets):
             raise LearnerError(f"parts begin at 0, one a target, got {tuple(since)}")
+        if readouts and [one.shape for one in readouts] != self._shapes(len(starts)):
+            raise LearnerError(f"readouts must have shapes {self._shapes(len(starts))}")
         window = self._play(heard, goal)
         gather(self._plan, self._law, self._room, heard, self.gradient)
         self._charge()
@@ -156,7 +174,7 @@ class LazyStack:
         """Play a window from rest and learn nothing."""
         law, target = self._law, np.zeros((1, self._plan.bias.size))
         self._law = law._replace(first_active=self.ticks, exact=False)
-        window = self._play(heard, Goal(target, np.zeros(1, np.int64)))
+        window = self._play(heard, Goal(target, np.zeros(1, np.int64), *self._none))
         self._law = law
         self._charge()
         return window
@@ -207,6 +225,9 @@ class LazyStack:
             "traces": 2 * (pre + loops),
             "accumulator": self.gradient.size + self._plan.readout.size + self._plan.bias.size,
         }
+
+    def _shapes(self, parts: int) -> list[tuple[int, int]]:
+        return [(parts, self._plan.readout.size), (parts, self._plan.bias.size)]
 
     def _play(self, heard: Heard, goal: Goal) -> LazyWindow:
         plan, room = self._plan, self._room

@@ -391,6 +391,9 @@ def test_what_has_no_closed_form_is_refused():
             heard_of(np.array(ticks), np.array([0, 0]), count=TICKS)
     with pytest.raises(LearnerError, match="parts"):
         lazy_tess(stack, ticks=TICKS).learn(hear(np.zeros((TICKS, 6))), np.ones((1, 3)), (1,))
+    wrong = np.zeros((2, 1)), np.zeros((2, 3))
+    with pytest.raises(LearnerError, match="readouts must have shapes"):
+        lazy_tess(stack, ticks=TICKS).learn(hear(np.zeros((TICKS, 6))), np.ones(3), readouts=wrong)
     with pytest.raises(LearnerError, match="parameters"):
         lazy_tess(stack, ticks=TICKS).adopt([np.zeros(2)] * 3)
     with pytest.raises(LearnerError, match="9 gains for 2 layers"):

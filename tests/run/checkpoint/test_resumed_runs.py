@@ -39,6 +39,10 @@ CIRCUIT = {
     "duration": "800 ms",
 }
 SPIKING = {"learner": {"kind": "spiking"}, "duration": "800 ms"}
+ELIGIBLE = {
+    "learner": {"kind": "spiking", "hidden": [8], "rule": {"kind": "s-tllr", "batch": 3}},
+    "duration": "800 ms",
+}
 STEPPED = {"kernel.volleys": "stepped"}
 
 
@@ -74,8 +78,8 @@ def test_whoever_learns_whatever_is_said_whatever_fails(scenario, first, second)
 
 @pytest.mark.parametrize(
     "changes",
-    [SPIKING, SPIKING | STEPPED, CIRCUIT, CIRCUIT | STEPPED],
-    ids=["spiking", "stepped", "circuit", "stepped-circuit"],
+    [SPIKING, SPIKING | STEPPED, CIRCUIT, CIRCUIT | STEPPED, ELIGIBLE],
+    ids=["spiking", "stepped", "circuit", "stepped-circuit", "eligible"],
 )
 def test_spikes_come_again(world, tmp_path, changes):
     straight = told(simulate(world.scenario.vary(changes)))
