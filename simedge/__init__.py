@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from simedge.core.errors import SimedgeError
     from simedge.learning.own import OwnLearner
+    from simedge.learning.own_rule import OwnRule
     from simedge.protocol.own import OwnMachine
     from simedge.run.replay import replay
     from simedge.run.result import Progress, Result
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "OwnLearner",
     "OwnMachine",
+    "OwnRule",
     "Progress",
     "Result",
     "Scenario",
@@ -42,6 +44,7 @@ __version__ = "0.1.0"
 _ROOMS = {
     "OwnLearner": "simedge.learning.own",
     "OwnMachine": "simedge.protocol.own",
+    "OwnRule": "simedge.learning.own_rule",
     "Progress": "simedge.run.result",
     "Result": "simedge.run.result",
     "Scenario": "simedge.run.scenario",

@@ -14,6 +14,10 @@ new = typer.Typer(name="new", help="Begin a protocol or a rule of your own.", no
 _Name = Annotated[str, typer.Argument(help="Name of the module, such as my_gossip.")]
 _Folder = Annotated[Path, typer.Option("--folder", "-o", help="Where the two files go.")]
 
+_Layers = Annotated[
+    bool, typer.Option("--layers", help="A rule of spiking layers, not a whole learner.")
+]
+
 
 @new.command()
 def protocol(name: _Name, *, folder: _Folder = Path()) -> None:
@@ -24,11 +28,12 @@ def protocol(name: _Name, *, folder: _Folder = Path()) -> None:
 
 
 @new.command()
-def rule(name: _Name, *, folder: _Folder = Path()) -> None:
+def rule(name: _Name, *, folder: _Folder = Path(), layers: _Layers = False) -> None:
     """Write NAME.py, a learning rule to be changed, and NAME.yaml, which uses it."""
-    from simedge_cli.templates import RULE, RULE_SCENARIO
+    from simedge_cli.templates import RULE, RULE_SCENARIO, SYNAPSES, SYNAPSES_SCENARIO
 
-    _write(name, folder, {".py": RULE, ".yaml": RULE_SCENARIO})
+    pair = (SYNAPSES, SYNAPSES_SCENARIO) if layers else (RULE, RULE_SCENARIO)
+    _write(name, folder, dict(zip((".py", ".yaml"), pair, strict=True)))
 
 
 def _write(name: str, folder: Path, texts: dict[str, str]) -> None:

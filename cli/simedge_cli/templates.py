@@ -5,7 +5,14 @@
 
 from typing import Final
 
-__all__ = ["PROTOCOL", "PROTOCOL_SCENARIO", "RULE", "RULE_SCENARIO"]
+__all__ = [
+    "PROTOCOL",
+    "PROTOCOL_SCENARIO",
+    "RULE",
+    "RULE_SCENARIO",
+    "SYNAPSES",
+    "SYNAPSES_SCENARIO",
+]
 
 PROTOCOL: Final = '''\
 """A protocol of your own: every so often a device sends its model to a neighbour.
@@ -165,6 +172,65 @@ links: {default: {profile: wifi}}
 learner:
   kind: NAME:CLASS                         # NAME.py beside this file
   sharpness: 8
+protocol: {kind: elal, interval: 8}
+evaluate: {every: 2 s, items: 100}
+"""
+
+SYNAPSES: Final = '''\
+"""A rule of your own for spiking layers: neurons that fire more than usual move to what they heard.
+
+Run it: simedge run NAME.yaml
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+import simedge
+
+
+class CLASS(simedge.OwnRule):
+    """What a scenario names: learner.rule.kind: NAME:CLASS. One object a layer and device."""
+
+    @dataclass
+    class Settings:
+        """Keys of a scenario beside `kind`; a pydantic model will do as well."""
+
+        rate: float = 0.01
+        """Step of the weights."""
+
+    def begin(self, streams):
+        """Make all attributes that it remembers: arrays, numbers, text, lists, dicts."""
+        self.usual = np.zeros(self.neurons)
+
+    def change(self, seen):
+        """Return how the weights change, (neurons, lines), after a presentation.
+
+        For your use: seen.heard, seen.fired (counts), seen.pre_ticks, seen.pre_lines,
+        seen.post_ticks, seen.post_neurons, seen.weights, seen.target, seen.error, seen.ticks.
+        """
+        surprise = (seen.fired - self.usual) * (seen.fired > 0)
+        self.usual += 0.05 * (seen.fired - self.usual)
+        heard = seen.heard / max(np.linalg.norm(seen.heard), 1.0)
+        size = max(np.abs(surprise).sum(), 1.0)
+        return self.settings.rate * surprise[:, None] * (heard - seen.weights) / size
+'''
+
+SYNAPSES_SCENARIO: Final = """\
+simedge: 1
+name: NAME
+about: A rule of my own for spiking layers.
+seed: 1
+duration: 20 s
+sensors: {kind: digits, size: 16, rate: 8 Hz, proxy: {blocks: 4, rows: 16}}
+devices: [{id: cam, count: 4, compute: cpu-small, memory: 512 MiB}]
+links: {default: {profile: wifi}}
+learner:
+  kind: spiking
+  hidden: [50]
+  rule:
+    kind: NAME:CLASS                       # NAME.py beside this file
+    rate: 0.01
 protocol: {kind: elal, interval: 8}
 evaluate: {every: 2 s, items: 100}
 """

@@ -17,6 +17,7 @@ from simedge.drivers.questions import TELLING
 from simedge.drivers.service import Serves
 from simedge.drivers.struck_host import StruckHost
 from simedge.kernel.kernel import Record
+from simedge.learning.finite import check_finite
 from simedge.learning.ports import DeviceLearner, Learned
 from simedge.protocol.asks import RawFrame, Value
 from simedge.protocol.machine import (
@@ -259,7 +260,8 @@ class DeviceHost(StruckHost):
             self._tell_done(answer.op, answer.call, answer.value, now=now)
 
     def _count(self, done: Done) -> None:
-        """Count jobs that have ended, and what they took."""
+        """Count jobs that have ended, and what they took, if what came of them are numbers."""
+        check_finite(self.learner, done.value, self.number)
         self.uncounted -= len(done.works)
         counts, priced = self._journal.tally.counts, self._priced
         counts.jobs += len(done.works)

@@ -13,6 +13,7 @@ from simedge.drivers.host import INBOX_MAX, Host, Place, Saved
 from simedge.drivers.questions import TELLING, work_of
 from simedge.drivers.sides import Sides
 from simedge.kernel.kernel import Record
+from simedge.learning.finite import check_finite
 from simedge.learning.ports import DeviceLearner
 from simedge.protocol.asks import ProxyPass
 from simedge.protocol.crowd import Crowd
@@ -193,6 +194,7 @@ class ServerHost(Host):
         assert self.learner is not None
         assert self._sensor is not None
         value = work_of(self.learner, effect.args, sensor=self._sensor).commit()
+        check_finite(self.learner, value, self.number)
         return value if effect.op in TELLING else None
 
     @override

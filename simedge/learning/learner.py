@@ -14,8 +14,11 @@ from simedge.learning.continual.keeper import Keeper
 from simedge.learning.eligible.learner import EligibleLearner, open_eligible
 from simedge.learning.eligible_settings import EligibleSettings
 from simedge.learning.errors import LearnerError
+from simedge.learning.finite import first_broken
 from simedge.learning.frame_jobs import Presentation, run_together
 from simedge.learning.jobs import KlSteps, SetLambda, Workshop
+from simedge.learning.layered.learner import open_layered
+from simedge.learning.layered_settings import LayeredSettings
 from simedge.learning.own import OwnLearner, open_own
 from simedge.learning.own_settings import OwnLearnerSettings
 from simedge.learning.parameters import Parameters
@@ -35,7 +38,7 @@ from simedge.learning.stage import (
     rule_law,
 )
 from simedge.learning.surrogate import SurrogateLearner, open_surrogate
-from simedge.learning.volleys import Prepared, prepare
+from simedge.learning.volleys import Camera, Prepared, prepare
 
 if TYPE_CHECKING:
     from simedge.learning.deep.learner import DeepLearner
@@ -47,6 +50,7 @@ def open_learner(  # noqa: PLR0913 - one builder, a branch a kind, all by name
     settings: SpikingSettings
     | CircuitSettings
     | EligibleSettings
+    | LayeredSettings
     | LinearSettings
     | DeepSettings
     | SurrogateSettings
@@ -91,9 +95,9 @@ def open_learner(  # noqa: PLR0913 - one builder, a branch a kind, all by name
     if isinstance(settings, DeepSettings):
         side = {"width": width, "height": height, "span_ns": span_ns, "pools": held}
         return _deep_room()(settings, classes=classes, streams=streams, device=device, **side)
-    if isinstance(settings, EligibleSettings):
+    if isinstance(settings, EligibleSettings | LayeredSettings):
         sight = classes, camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
-        return open_eligible(settings, sight, streams=streams, device=device, pools=held)
+        return _stacked(settings, sight, streams=streams, device=device, pools=held)
     if isinstance(settings, CircuitSettings):
         camera = camera_of(settings.tick, width=width, height=height, span_ns=span_ns)
         key = settings, classes, camera, None if settings.shared_start else device
@@ -122,6 +126,20 @@ def open_learner(  # noqa: PLR0913 - one builder, a branch a kind, all by name
     if isinstance(settings, LinearSettings) and settings.continual is not None:
         keeper = Keeper(settings.continual, pool.mean.shape[1])
     return Learner(Workshop(plan, pool, readout, place=place, keeper=keeper), rule=rule)
+
+
+def _stacked(
+    settings: EligibleSettings | LayeredSettings,
+    sight: tuple[int, Camera],
+    *,
+    streams: Streams,
+    device: str,
+    pools: dict[object, Any],
+) -> EligibleLearner:
+    """Build the learner of feed-forward layers."""
+    if isinstance(settings, LayeredSettings):
+        return open_layered(settings, sight, streams=streams, device=device, pools=pools)
+    return open_eligible(settings, sight, streams=streams, device=device, pools=pools)
 
 
 def _deep_room() -> "Callable[..., DeepLearner]":
@@ -300,3 +318,11 @@ class Learner(Parameters):
         for name in ("held", "held_tick", "readout", "mean"):
             sha.update(np.ascontiguousarray(state[name]).tobytes())
         return sha.digest()
+
+    def broken(self) -> str | None:
+        """Return which part of what it knows has a NaN or an infinity; None: all are numbers."""
+        shop = self._shop
+        rows = enumerate(shop.stage.wiring.layers, 1) if shop.plan.plastic else ()
+        ends = ((n, row.weight, row.weight + row.taps * row.maps) for n, row in rows)
+        hidden = ((f"layer {n}", shop.held[first:end]) for n, first, end in ends)
+        return first_broken((*hidden, ("readout", shop.readout.weights)))

@@ -16,6 +16,14 @@ from simedge.core.streams import Streams
 from simedge.learning.asked import check_labels
 from simedge.learning.errors import LearnerError, LearnerFaultError
 from simedge.learning.own_settings import OwnLearnerSettings
+from simedge.learning.own_state import (
+    arrays_in,
+    feed,
+    file_of,
+    first_not_finite,
+    own_state,
+    put_back,
+)
 from simedge.learning.ports import Counts, FrameLike, Learned, Pull, PullWork, Work
 
 __all__ = ["OwnLearner", "check_own_learner", "open_own"]
@@ -25,7 +33,6 @@ _NONE = np.empty(0, np.int64)
 _TINY = float(np.finfo(np.float32).tiny)
 _GIVEN = frozenset({"classes", "width", "height", "device", "span_ns", "settings", "_kept"})
 _T = TypeVar("_T")
-_SCALARS = (int, float, str, bytes, np.generic, type(None))
 
 
 class OwnLearner(ABC):
@@ -105,11 +112,16 @@ class OwnLearner(ABC):
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one prediction: by default one for each number learned."""
-        return sum(array.size for array in _arrays(self._state()))
+        return sum(array.size for array in arrays_in(self._state()))
 
     def learn(self, frame: FrameLike, *, shown: Any = None) -> Work:  # noqa: ANN401, ARG002
-        """Predict the frame's class, then learn from it; value `Learned`."""
+        """Predict the frame's class, then learn from it; value `Learned`.
+
+        A frame without events teaches nothing, and costs nothing.
+        """
         check_labels([frame.label], frames=[frame], classes=self.classes)
+        if not frame.x.size:
+            return _Job(lambda: self._learned(frame), macs=0)
         return _Job(lambda: self._learned(frame), macs=2 * self.macs, writes=self.macs)
 
     def proxy_row(self, frame: FrameLike, *, address: int, row: int) -> Work:
@@ -167,7 +179,7 @@ class OwnLearner(ABC):
     def memory(self, kept_rows: int | None = None) -> dict[str, int]:
         """Return the bytes that a device needs, by term, at 4 bytes a number."""
         kept = sum(map(len, self._kept.values())) if kept_rows is None else kept_rows
-        numbers = sum(array.size for array in _arrays(self._state()))
+        numbers = sum(array.size for array in arrays_in(self._state()))
         features = 4 * kept * self.width * self.height if self._pulls else 0
         return {"parameters": 4 * numbers, "state": 0, "traces": 0, "features": features}
 
@@ -178,9 +190,7 @@ class OwnLearner(ABC):
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Take over a dump of an equal learner."""
-        for name in self._state():
-            delattr(self, name)
-        vars(self).update(copy.deepcopy(state["learned"]))
+        put_back(self, _GIVEN, state["learned"])
         self._kept = {address: dict(rows) for address, rows in state["kept"].items()}
 
     def digest(self) -> bytes:
@@ -188,15 +198,19 @@ class OwnLearner(ABC):
         sha = hashlib.sha256()
         for name, value in sorted(self._state().items()):
             sha.update(name.encode())
-            _feed(sha, value, name)
+            feed(sha, value, name)
         return sha.digest()
+
+    def broken(self) -> str | None:
+        """Return None: what is not a number is told as soon as it comes about."""
+        return None
 
     @property
     def _pulls(self) -> bool:
         return type(self).pull is not OwnLearner.pull
 
     def _state(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in _GIVEN}
+        return own_state(self, _GIVEN)
 
     def _scored(self, frame: FrameLike) -> NDArray[np.float64]:
         scores = self._tried(lambda: np.asarray(self.scores(frame), np.float64))
@@ -211,7 +225,8 @@ class OwnLearner(ABC):
 
     def _learned(self, frame: FrameLike) -> Learned:
         own = self._softmax(frame)
-        self._changed(lambda: self.update(frame), "update")
+        if frame.x.size:
+            self._changed(lambda: self.update(frame), "update")
         return Learned(
             loss=-math.log(max(float(own[frame.label]), _TINY)),
             correct=int(own.argmax()) == frame.label,
@@ -238,16 +253,15 @@ class OwnLearner(ABC):
     def _changed(self, act: Callable[[], None], name: str) -> None:
         """Let the rule change what it learned; whatever is not a number any more stops the run."""
         self._tried(act)
-        for key, value in self._state().items():
-            for array in _arrays(value):
-                if array.dtype.kind in "fc" and not np.isfinite(array).all():
-                    raise self._fault(f"{key} is not finite (NaN or overflow) after {name}")
+        key = first_not_finite(self._state())
+        if key is not None:
+            raise self._fault(f"{key} is not finite (NaN or overflow) after {name}")
 
     def _tried(self, act: Callable[[], _T]) -> _T:
         try:
             return act()
         except Exception as error:
-            raise self._fault(fault_text(error, _file_of(type(self)))) from error
+            raise self._fault(fault_text(error, file_of(type(self)))) from error
 
     def _fault(self, text: str) -> LearnerFaultError:
         return LearnerFaultError(f"the rule {self.rule}", self.device, text)
@@ -301,41 +315,3 @@ def open_own(settings: OwnLearnerSettings, **given: Any) -> OwnLearner:  # noqa:
     check_own_learner(settings)
     made: OwnLearner = settings.owner()(settings=settings.own(), **given)
     return made
-
-
-def _file_of(owner: type) -> str:
-    try:
-        return inspect.getfile(owner)
-    except (OSError, TypeError):  # it was typed in
-        return ""
-
-
-def _arrays(value: object) -> list[NDArray[Any]]:
-    """Return the arrays within a value."""
-    if isinstance(value, np.ndarray):
-        return [value]
-    if isinstance(value, dict):
-        value = tuple(value.values())
-    if isinstance(value, tuple | list):
-        return [array for part in value for array in _arrays(part)]
-    return []
-
-
-def _feed(sha: "hashlib._Hash", value: object, name: str) -> None:
-    """Hash a value, whatever it is made of."""
-    if isinstance(value, np.ndarray) and value.dtype != object:
-        sha.update(f"{value.dtype.str}{value.shape}".encode())
-        sha.update(np.ascontiguousarray(value).tobytes())
-    elif isinstance(value, _SCALARS):
-        sha.update(repr(value).encode())
-    elif isinstance(value, tuple | list):
-        sha.update(f"[{len(value)}".encode())
-        for part in value:
-            _feed(sha, part, name)
-    elif isinstance(value, dict):
-        _feed(sha, tuple(value.items()), name)
-    else:
-        raise LearnerError(
-            f"what is learned is made of arrays, numbers and text, got {type(value).__name__} "
-            f"({name})"
-        )

@@ -213,6 +213,10 @@ class DeviceLearner(Protocol):
         """Return the SHA-256 of all that it knows."""
         ...
 
+    def broken(self) -> str | None:
+        """Return which part of what it knows has a NaN or an infinity; None: all are numbers."""
+        ...
+
 
 class ParameterLearner(DeviceLearner, Protocol):
     """A learner whose parameters can travel, and whose gradient can be taken.

@@ -5,9 +5,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
+from simedge.core.own_code import is_own
 from simedge.core.quantities import Duration, Settings, Share
 from simedge.learning.continual.settings import CodeSettings, LanceSettings
 from simedge.learning.eligible_settings import EligibleSettings
+from simedge.learning.layered_settings import LayeredSettings
 from simedge.learning.ranges import Count, NotNegative, Number, Positive, UnitShare
 from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
 
@@ -329,20 +331,30 @@ class CircuitSettings(Settings):
         return self
 
 
-_FAMILIES = {"three-factor": "three-factor", "s-tllr": "eligible", "tess": "eligible"}
+_FAMILIES = {
+    "three-factor": "three-factor",
+    "s-tllr": "eligible",
+    "tess": "eligible",
+    "lls": "layered",
+    "lls-m": "layered",
+    "lls-mxm": "layered",
+}
 
 
 def _family(learner: object) -> str:
     """Tell by its rule which of the spiking learners is meant."""
     rule = learner.get("rule") if isinstance(learner, dict) else getattr(learner, "rule", None)
     kind = rule.get("kind") if isinstance(rule, dict) else getattr(rule, "kind", None)
+    if is_own(kind):
+        return "layered"
     return _FAMILIES.get(kind, "spiking") if isinstance(kind, str) else "spiking"
 
 
 _Spiking = Annotated[
     Annotated[SpikingSettings, Tag("spiking")]
     | Annotated[CircuitSettings, Tag("three-factor")]
-    | Annotated[EligibleSettings, Tag("eligible")],
+    | Annotated[EligibleSettings, Tag("eligible")]
+    | Annotated[LayeredSettings, Tag("layered")],
     Discriminator(_family),
 ]
 LearnerSettings = Annotated[

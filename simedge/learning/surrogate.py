@@ -123,9 +123,11 @@ class SurrogateLearner:
         return self._law.curve.at(self._learned)
 
     def learn(self, frame: FrameLike, *, shown: Any = None) -> Work:  # noqa: ANN401, ARG002
-        """Predict the frame's class, then count it; value `Learned`."""
+        """Predict the frame's class, then count it, if it has events; value `Learned`."""
         check_labels([frame.label], frames=[frame], classes=self.classes)
         law = self._law
+        if not frame.x.size:
+            return _Job(lambda: self._taken(frame.label, counts=False))
         writes = law.costs.learning_writes
         return _Job(lambda: self._taken(frame.label), law.learning, writes=writes)
 
@@ -248,6 +250,10 @@ class SurrogateLearner:
         """Return the SHA-256 of how many frames it has learned, and of which labels."""
         return hashlib.sha256(f"{self._learned} {self._labels}".encode()).digest()
 
+    def broken(self) -> str | None:
+        """Return None: it knows whole numbers."""
+        return None
+
     def _class(self, frame: FrameLike) -> int:
         if frame.label >= 0:
             return frame.label
@@ -280,12 +286,13 @@ class SurrogateLearner:
         row[said] = sure
         return row
 
-    def _taken(self, label: int) -> Learned:
+    def _taken(self, label: int, *, counts: bool = True) -> Learned:
         chance, other, _, _ = self._draws.words(self._learned)
         said = self._said(label, chance, other)
         own = self._sure if said == label else (1 - self._sure) / (self.classes - 1)
-        self._learned += 1
-        self._labels |= 1 << label
+        if counts:
+            self._learned += 1
+            self._labels |= 1 << label
         return Learned(
             loss=-math.log(own),
             correct=said == label,

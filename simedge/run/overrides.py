@@ -15,7 +15,7 @@ from simedge.core.units import format_share
 from simedge.run.problems import Path, did_you_mean
 from simedge.run.yaml_reader import parse
 
-__all__ = ["Override", "OverrideError", "apply", "drop", "from_text"]
+__all__ = ["Override", "OverrideError", "apply", "drop", "from_text", "put"]
 
 _STEP = re.compile(r"\.?([A-Za-z_][\w-]*)|\[([^\[\]]+)\]")
 _PLAIN = (str, int, float, bool)
@@ -97,6 +97,17 @@ def drop(data: dict[str, Any], paths: Iterable[Path]) -> dict[str, Any]:
             node = node[step]
         del node[path[-1]]
     return changed
+
+
+def put(data: dict[str, Any], path: Path, value: object) -> dict[str, Any]:
+    """Return the data with another value at a path of keys; the data itself stays.
+
+    >>> put({"a": {"b": 1}, "c": 2}, ("a", "b"), 3)
+    {'a': {'b': 3}, 'c': 2}
+    """
+    key, *below = path
+    inner = put(data[str(key)], tuple(below), value) if below else value
+    return {**data, str(key): inner}
 
 
 def _steps(override: Override) -> list[tuple[str, bool]]:

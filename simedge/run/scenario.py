@@ -250,12 +250,12 @@ class _Reading:
     def _find_own_code(self) -> list[Finding]:
         """Write down where the user's own classes are; return what is wrong with them."""
         found = own_rules(self.data)
-        for key, block in own_blocks(self.data):
+        for path, block in own_blocks(self.data):
             # Where the class of another kind was says nothing of this one.
-            stale = (key, "kind") in self._set and (key, "file") not in self._set
+            stale = (*path, "kind") in self._set and (*path, "file") not in self._set
             asked = {k: v for k, v in block.items() if not (stale and k in {"file", "sha256"})}
-            pinned, wrong = find_own_code(key, asked, self._folder)
-            self.data = {**self.data, key: pinned}
+            pinned, wrong = find_own_code(path, asked, self._folder)
+            self.data = changes.put(self.data, path, pinned)
             found += wrong
         return found
 

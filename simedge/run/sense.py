@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from simedge.core.errors import SimedgeError
 from simedge.learning.eligible_settings import EligibleSettings
+from simedge.learning.layered_settings import LayeredSettings
 from simedge.learning.own_settings import OwnLearnerSettings
 from simedge.learning.reference_settings import DeepSettings, SurrogateSettings
 from simedge.learning.settings import (
@@ -268,8 +269,8 @@ def _memory(scenario: ScenarioSettings, sight: Sight) -> Iterator[Finding]:
 def _most_bytes(scenario: ScenarioSettings, sight: Sight) -> int | None:
     """Return more than a device's learner, buffers and queues take, or None if unknown."""
     learner, proxy = scenario.learner, scenario.sensors.proxy
-    unknown = DeepSettings | SurrogateSettings | EligibleSettings | OwnLearnerSettings
-    if isinstance(learner, unknown):
+    unknown = DeepSettings | SurrogateSettings | EligibleSettings | LayeredSettings
+    if isinstance(learner, unknown | OwnLearnerSettings):
         return None
     classes, width, height = sight
     pixels, rows = width * height, proxy.blocks * proxy.rows

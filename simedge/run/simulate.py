@@ -7,7 +7,6 @@ interrupts, writers) cannot touch the result.
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -33,6 +32,7 @@ from simedge.run.invariants import Audit, check_bill, check_tally
 from simedge.run.metrics import csv_text
 from simedge.run.own_files import own_origins
 from simedge.run.provenance import provenance
+from simedge.run.quiet import quiet, quiet_threads
 from simedge.run.raster import RASTER, Recorder
 from simedge.run.result import Progress, Result, progress_of
 from simedge.run.rundir import RunDirectory
@@ -133,7 +133,7 @@ class Run:
             scenario = scenario.vary({"seed": seed})
         self.scenario = scenario
         self._began_s = time.time()
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="simedge-evaluate")
+        self._executor = quiet_threads(_THREADS, "simedge-evaluate")
         self._wall_s = 0.0
         self._compiling = CompileClock()
         self._records = 0
@@ -251,7 +251,7 @@ class Run:
             keeper = self._keeper
             until = None if keeper is None else keeper.next_ns
             try:
-                with self._compiling:
+                with self._compiling, quiet():
                     self._records += driver.run_slice(records or SLICE_RECORDS, until)
             except OwnFaultError as fault:
                 raise fault.placed(driver.journal.names, driver.kernel.now_ns) from fault

@@ -17,6 +17,7 @@ from simedge.core.native_cache import is_cold
 from simedge.core.philox import follower
 from simedge.core.streams import Streams
 from simedge.learning.eligible_settings import EligibleSettings, TessSettings
+from simedge.learning.layered_settings import LayeredSettings
 from simedge.learning.learner import open_learner
 from simedge.learning.readout import Readout
 from simedge.learning.settings import CircuitSettings, ConvSettings, SpikingSettings
@@ -55,7 +56,7 @@ def warm_up(learner: object = _SPIKING) -> None:
 
 def _family(learner: object) -> str:
     """Return which kernels a learner needs."""
-    if isinstance(learner, EligibleSettings):
+    if isinstance(learner, EligibleSettings | LayeredSettings):
         return "eligible"
     return "circuits" if isinstance(learner, CircuitSettings) else "presentations"
 

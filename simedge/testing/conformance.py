@@ -5,18 +5,28 @@
             return MyMachine(number)
 
 `Protocol` asks machines what every driver needs of them, `Learner` asks learners what devices need,
-`Link` asks links what networks need. Each test is a law; a breach says which.
+`Rule` asks the same of a learner whose layers learn by a rule, and more of the rule itself, `Link`
+asks links what networks need. Each test is a law; a breach says which.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
+from typing_extensions import override
 
-from simedge.learning.ports import DeviceLearner, Learned
+from simedge.core.streams import Streams
+from simedge.learning.layered.learner import open_layered
+from simedge.learning.layered_settings import LayeredSettings, LocalLossSettings
+from simedge.learning.own import OwnLearner
+from simedge.learning.own_rule import LayerSeen, OwnRule
+from simedge.learning.own_state import arrays_in
+from simedge.learning.ports import Counts, DeviceLearner, Learned
+from simedge.learning.stage import camera_of
 from simedge.sensors.frames import Frame
 from simedge.sensors.poisson import PoissonSensor
 from simedge.sensors.settings import PoissonSettings
@@ -27,10 +37,11 @@ from simedge.world.links import Link as PlainLink
 if TYPE_CHECKING:
     from simedge.core.records import Due
 
-__all__ = ["Learner", "Link", "Protocol", "check_protocol"]
+__all__ = ["Learner", "Link", "Protocol", "Rule", "check_protocol"]
 
 _NS_MAX = 10**9
 _CHECKS = list(HealthCheck)
+_CLASSES = 10
 
 
 def check_protocol(machine: type[ProtocolStateMachine], *, examples: int | None = None) -> None:
@@ -120,9 +131,121 @@ class Learner:
             assert (said >= 0).all()
             assert abs(float(said.sum()) - 1) < 1e-3
 
+    def test_others_are_not_seen(self) -> None:
+        """What a device learns is the same whoever learns beside it."""
+        alone, beside, other = (self.open(name) for name in ("box-1", "box-1", "box-2"))
+        frames = self._frames()
+        for frame, different in zip(frames, reversed(frames), strict=True):
+            _learned(other, different)
+            assert _learned(alone, frame) == _learned(beside, frame)
+        lone = self.open("box-1")
+        told = [_learned(lone, frame) for frame in frames]
+        again = self.open("box-1")
+        for frame, said in zip(frames, told, strict=True):
+            _learned(other, frame)
+            assert _learned(again, frame) == said, "it reads what is not its own"
+
+    def test_silence_teaches_nothing(self) -> None:
+        """A frame without events changes nothing and costs nothing."""
+        learner, frame = self.open("box-1"), self._frames()[0]
+        _learned(learner, frame)
+        before = learner.digest()
+        none = {name: getattr(frame, name)[:0] for name in ("x", "y", "t_us", "p")}
+        work = learner.learn(replace(frame, **none))
+        operations = work.advance(None)
+        work.commit()
+        assert learner.digest() == before, "it learned from nothing"
+        assert (operations.sum(), work.counts) == (0, Counts()), "nothing was done, and counted"
+
+    def test_counters_are_true(self) -> None:
+        """Who learns has work and writes; of an `OwnLearner`, a write for each number changed."""
+        learner = self.open("box-1")
+        for frame in self._frames():
+            before, state = learner.digest(), learner.dump()
+            work = learner.learn(frame)
+            work.advance(None)
+            work.commit()
+            counts, changed = work.counts, int(learner.digest() != before)
+            assert counts.macs >= sum(work.macs.values()), "work on the processor is work"
+            if isinstance(learner, OwnLearner):
+                changed = _changed(state["learned"], learner.dump()["learned"])
+            assert counts.weight_writes >= changed, "more is changed than is counted"
+            assert counts.macs + counts.plasticity_updates >= changed, "no change without work"
+
     def _frames(self) -> list[Frame]:
         sensor = PoissonSensor(PoissonSettings(kind="poisson", size=self.size), 1)
         return sensor.frames("box-1", 0, 8)
+
+
+class Rule(Learner):
+    """What a spiking learner needs of the rule of its layers; `rule` makes that of one layer."""
+
+    hidden: ClassVar[tuple[int, ...]] = (12, 8)
+    """Neurons of the layers that it is tried on."""
+
+    def rule(self, **given: Any) -> OwnRule:  # noqa: ANN401 -- what every rule is given
+        """Return a rule, always in the same state: `MyRule(**given)`."""
+        raise NotImplementedError(f"{type(self).__name__} makes no rule of {sorted(given)}")
+
+    @override
+    def open(self, device: str) -> DeviceLearner:
+        """Return the learner of a device whose layers learn by the rule."""
+        return self._open(device, self.rule)
+
+    def test_a_rule_reads_what_it_is_handed(self) -> None:
+        """Alone in the world, and handed the same, it does the same: it read nothing else."""
+        for layer, seen in self._handed().items():
+            rule = self._alone(layer)
+            for one, change in seen:
+                taught = rule.taught(one)
+                assert np.array_equal(taught.change, change), "it reads what is not handed to it"
+                rule.remember(taught.memory)
+
+    def test_a_synapse_in_silence_stays(self) -> None:
+        """Where neither line nor neuron was active, no weight changes."""
+        for layer, seen in self._handed().items():
+            assert seen, f"layer {layer} was asked nothing"
+            for one, change in seen:
+                still = change[np.ix_(one.fired == 0, one.heard == 0)]
+                assert not still.any(), "a synapse changes in silence"
+
+    def test_a_rule_counts_its_work(self) -> None:
+        """Every weight that changes takes a multiply-accumulate or more."""
+        for layer, seen in self._handed().items():
+            rule = self._alone(layer)
+            for one, change in seen:
+                told = rule.macs(one, change)
+                assert told >= np.count_nonzero(change), f"more changes than {told} operations can"
+
+    def _alone(self, layer: int) -> OwnRule:
+        lines = (2 * self.size**2, *self.hidden)[layer - 1]
+        given = {"lines": lines, "neurons": self.hidden[layer - 1], "layer": layer}
+        return self.rule(classes=_CLASSES, streams=Streams(1), device="box-1", **given)
+
+    def _handed(self) -> dict[int, list[tuple[LayerSeen, Any]]]:
+        """Let a learner learn beside another; return what its rules were handed, and did."""
+        told: dict[int, list[tuple[LayerSeen, Any]]] = {n + 1: [] for n in range(len(self.hidden))}
+
+        def listened(**given: Any) -> OwnRule:  # noqa: ANN401
+            return _listened(self.rule(**given), told[given["layer"]])
+
+        learner, other = self._open("box-1", listened), self._open("box-2", self.rule)
+        for frame in self._frames():
+            _learned(learner, frame)
+            _learned(other, frame)
+        for layer, seen in told.items():
+            rule, (last, _) = self._alone(layer), seen[-1]
+            for one, _ in seen:
+                rule.remember(rule.taught(one).memory)
+            half = _half_silent(last)
+            seen.append((half, rule.taught(half).change))
+        return told
+
+    def _open(self, device: str, rule: Any) -> DeviceLearner:  # noqa: ANN401 -- makes rules
+        settings = LayeredSettings(hidden=self.hidden, rule=LocalLossSettings(kind="lls"))
+        camera = camera_of(settings.tick, width=self.size, height=self.size, span_ns=10**8)
+        sight, streams = (_CLASSES, camera), Streams(1)
+        return open_layered(settings, sight, streams=streams, device=device, pools={}, rule=rule)
 
 
 class Link:
@@ -167,6 +290,40 @@ class Link:
 def _datagram(number: int, size: int, now: int) -> Datagram:
     uid = Uid("box-1", "server", "token", 1, number + 1)
     return Datagram(uid, bytes(size), size + 28, (0,), "payload", now, None)
+
+
+def _listened(rule: OwnRule, told: list[tuple[LayerSeen, Any]]) -> OwnRule:
+    """Make a rule tell what it is handed, and what it does."""
+
+    class Listened(type(rule)):  # type: ignore[misc]
+        def change(self, seen: LayerSeen) -> Any:  # noqa: ANN401
+            assert seen.weights.shape == seen.sizes  # as they are now
+            change = np.array(super().change(seen), float)
+            told.append((seen, change))
+            return change
+
+    rule.__class__ = Listened
+    return rule
+
+
+def _half_silent(seen: LayerSeen) -> LayerSeen:
+    """Return the same with every second line and every second neuron silent."""
+    pre, post = seen.pre_lines % 2 == 0, seen.post_neurons % 2 == 0
+    weights = seen.weights
+    return replace(
+        seen,
+        pre_ticks=seen.pre_ticks[pre],
+        pre_lines=seen.pre_lines[pre],
+        post_ticks=seen.post_ticks[post],
+        post_neurons=seen.post_neurons[post],
+        held=weights.copy,
+    )
+
+
+def _changed(before: Any, after: Any) -> int:  # noqa: ANN401 -- whatever a learner knows
+    """Return how many numbers in arrays differ."""
+    pairs = zip(arrays_in(before), arrays_in(after), strict=True)
+    return sum(int(np.count_nonzero(one != other)) for one, other in pairs)
 
 
 def _learned(learner: DeviceLearner, frame: Frame) -> Learned:

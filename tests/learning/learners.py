@@ -14,6 +14,7 @@ from simedge.learning.eligible_settings import (
     STllrSettings,
     TessSettings,
 )
+from simedge.learning.layered_settings import LayeredSettings, LocalLossSettings
 from simedge.learning.learner import open_learner
 from simedge.learning.settings import (
     CircuitSettings,
@@ -63,6 +64,9 @@ S_TLLR = TESS.model_copy(
         "readout": EligibleReadoutSettings(bins=2, centring=8),
     }
 )
+LLS = LayeredSettings(
+    hidden=(16, 12), tick="5 ms", rule=LocalLossSettings(kind="lls-mxm", mixing_rate=0.2)
+)
 ALL = {
     "spiking": SPIKING,
     "deep": DEEP,
@@ -74,6 +78,7 @@ ALL = {
     "fields": FIELDS,
     "tess": TESS,
     "s-tllr": S_TLLR,
+    "lls": LLS,
 }
 EVERY = ALL | {"stream": FIELDS.model_copy(update={"reset": "never"})}
 every_learner = pytest.mark.parametrize("settings", EVERY.values(), ids=EVERY.keys())

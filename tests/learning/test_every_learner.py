@@ -127,3 +127,31 @@ def test_no_frames_are_no_predictions(kind):
     none = learner.prepare([])
     assert learner.predict(none).shape == (0,)
     assert list(learner.pass_rows(none, address=0)) == []
+
+
+@every_learner
+def test_what_is_no_number_is_found_and_named(kind):
+    learner = grown(kind)
+    assert learner.broken() is None
+    spoilt = np.full(learner.params, np.nan)
+    learner.set_params(spoilt).commit()
+    known = kind is SURROGATE or learner.broken() in {"readout", "layer readout", "layer 1"}
+    assert known
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "told"),
+    [
+        ("spiking", "held", "layer 1"),
+        ("circuit", "weights", "layer hidden-1"),
+        ("tess", "weights", "layer 1"),
+        ("s-tllr", "weights", "layer 1"),
+    ],
+)
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+def test_a_broken_hidden_layer_is_named(kind, name, told, number):
+    learner = grown(EVERY[kind])
+    image = learner.dump()
+    image[name][0] = number
+    learner.load(image)
+    assert learner.broken() == told

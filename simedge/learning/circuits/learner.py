@@ -21,6 +21,7 @@ from simedge.learning.circuits.parameters import Parameters
 from simedge.learning.circuits.rooms import Rooms
 from simedge.learning.circuits.shop import Shop
 from simedge.learning.errors import LearnerError
+from simedge.learning.finite import first_broken
 from simedge.learning.ports import FrameLike, Pull
 from simedge.learning.settings import CircuitSettings
 from simedge.learning.volleys import Camera, Prepared
@@ -190,3 +191,10 @@ class CircuitLearner(Parameters):
         ):
             sha.update(np.ascontiguousarray(array).tobytes())
         return sha.digest()
+
+    def broken(self) -> str | None:
+        """Return which part of what it knows has a NaN or an infinity; None: all are numbers."""
+        body, known = self.shop.body, self.shop.known
+        spans = zip(body.projections, body.places, strict=True)
+        parts = ((f"layer {p.target}", known.weights[span]) for p, span in spans)
+        return first_broken((*parts, ("readout", known.readout), ("state", known.thresholds)))

@@ -16,6 +16,7 @@ from simedge.learning.deep.network import Network, be_deterministic
 from simedge.learning.deep.passes import PassRow
 from simedge.learning.deep.travel import Travels
 from simedge.learning.errors import LearnerError
+from simedge.learning.finite import first_broken
 from simedge.learning.ports import FrameLike, Pull
 from simedge.learning.reference_settings import DeepSettings
 
@@ -169,6 +170,10 @@ class DeepLearner(Travels):
                     array = isinstance(each, np.ndarray)
                     sha.update(each.tobytes() if array else repr(each).encode())
         return sha.digest()
+
+    def broken(self) -> str | None:
+        """Return which part of what it knows has a NaN or an infinity; None: all are numbers."""
+        return first_broken(self._body.plan.network.named_parts(self._body.values))
 
     def _seen(
         self, pictures: NDArray[np.float32]

@@ -9,6 +9,7 @@ gradient is that of back-propagation, written out (`layers.py`); the tests hold 
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -67,6 +68,12 @@ class Network:
             for shape in (layer.weight, layer.weight[:1]):
                 self._spans.append((slice(at, at + math.prod(shape)), shape))
                 at += math.prod(shape)
+
+    def named_parts(self, values: NDArray[np.float32]) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Yield the parameters of each layer under its name."""
+        pairs = zip(self._spans[::2], self._spans[1::2], strict=True)
+        for n, ((weights, _), (bias, _)) in enumerate(pairs, 1):
+            yield f"layer {n}", values[weights.start : bias.stop]
 
     def start(self, streams: Streams, name: str) -> NDArray[np.float32]:
         """Draw parameters: weights uniform in ±√(6/inputs), the last ±√(1/inputs); biases 0."""

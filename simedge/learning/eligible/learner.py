@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from simedge.learning.eligible.parameters import Parameters
 from simedge.learning.eligible.shop import Seen, Shop
 from simedge.learning.eligible_settings import EligibleSettings
 from simedge.learning.errors import LearnerError
+from simedge.learning.finite import first_broken
 from simedge.learning.ports import FrameLike, Pull
 from simedge.learning.rules.ledger import WORD_BYTES
 from simedge.learning.volleys import Camera, Prepared
@@ -193,3 +195,13 @@ class EligibleLearner(Parameters):
         for array in (*shop.hidden.feed(), readout.weights, readout.mean):
             sha.update(np.ascontiguousarray(array).data)
         return sha.digest()
+
+    def broken(self) -> str | None:
+        """Return which part of what it knows has a NaN or an infinity; None: all are numbers."""
+        weights, readout = self.shop.hidden.weights, self.shop.readout
+        body, at, parts = self.shop.body, 0, []
+        sizes = (body.camera.lines, *body.settings.hidden)
+        for layer, (pre, post) in enumerate(pairwise(sizes), 1):
+            parts.append((f"layer {layer}", weights[at : at + pre * post]))
+            at += pre * post
+        return first_broken((*parts, ("readout", readout.weights), ("readout", readout.mean)))

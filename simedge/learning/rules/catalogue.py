@@ -82,7 +82,7 @@ _LLS: Final[dict[str, Any]] = _FRAMES | {
     "memory": "one block",
     "compute": "O(C·m) signal",
     "torch": "deep nets",
-    "code": _code("rules.lls:LocalNet"),
+    "code": (*_code("rules.lls:LocalNet"), "simedge.learning.layered.local_loss:LocalLoss"),
 }
 _S_TLLR: Final[dict[str, Any]] = {
     "source": "arXiv 2306.15220",
@@ -166,9 +166,9 @@ RULES: Final = (
         torch="deep nets",
         code=_code("rules.e_prop:EProp"),
     ),
-    Rule(name="lls", title="LLS", **_LLS),
-    Rule(name="lls-m", title="LLS-M", **_LLS),
-    Rule(name="lls-mxm", title="LLS-MxM", **_LLS),
+    Rule(name="lls", title="LLS", run="learner.rule.kind: lls", **_LLS),
+    Rule(name="lls-m", title="LLS-M", run="learner.rule.kind: lls-m", **_LLS),
+    Rule(name="lls-mxm", title="LLS-MxM", run="learner.rule.kind: lls-mxm", **_LLS),
     Rule(
         name="code-cl",
         title="CODE-CL: tasks in turn",
