@@ -1,10 +1,11 @@
 """Learning rules on one small network and the same items, tuned alike, paired seeds; and the rest.
 
 Run: ``nice python benchmarks/references.py --data FOLDER --json
-simedge/learning/rules/measured.json --out tables.md``. FOLDER has ``nmnist/{Train,Test}/...`` and
-``sign-digits/``; a task whose data are not there is left out. The JSON is what `simedge rules`
+simedge/learning/rules/measured.json --page docs/references.md``. FOLDER has ``nmnist/{Train,Test}``
+and ``sign-digits``; a task whose data are not there is left out. The JSON is what `simedge rules`
 shows. It is written row by row, and a run that was cut off goes on where it was; so do several at
-once, each with its own ``--only``. It names the commit: run on a clean tree.
+once, each with its own ``--only`` or ``--rules``. It names the commit, so run on a clean tree; a
+file of another commit is not added to. ``--tables`` measures nothing and writes the page alone.
 
 Held-out items are the same for all and choose nothing. Every rule gets the same number of settings
 (`TRIES`), found by one walk (`compared.search`), judged by the mean accuracy on a quarter of what
@@ -14,6 +15,7 @@ weights and orders, so differences are paired.
 """
 
 import argparse
+import json
 import sys
 import time
 from pathlib import Path
@@ -32,6 +34,7 @@ SEEDS = (1, 2, 3, 4, 5)
 TRIES = 8
 MAIN = ("bptt", "s-tllr", "tess", "bp", "lls")
 OTHERS = ("dfa", "lls-m", "lls-mxm", "s-tllr-dfa", "e-prop")
+BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 TURNS = (
     *(("nmnist", name) for name in MAIN),
     *(("digits", name) for name in MAIN),
@@ -97,14 +100,8 @@ def five_tasks(record):
     record.keep("five_tasks", {"program": "benchmarks/continual.py", "streams": streams})
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, help="folder of data sets")
-    parser.add_argument("--json", type=Path, help="file of all figures")
-    parser.add_argument("--out", type=Path, help="file of the tables; else stdout")
-    parser.add_argument("--only", nargs="*", choices=(*TASKS, "tasks"), default=(*TASKS, "tasks"))
-    parser.add_argument("--rules", nargs="*", help="only these, of those that a task has")
-    wish = parser.parse_args()
+def measured(wish):
+    """Measure what is wished for and not there yet; return all that is."""
     record = Record(wish.json, {"seeds": SEEDS, "tuning_seeds": TUNING_SEEDS, "tries": TRIES})
     tasks = {}
     for key, name in TURNS:
@@ -122,11 +119,25 @@ def main():
             about = {**sizes, "epochs": 2 * task.epochs}
             record.add(task.name, about, name=name, row=row_of(task, name))
     print(f"{time.process_time():.0f} s of processor time", file=sys.stderr)
-    text = page(record.held)
-    if wish.out is None:
-        print(text)
-    else:
-        wish.out.write_text(text, encoding="utf-8")
+    return record.held
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder of data sets")
+    parser.add_argument("--json", type=Path, help="file of all figures")
+    parser.add_argument("--page", type=Path, help="its marked part gets the tables; else stdout")
+    parser.add_argument("--only", nargs="*", choices=(*TASKS, "tasks"), default=(*TASKS, "tasks"))
+    parser.add_argument("--rules", nargs="*", help="only these, of those that a task has")
+    parser.add_argument("--tables", action="store_true", help="measure nothing")
+    wish = parser.parse_args()
+    held = json.loads(wish.json.read_text(encoding="utf-8")) if wish.tables else measured(wish)
+    if wish.page is None:
+        print(page(held))
+        return
+    head, _, rest = wish.page.read_text(encoding="utf-8").partition(BEGIN)
+    text = f"{head}{BEGIN}\n{page(held)}\n{END}{rest.partition(END)[2]}"
+    wish.page.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
