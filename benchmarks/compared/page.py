@@ -110,6 +110,7 @@ def tasks_lines(streams):
             lost = row["forgetting"]
             cells = [arm, f"{row['step']:g}", spread(row["accuracy"]), spread(lost)]
             lines.append(line([*cells, f"{fmean(lost) / plain:.2f}"]))
+        lines.append("")
         for arm, row in arms.items():
             if arm != "plain":
                 within = fmean(row["forgetting"]) <= SHARE * plain
