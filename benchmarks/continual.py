@@ -282,31 +282,42 @@ CHOSEN = {
 where a task with 80 free dimensions has a whole layer of 65 inputs of its own, none of them."""
 
 
+MEASURES = ("forgetting", "backward", "accuracy", "forward", "gain", "kept_bytes", "weights_bytes")
+
+
+def measured(wish, stream, seeds, *, file=None):
+    """Return what one arm came to, a list over seeds of each of `MEASURES`."""
+    rows = []
+    for seed in range(1, seeds + 1):
+        data = load(stream, seed, file)
+        table, initial, net = table_of(wish, data, seed=seed, part=data.test)
+        single = alone(Wish("plain", wish.rate), data, seed)
+        measures = [measure(table) for measure in (forgetting, backward_transfer, mean_accuracy)]
+        measures += [forward_transfer(table, initial), forward_gain(table, single)]
+        measures += [sum(g.state_bytes for g in net.guards), words_of(*net.weights)]
+        rows.append([round(float(measure), 6) for measure in measures])
+    return dict(zip(MEASURES, map(list, zip(*rows, strict=True)), strict=True))
+
+
 def report(stream, seeds, file):
     """Print the table of one stream of tasks."""
     heads = "step | forgetting | of plain's | BWT | ACC | FWT before | FWT when learned"
     print(f"| arm | {heads} | kept B | weights B | s a seed |\n|---|{'--:|' * 10}")
     base, by_seed = None, []
     for wish in CHOSEN[stream]:
-        rows, began = [], time.process_time()
-        for seed in range(1, seeds + 1):
-            data = load(stream, seed, file)
-            table, initial, net = table_of(wish, data, seed=seed, part=data.test)
-            single = alone(Wish("plain", wish.rate), data, seed)
-            measures = [
-                measure(table) for measure in (forgetting, backward_transfer, mean_accuracy)
-            ]
-            measures += [forward_transfer(table, initial), forward_gain(table, single)]
-            measures += [sum(g.state_bytes for g in net.guards), words_of(*net.weights)]
-            rows.append(measures)
+        began = time.process_time()
+        found = measured(wish, stream, seeds, file=file)
         spent = (time.process_time() - began) / seeds
-        mean, spread = np.mean(rows, 0), np.std(rows, 0, ddof=1)
+        mean = [np.mean(found[name]) for name in MEASURES]
+        spread = [np.std(found[name], ddof=1) for name in MEASURES]
         base = base or mean[0]
         told = [f"{m:.3f} ± {s:.3f}" for m, s in zip(mean[:5], spread[:5], strict=True)]
         told.insert(1, f"{mean[0] / base:.2f}")
         told += [f"{mean[5]:.0f}", f"{mean[6]:.0f}", f"{spent:.1f}"]
         print(f"| {wish.arm} | {wish.rate} | {' | '.join(told)} |", flush=True)
-        by_seed.append(f"{wish.arm} {wish.rate}: {[round(float(row[0]), 3) for row in rows]}")
+        by_seed.append(
+            f"{wish.arm} {wish.rate}: {[round(lost, 3) for lost in found['forgetting']]}"
+        )
     print("\nForgetting by seed: " + "; ".join(by_seed))
 
 

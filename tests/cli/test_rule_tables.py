@@ -35,6 +35,8 @@ def test_every_rule_is_told_in_every_form():
     for form in ("text", "md"):
         text = said("--format", form)
         assert all(text.count(f" {rule.name} ") >= 2 for rule in RULES)
+    wrappers = {rule["name"] for rule in found["rules"] if any(rule["five_tasks"].values())}
+    assert wrappers <= {"code-cl", "lance"}
 
 
 def test_the_page_of_costs_is_what_the_command_writes():
@@ -59,3 +61,22 @@ def test_no_word_of_the_rules_is_cut_off_on_a_screen_of_a_hundred_columns(monkey
     assert not {word for word in words if word not in shown}
     for name, what, source, *_ in known.rows:
         assert any(line.split() == f"{name} {what} {source}".split() for line in shown.splitlines())
+
+
+def test_through_time_does_not_fit_half_a_gibibyte_where_traces_do():
+    found = json.loads(said("costs", "--memory", "512 MiB", "--format", "json"))
+    fits = {(row["training"], row["rule"]): row["fits"] for row in found["trainings"]}
+    assert not fits["VGG-9, DVS Gesture", "bptt"]
+    assert fits["VGG-9, DVS Gesture", "s-tllr"]
+    assert fits["VGG-9, DVS Gesture", "tess"]
+    text, page = (said("costs", "--memory", "512MiB", "--format", form) for form in ("text", "md"))
+    assert "| 640.7 | no |" in page
+    assert "640.7" in text
+    everything = json.loads(said("costs", "--memory", "4 GiB", "--format", "json"))
+    assert all(row["fits"] for row in everything["trainings"])
+
+
+def test_a_memory_that_is_none_is_bad_input():
+    done = CliRunner().invoke(app, ["rules", "costs", "--memory", "much"])
+    assert done.exit_code == 3
+    assert "much" in done.stderr

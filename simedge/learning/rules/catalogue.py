@@ -32,7 +32,20 @@ from simedge.learning.rules.costs import (
     tess_learning,
 )
 
-__all__ = ["RULES", "TICKS", "WIDTHS", "Gap", "Rule", "against", "cost", "measured", "resolve"]
+__all__ = [
+    "RULES",
+    "TICKS",
+    "WIDTHS",
+    "Gap",
+    "Kept",
+    "Rule",
+    "against",
+    "beside",
+    "cost",
+    "kept",
+    "measured",
+    "resolve",
+]
 
 Silence = Literal["free", "closed form", "every tick", "as the host", "no time"]
 
@@ -41,6 +54,9 @@ WIDTHS: Final = (64, 64, 64, 10)
 """Lines, neurons and classes of the dense net whose costs are told: the one that was measured."""
 TICKS: Final = 10
 """Its device ticks a window; those that learn from frames see one."""
+
+_TASKS: Final = ("digits", "N-MNIST", "sign digits")
+"""What was measured, in the order of telling."""
 
 
 class Rule(NamedTuple):
@@ -269,21 +285,47 @@ class Gap(NamedTuple):
     """Standard deviation over seeds."""
     points: float | None
     """Mean difference to the other rule, in points; None for the rule itself."""
+    own_circuit: bool
+    """Whether it learned pixel events in a circuit of its own, not in the net of the others."""
+
+
+class Kept(NamedTuple):
+    """What is right after tasks in turn, and how much of it was lost; shares, means over seeds."""
+
+    accuracy: float
+    forgetting: float
+    of_plain: float
+    """Forgetting over that of plain training."""
 
 
 def measured() -> dict[str, Any]:
     """Return what `benchmarks/references.py` wrote: settings, commit, accuracies by task."""
     file = importlib.resources.files("simedge.learning.rules").joinpath("measured.json")
     held: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    held["tasks"] = {task: held["tasks"][task] for task in _TASKS if task in held["tasks"]}
     return held
 
 
-def against(held: dict[str, Any], task: str, name: str, *, other: str = "bptt") -> Gap | None:
+def beside(held: dict[str, Any], task: str) -> str:
+    """Return whom others are held against on a task: bptt, or bp where there are frames alone."""
+    return "bptt" if "bptt" in held["tasks"][task]["rules"] else "bp"
+
+
+def against(held: dict[str, Any], task: str, name: str) -> Gap | None:
     """Return what a rule reached on a task; None if it was not measured."""
-    rules = held["tasks"][task]["rules"]
+    rules, other = held["tasks"][task]["rules"], beside(held, task)
     if name not in rules:
         return None
     mine, theirs = rules[name]["accuracies"], rules[other]["accuracies"]
     pairs = zip(mine, theirs, strict=True)
     points = None if name == other else 100 * fmean(a - b for a, b in pairs)
-    return Gap(fmean(mine), stdev(mine), points)
+    return Gap(fmean(mine), stdev(mine), points, "untrained" in rules[name])
+
+
+def kept(held: dict[str, Any], stream: str, name: str) -> Kept | None:
+    """Return what a wrapper, or `plain`, keeps of five tasks; None if it was not measured."""
+    arms = held["five_tasks"]["streams"][stream]
+    if name not in arms:
+        return None
+    plain, lost = (fmean(arms[arm]["forgetting"]) for arm in ("plain", name))
+    return Kept(fmean(arms[name]["accuracy"]), lost, lost / plain)

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from statistics import fmean
 
 import numpy as np
 import pytest
@@ -14,7 +13,7 @@ from simedge.learning.continual.subspaces import LowTrace
 from simedge.learning.own import OwnLearner
 from simedge.learning.rules import catalogue
 from simedge.learning.rules.bptt import Bptt
-from simedge.learning.rules.catalogue import RULES, against, measured, resolve
+from simedge.learning.rules.catalogue import RULES, against, kept, measured, resolve
 from simedge.learning.rules.e_prop import EProp
 from simedge.learning.rules.eligibility import Neuron, Synapses
 from simedge.learning.rules.lazy_stack import heard_of
@@ -200,21 +199,60 @@ def test_costs_of_the_net_that_was_measured():
 def test_what_was_measured_was_measured_of_known_rules_with_every_seed():
     held = measured()
     assert len(held["commit"]) == 40
-    assert (
-        held["settings"] | {"net": "mlp", "width": 0.5, "ticks": catalogue.TICKS}
-        == (held["settings"])
-    )
+    wanted = {"net": "mlp", "width": 0.5, "ticks": catalogue.TICKS}
+    assert held["settings"] | wanted == held["settings"]
+    assert {"digits", "N-MNIST", "sign digits"} == set(held["tasks"])
     for task in held["tasks"].values():
         assert set(task["rules"]) <= set(NAMES)
         for one in task["rules"].values():
             assert len(one["accuracies"]) == len(held["seeds"])
+            assert one["tried"] == held["tries"]
             counts = np.array(one["accuracies"]) * task["held_out"]
             assert np.abs(counts - counts.round()).max() < 1e-3
-    mine, theirs = (held["tasks"]["digits"]["rules"][n]["accuracies"] for n in ("tess", "bptt"))
-    gap = against(held, "digits", "tess")
-    assert gap.points == pytest.approx(100 * (fmean(mine) - fmean(theirs)))
-    assert against(held, "digits", "bptt").points is None
-    assert against(held, "digits", "hebbian-stdp") is None
+    assert not set(held["seeds"]) & set(held["tuning_seeds"])
+
+
+def row(*accuracies, **more):
+    return {"accuracies": accuracies, **more}
+
+
+FABRICATED = {
+    "tasks": {
+        "spikes": {"rules": {"bptt": row(0.9, 0.8), "tess": row(0.7, 0.8), "bp": row(1.0, 1.0)}},
+        "frames": {"rules": {"bp": row(0.9, 0.8), "lls": row(0.9, 0.9, untrained=[0.1, 0.2])}},
+    },
+    "five_tasks": {
+        "streams": {
+            "classes": {
+                "plain": {"accuracy": [0.8, 0.6], "forgetting": [0.2, 0.4]},
+                "lance": {"accuracy": [0.9, 0.9], "forgetting": [0.0, 0.06]},
+            }
+        }
+    },
+}
+
+
+def test_gaps_are_to_bptt_or_to_bp_where_there_are_frames_alone():
+    tess, bp, lls = (
+        against(FABRICATED, *place)
+        for place in (("spikes", "tess"), ("spikes", "bp"), ("frames", "lls"))
+    )
+    assert tess.points == pytest.approx(-10)
+    assert bp.points == pytest.approx(15)
+    assert lls.points == pytest.approx(5)
+    assert lls.own_circuit
+    assert not tess.own_circuit
+    assert against(FABRICATED, "spikes", "bptt").points is None
+    assert against(FABRICATED, "frames", "bp").points is None
+    assert against(FABRICATED, "frames", "tess") is None
+
+
+def test_what_protects_tasks_is_held_against_plain_training():
+    found = kept(FABRICATED, "classes", "lance")
+    assert found.accuracy == pytest.approx(0.9)
+    assert found.of_plain == pytest.approx(0.1)
+    assert kept(FABRICATED, "classes", "plain").of_plain == 1.0
+    assert kept(FABRICATED, "classes", "bptt") is None
 
 
 def test_the_page_of_references_tells_the_same_figures():
