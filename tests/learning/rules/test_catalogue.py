@@ -82,7 +82,7 @@ def named_in(node, schema):
     text = json.dumps(node)
     places = {name for name in schema["$defs"] if f'"#/$defs/{name}"' in text}
     held = [schema["$defs"][name]["properties"].get("kind", {}) for name in sorted(places)]
-    return [kind["const"] for kind in held if "const" in kind]
+    return [name for kind in held for name in kind.get("enum", [kind.get("const")]) if name]
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule.run], ids=lambda rule: rule.name)
