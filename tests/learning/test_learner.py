@@ -157,7 +157,7 @@ def test_a_frame_without_events_costs_and_changes_nothing(settings):
     assert (value.loss, value.spikes) == (pytest.approx(math.log(CLASSES)), 0)
     after = learner.dump()
     for name in {"held", "readout", "mean", "weights"} & set(before):
-        assert (before[name] == after[name]).all()
+        np.testing.assert_equal(after[name], before[name])
     row = learner.proxy_row(NOTHING, address=0, row=0)
     assert row.commit().tolist() == pytest.approx([1 / CLASSES] * CLASSES)
     assert row.counts == Counts()

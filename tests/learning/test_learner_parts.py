@@ -23,6 +23,7 @@ from learners import (
 )
 
 from simedge.core.streams import Streams
+from simedge.learning.eligible.readout import Readout as CentredReadout
 from simedge.learning.errors import LearnerError
 from simedge.learning.learner import open_learner
 from simedge.learning.settings import (
@@ -45,6 +46,12 @@ def weights_of(learner):
     return shop.readout_weights if hasattr(shop, "readout_weights") else shop.readout_size
 
 
+def centred_of(learner):
+    """Return how many features of a row are centred for each taking, one multiplication each."""
+    readout = getattr(getattr(learner, "shop", None), "readout", None)
+    return readout.features if isinstance(readout, CentredReadout) else 0
+
+
 @every_learner
 def test_a_kl_step_moves_the_readout_only_and_towards_the_prior(settings):
     learner = grown(settings)
@@ -58,7 +65,7 @@ def test_a_kl_step_moves_the_readout_only_and_towards_the_prior(settings):
     assert work.counts.synaptic_events == 0
     weights = weights_of(learner)
     held_back = getattr(getattr(learner, "_shop", None), "kept_macs", 0)
-    assert work.macs["dense"] == 2 * 3 * 3 * weights + held_back
+    assert work.macs["dense"] == 2 * 3 * 3 * weights + 3 * centred_of(learner) + held_back
     after = learner.dump()
     for name in {"held", "thresholds"} & set(before):
         assert (before[name] == after[name]).all()

@@ -2,6 +2,7 @@
 """An error planted in what we built must fail the row that guards against it."""
 
 import os
+import sys
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -47,18 +48,6 @@ def plants(row, case=0, *, slow=False):
         return plant
 
     return note
-
-
-@pytest.fixture(autouse=True)
-def _no_law_is_kept():
-    """Laws are kept between links: none may outlive an error, nor come from before it."""
-    kept = (loss._stateless, loss._chain, loss._packet_chain, loss._four_states, rates.fixed)
-    for each in kept:
-        each.cache_clear()
-    plain_links._thresholds.cache_clear()
-    yield
-    for each in (*kept, plain_links._thresholds):
-        each.cache_clear()
 
 
 def scaled(share):
@@ -337,6 +326,21 @@ def busy_power_comes_on_top_of_idle(patch):
         "board_fj",
         lambda board, *, on_ns, busy_ns: (board.idle_uw * on_ns, board.busy_uw * busy_ns),
     )
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_remembered():
+    """Forget what was reckoned before: laws are kept, but none may outlive an error."""
+    forget()
+    yield
+    forget()
+
+
+def forget():
+    for name in [name for name in sys.modules if name.startswith("simedge.")]:
+        for held in vars(sys.modules[name]).values():
+            if callable(getattr(held, "cache_clear", None)):
+                held.cache_clear()
 
 
 @pytest.mark.parametrize(("row", "case", "plant"), PLANTED)
