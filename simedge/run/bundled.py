@@ -6,7 +6,7 @@ from pathlib import Path
 import simedge
 from simedge.run.problems import Place, Problem, ScenarioError, did_you_mean
 
-__all__ = ["find", "names"]
+__all__ = ["find", "is_there", "names"]
 
 _PACKAGE = Path(simedge.__file__).parent
 # Inside an installed wheel, or beside the package in a source tree.
@@ -28,7 +28,7 @@ def find(source: str | Path, *, studies: bool = False) -> Path:
         If there is neither such a file nor such a name.
     """
     path = Path(source)
-    if path.exists():
+    if is_there(path):
         return path
     bundled = _bundled(studies=studies)
     # A bundled file's usual path works from anywhere too, as it stands in documents.
@@ -44,6 +44,14 @@ def find(source: str | Path, *, studies: bool = False) -> Path:
     message = f"no such file or bundled {what}{hint}"
     place = Place(line=1, column=1)
     raise ScenarioError([Problem(source=str(path), place=place, path="", message=message)])
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is something of this name, which may be too long for one."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def _bundled(*, studies: bool) -> dict[str, Path]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any, Final
 
-from simedge.run.bundled import find
+from simedge.run.bundled import find, is_there
 from simedge.run.overrides import Override
 from simedge.run.problems import Path, Problem, ScenarioError, did_you_mean
 from simedge.run.scenario import Scenario, read
@@ -141,7 +141,9 @@ class _Reading:
     def _base(self, overrides: tuple[Override, ...]) -> Scenario | None:
         given = self._data.get("scenario")
         if given is None:
-            return None  # which is a problem already
+            if "scenario" in self._data:  # without the key it is a problem already
+                self._say(("scenario",), "must be a path, a bundled name or a whole scenario")
+            return None
         changes = self._changes(self._data.get("set"), ("set",))
         asked = [Override(path=p, value=v, label=f"set {p}") for p, v in changes.items()]
         try:
@@ -162,7 +164,7 @@ class _Reading:
         """Return the file of the base: beside the study, or bundled."""
         beside = self._folder / name
         try:
-            return beside if beside.is_file() else find(name)
+            return beside if is_there(beside) and beside.is_file() else find(name)
         except ScenarioError as error:
             (problem,) = error.problems
             at = self._document.place(("scenario",))

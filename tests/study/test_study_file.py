@@ -153,6 +153,8 @@ def test_all_problems_are_found_at_once_each_at_its_place(folder) -> None:
         (("[3, 4]", "{a: 1}"), 18, "a count or a list"),
         (("tiny.yaml", "tinny.yaml"), 4, "no such file"),
         (("tiny.yaml", "5"), 4, "must be a path"),
+        (("tiny.yaml", ""), 4, "must be a path"),
+        (("tiny.yaml", "t" * 300), 4, "no such file"),
     ],
 )
 def test_what_is_wrong_is_found_at_its_place(folder, change, line, words) -> None:
