@@ -140,18 +140,20 @@ def test_what_is_no_number_is_found_and_named(kind):
 
 
 @pytest.mark.parametrize(
-    ("kind", "name", "told"),
+    ("kind", "way", "told"),
     [
-        ("spiking", "held", "layer 1"),
-        ("circuit", "weights", "layer hidden-1"),
-        ("tess", "weights", "layer 1"),
-        ("s-tllr", "weights", "layer 1"),
+        ("spiking", ("held",), "layer 1"),
+        ("circuit", ("weights",), "layer hidden-1"),
+        ("tess", ("hidden", "arrays", 0), "layer 1"),
+        ("s-tllr", ("hidden", "arrays", 0), "layer 1"),
     ],
 )
 @pytest.mark.parametrize("number", [np.nan, np.inf])
-def test_a_broken_hidden_layer_is_named(kind, name, told, number):
+def test_a_broken_hidden_layer_is_named(kind, way, told, number):
     learner = grown(EVERY[kind])
-    image = learner.dump()
-    image[name][0] = number
+    image = weights = learner.dump()
+    for step in way:
+        weights = weights[step]
+    weights[0] = number
     learner.load(image)
     assert learner.broken() == told
