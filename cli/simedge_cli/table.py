@@ -169,7 +169,7 @@ def _work(s: dict[str, Any], compile_s: float) -> Rows:
             "spikes",
             (
                 f"{c['spikes']:,} ({c['synaptic_events']:,} synaptic events, "
-                f"{c['plasticity_updates']:,} weight updates)"
+                f"{c['plasticity_updates']:,} plasticity updates)"
             ),
         ),
         (

@@ -159,8 +159,10 @@ class OwnRule(ABC):
         broken = first_not_finite(twin.memory())
         if broken is not None:
             raise self.fault(f"{broken} is not finite (NaN or overflow)")
-        macs = twin._tried(lambda: int(twin.macs(seen, change)))  # noqa: SLF001
-        return Taught(twin.memory(), change, macs, int(np.count_nonzero(change)))
+        macs = twin._tried(lambda: twin.macs(seen, change))  # noqa: SLF001
+        if not isinstance(macs, int | np.integer) or isinstance(macs, bool) or macs < 0:
+            raise self.fault(f"macs must be a whole number of 0 or more, got {macs!r:.60}")
+        return Taught(twin.memory(), change, int(macs), int(np.count_nonzero(change)))
 
     def twin(self) -> Self:
         """Return an equal rule that remembers by itself."""

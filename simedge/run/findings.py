@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from simedge.run.problems import Path, did_you_mean
-from simedge.run.schema import keys_at
+from simedge.run.schema import keys_at, kinds_at
 
 __all__ = ["Finding", "findings"]
 
@@ -64,7 +64,9 @@ def findings(error: ValidationError, *, data: object, schema: Mapping[str, Any])
         path = _path(detail, data)
         if _only_counts_good_items(detail):
             continue
-        sentence = _sentence(detail, path, known=keys_at(schema, data, path[:-1]))
+        of_kind = detail["type"] == "union_tag_invalid"
+        known = kinds_at(schema, data, path) if of_kind else keys_at(schema, data, path[:-1])
+        sentence = _sentence(detail, path, known=known)
         by_path.setdefault(path, {}).setdefault(detail["type"], sentence)
     paths = list(by_path)
     return [
@@ -139,9 +141,10 @@ def _sentence(detail: Mapping[str, Any], path: Path, *, known: frozenset[str]) -
         case "union_tag_not_found":
             text = f"needs the key {context['discriminator']}"
         case "union_tag_invalid":
-            text = _not_one_of(context["tag"], context["expected_tags"], "kind")
+            names = sorted(known | {*_names(context["expected_tags"])})
+            text = _not_one_of(context["tag"], names, "kind")
         case "literal_error":
-            text = _not_one_of(value, context["expected"], "value")
+            text = _not_one_of(value, _names(context["expected"]), "value")
         case "value_error":
             text = str(context["error"])
         case _ if kind in _BOUNDS:
@@ -152,8 +155,7 @@ def _sentence(detail: Mapping[str, Any], path: Path, *, known: frozenset[str]) -
     return text
 
 
-def _not_one_of(value: object, expected: str, what: str) -> str:
-    names = _names(expected)
+def _not_one_of(value: object, names: Sequence[str], what: str) -> str:
     hint = did_you_mean(value, names) or f" (known: {', '.join(names)})"
     return f"unknown {what} {_shown(value)}{hint}"
 

@@ -16,7 +16,7 @@ from typing_extensions import override
 from simedge.run.problems import Path
 from simedge.run.settings import ScenarioSettings
 
-__all__ = ["keys_at", "scenario_schema", "schema_text"]
+__all__ = ["keys_at", "kinds_at", "scenario_schema", "schema_text"]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -98,14 +98,50 @@ def _members(
         below = [{"$ref": ref} if isinstance(ref, str) else ref for ref in refs]
         return [member for each in below for member in _members(schema, each, data)]
     choices = [*node.get("anyOf", []), *node.get("oneOf", []), *node.get("allOf", [])]
-    apt = [choice for choice in choices if _may_be(schema, choice, data)]
+    apt = [choice for choice in choices if _may_be(schema, choice, data)] or choices
     members = [member for choice in apt for member in _members(schema, choice, data)]
     return [node, *members] if "properties" in node or "items" in node else members or [node]
 
 
 def _may_be(schema: Mapping[str, Any], node: Mapping[str, Any], data: object) -> bool:
-    """Return whether the kind of some data has the form that a choice asks for."""
+    """Return whether the kinds in some data, one step down too, are those that a choice has."""
+    if not isinstance(data, dict):
+        return True
     name = str(node.get("$ref", "")).rsplit("/", 1)[-1]
-    kind = schema["$defs"].get(name, {}).get("properties", {}).get("kind", {})
-    pattern, given = kind.get("pattern"), data.get("kind") if isinstance(data, dict) else None
-    return pattern is None or (isinstance(given, str) and re.search(pattern, given) is not None)
+    held = schema["$defs"].get(name, node).get("properties", {})
+    parts = [part for part in held if isinstance(data.get(part), dict) and "kind" in data[part]]
+    below = [(data[part], _members(schema, held[part], None)) for part in parts]
+    return _has_kind(held, data) and all(
+        any(_has_kind(member.get("properties", {}), inner) for member in members)
+        for inner, members in below
+    )
+
+
+def _has_kind(properties: Mapping[str, Any], data: Mapping[str, Any]) -> bool:
+    """Return whether the kind of some data is one that these properties allow."""
+    asked, given = properties.get("kind", {}), data.get("kind")
+    if "pattern" in asked:
+        return isinstance(given, str) and re.search(asked["pattern"], given) is not None
+    known = asked.get("enum", [asked["const"]] if "const" in asked else None)
+    return known is None or "kind" not in data or given in known
+
+
+def kinds_at(schema: Mapping[str, Any], data: object, path: Path) -> frozenset[str]:
+    """Return the kinds that a schema knows for the mapping at a path of some data."""
+    nodes = _members(schema, schema, data)
+    for index, step in enumerate(path):
+        try:
+            data = data[step]  # type: ignore[index]
+        except (TypeError, LookupError):
+            data = None
+        own = isinstance(data, dict) and "kind" in data and index < len(path) - 1
+        alone = {"kind": data["kind"]} if own else None  # whatever else is wrong in it
+        parts = [
+            part for n in nodes for part in (n.get("properties", {}).get(step), n.get("items"))
+        ]
+        below = [part for part in parts if part is not None]
+        nodes = [member for node in below for member in _members(schema, node, alone)]
+    kinds = [node.get("properties", {}).get("kind", {}) for node in nodes]
+    return frozenset(
+        str(one) for kind in kinds for one in kind.get("enum", [kind.get("const")]) if one
+    )

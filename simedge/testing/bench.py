@@ -4,7 +4,8 @@ No simulator is at work here. Whoever holds the bench says what happens next: wh
 arrives, which one is lost, who crashes, how much time passes. After each event the bench checks
 what every machine owes its driver, and raises `BrokenInvariant` with the law's name otherwise:
 
-- `never_raises`: `handle` survives whatever a message contains;
+- `never_raises`: `handle` survives whatever a message contains, and all else that happens;
+- `answers_are_effects`: it returns a list of effects, which may be empty;
 - `dump_and_load_are_exact`: a state survives msgpack, and loading it restores it;
 - `equal_states_do_equal_things`: no clock, no chance, no memory outside the state;
 - `boots_are_new`, `sequence_numbers_rise`, `a_number_means_the_same_bytes`: of what is sent;
@@ -15,7 +16,7 @@ what every machine owes its driver, and raises `BrokenInvariant` with the law's 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, get_args
 
 import msgpack
 
@@ -44,6 +45,7 @@ __all__ = ["Bench", "Flying"]
 
 Open = Callable[[int], Machine]
 
+_EFFECTS: Final = get_args(Effect)
 _UNKNOWN: Final = 2**31 - 7
 
 
@@ -139,12 +141,15 @@ class Bench:
 
     def _handle(self, machine: Machine, number: int, event: Event) -> list[Effect]:
         try:
-            return machine.handle(event, self.now)
+            effects = machine.handle(event, self.now)
         except Exception as error:
-            if not isinstance(event, Received):
-                raise
-            text = f"{type(error).__name__}: {error} on {event.data[:40].hex()}"
+            told = event.data[:40].hex() if isinstance(event, Received) else repr(event)[:80]
+            text = f"{type(error).__name__}: {error} on {told}"
             raise self._error("never_raises", number, text) from error
+        sound = isinstance(effects, Sequence) and all(isinstance(e, _EFFECTS) for e in effects)
+        text = f"{type(event).__name__} is answered by {repr(effects)[:80]}"
+        self._law("answers_are_effects", number, sound, text)
+        return effects
 
     def _counted(self, number: int, before: Mapping[str, int], after: Mapping[str, int]) -> None:
         for name, count in before.items():

@@ -240,6 +240,7 @@ def step(plan: Plan, law: Law, room: Room, heard: Heard, layer: Whole, n: Whole)
     room.arrived[layer] = came
     room.tally[SYN] += came * size
     room.tally[NEU] += size
+    room.tally[TRC] += came + size  # of lines that were heard, and h of every neuron
     room.tally[RAN] += 1
 
 
