@@ -55,7 +55,7 @@ WHOLLY = ("tests/core/", "tests/protocol/", "tests/learning/rules/")
 def pytest_pyfunc_call(pyfuncitem):
     """Let the tracer of branch coverage, if there is one, see the first examples of a law."""
     law, tracer = getattr(pyfuncitem.function, "hypothesis", None), sys.gettrace()
-    if law is None or tracer is None or pyfuncitem.nodeid.startswith(WHOLLY):
+    if law is None or tracer is None or interpreted or pyfuncitem.nodeid.startswith(WHOLLY):
         return (yield)
     with traced_at_first(law):
         try:

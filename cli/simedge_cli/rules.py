@@ -99,7 +99,7 @@ def train(  # noqa: PLR0913 - options of one command, by name
         show = None if as_json else _show
         history = train_(given.frames, given.labels, settings, test=test, watch=show)
         if as_json:
-            print(json.dumps(asdict(history)))
+            print(json.dumps(asdict(history), allow_nan=False))
             return
         learned, checked, tested = history.sizes
         print(f"learned from {learned} samples; {checked} for validation, {tested} for the test")

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self, TypeVar
+from typing import Any, Final, NamedTuple, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -35,6 +35,7 @@ __all__ = ["LayerSeen", "OwnRule", "Taught", "check_own_rule"]
 Floats = NDArray[np.float64]
 Longs = NDArray[np.int64]
 _GIVEN = frozenset({"classes", "lines", "neurons", "layer", "device", "settings"})
+_MACS_MAX: Final = 2**53
 _T = TypeVar("_T")
 
 
@@ -159,9 +160,11 @@ class OwnRule(ABC):
         broken = first_not_finite(twin.memory())
         if broken is not None:
             raise self.fault(f"{broken} is not finite (NaN or overflow)")
-        macs = twin._tried(lambda: twin.macs(seen, change))  # noqa: SLF001
-        if not isinstance(macs, int | np.integer) or isinstance(macs, bool) or macs < 0:
-            raise self.fault(f"macs must be a whole number of 0 or more, got {macs!r:.60}")
+        macs: object = twin._tried(lambda: twin.macs(seen, change))  # noqa: SLF001
+        if not (isinstance(macs, int | np.integer) and 0 <= macs <= _MACS_MAX):
+            raise self.fault(
+                f"macs must be a whole number from 0 to {_MACS_MAX}, got {repr(macs)[:60]}"
+            )
         return Taught(twin.memory(), change, int(macs), int(np.count_nonzero(change)))
 
     def twin(self) -> Self:

@@ -48,9 +48,13 @@ def file_of(owner: type) -> str:
 
 
 def arrays_in(value: object) -> list[NDArray[Any]]:
-    """Return the arrays within a value."""
+    """Return the arrays within a value, each number by itself as an array of one."""
     if isinstance(value, np.ndarray):
         return [value]
+    if isinstance(value, float | complex | np.inexact):
+        return [np.asarray(value)]
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        return [np.zeros(())]  # whole numbers may be too long for an array, and are finite
     if isinstance(value, dict):
         value = tuple(value.values())
     if isinstance(value, tuple | list):

@@ -103,6 +103,13 @@ def _members(
     return [node, *members] if "properties" in node or "items" in node else members or [node]
 
 
+def _below(data: Any, step: str | int) -> object:  # noqa: ANN401 -- whatever was written
+    try:
+        return data[step]
+    except (TypeError, LookupError):
+        return None
+
+
 def _may_be(schema: Mapping[str, Any], node: Mapping[str, Any], data: object) -> bool:
     """Return whether the kinds in some data, one step down too, are those that a choice has."""
     if not isinstance(data, dict):
@@ -130,12 +137,10 @@ def kinds_at(schema: Mapping[str, Any], data: object, path: Path) -> frozenset[s
     """Return the kinds that a schema knows for the mapping at a path of some data."""
     nodes = _members(schema, schema, data)
     for index, step in enumerate(path):
-        try:
-            data = data[step]  # type: ignore[index]
-        except (TypeError, LookupError):
-            data = None
-        own = isinstance(data, dict) and "kind" in data and index < len(path) - 1
-        alone = {"kind": data["kind"]} if own else None  # whatever else is wrong in it
+        data = _below(data, step)
+        alone = None  # at the end any kind, on the way the kind that is given, and all under it
+        if isinstance(data, dict) and "kind" in data and index < len(path) - 1:
+            alone = {"kind": data["kind"]}
         parts = [
             part for n in nodes for part in (n.get("properties", {}).get(step), n.get("items"))
         ]

@@ -88,8 +88,9 @@ class StudyDirectory:
         for name in names:
             left = sorted(
                 (self.path / "runs").glob(f".{escape(name)}.*{TEMPORARY_SUFFIX}"),
-                key=lambda place: (place / "checkpoint").stat().st_mtime_ns,
+                key=_checkpointed_ns,
             )
+            left = [place for place in left if place.is_dir()]
             if left and not self.place(name).exists():
                 self._files.move(left[-1], self.place(name))
         self._remove_hidden()
@@ -143,6 +144,8 @@ class StudyDirectory:
         for part in (self.path / "runs").glob(f".*{TEMPORARY_SUFFIX}"):
             if not (without_checkpoint and has_checkpoint(part)):
                 shutil.rmtree(part, ignore_errors=True)
+                if part.is_file():
+                    part.unlink()
 
 
 def plan_text(plan: Plan) -> str:
@@ -201,6 +204,14 @@ def recorded_seeds(path: Path) -> tuple[int, ...]:
         return seed_list(seeds) if whole or seeds else ()
     except StudyError as error:
         raise StudyDirectoryError(f"{path / _PLAN}: seeds: {error}") from error
+
+
+def _checkpointed_ns(place: Path) -> int:
+    """Return when a run last wrote a checkpoint; 0: it has none, or is no directory."""
+    try:
+        return (place / "checkpoint").stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _recorded(path: Path) -> dict[str, Any] | None:

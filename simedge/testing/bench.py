@@ -16,7 +16,7 @@ what every machine owes its driver, and raises `BrokenInvariant` with the law's 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, get_args
+from typing import Any, Final, get_args
 
 import msgpack
 
@@ -141,15 +141,16 @@ class Bench:
 
     def _handle(self, machine: Machine, number: int, event: Event) -> list[Effect]:
         try:
-            effects = machine.handle(event, self.now)
+            effects: Any = machine.handle(event, self.now)
         except Exception as error:
             told = event.data[:40].hex() if isinstance(event, Received) else repr(event)[:80]
             text = f"{type(error).__name__}: {error} on {told}"
             raise self._error("never_raises", number, text) from error
-        sound = isinstance(effects, Sequence) and all(isinstance(e, _EFFECTS) for e in effects)
+        answers = list(effects) if isinstance(effects, Sequence) else [effects]
         text = f"{type(event).__name__} is answered by {repr(effects)[:80]}"
+        sound = all(isinstance(answer, _EFFECTS) for answer in answers)
         self._law("answers_are_effects", number, sound, text)
-        return effects
+        return answers
 
     def _counted(self, number: int, before: Mapping[str, int], after: Mapping[str, int]) -> None:
         for name, count in before.items():

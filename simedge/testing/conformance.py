@@ -11,6 +11,7 @@ asks links what networks need. Each test is a law; a breach says which.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -197,7 +198,7 @@ class Rule(Learner):
         for layer, seen in self._handed().items():
             rule = self._alone(layer)
             for one, change in seen:
-                taught = rule.taught(one)
+                taught = rule.taught(_afresh(one))
                 assert np.array_equal(taught.change, change), "it reads what is not handed to it"
                 rule.remember(taught.memory)
 
@@ -214,7 +215,7 @@ class Rule(Learner):
         for layer, seen in self._handed().items():
             rule = self._alone(layer)
             for one, change in seen:
-                told = rule.macs(one, change)
+                told = rule.macs(_afresh(one), change)
                 assert told >= np.count_nonzero(change), f"more changes than {told} operations can"
 
     def _alone(self, layer: int) -> OwnRule:
@@ -236,9 +237,9 @@ class Rule(Learner):
         for layer, seen in told.items():
             rule, (last, _) = self._alone(layer), seen[-1]
             for one, _ in seen:
-                rule.remember(rule.taught(one).memory)
+                rule.remember(rule.taught(_afresh(one)).memory)
             half = _half_silent(last)
-            seen.append((half, rule.taught(half).change))
+            seen.append((half, rule.taught(_afresh(half)).change))
         return told
 
     def _open(self, device: str, rule: Any) -> DeviceLearner:  # noqa: ANN401 -- makes rules
@@ -299,11 +300,16 @@ def _listened(rule: OwnRule, told: list[tuple[LayerSeen, Any]]) -> OwnRule:
         def change(self, seen: LayerSeen) -> Any:  # noqa: ANN401
             assert seen.weights.shape == seen.sizes  # as they are now
             change = np.array(super().change(seen), float)
-            told.append((seen, change))
+            told.append((_afresh(seen), change))
             return change
 
     rule.__class__ = Listened
     return rule
+
+
+def _afresh(seen: LayerSeen) -> LayerSeen:
+    """Return the same without what anyone has left in it."""
+    return replace(seen, held=seen.weights.copy)
 
 
 def _half_silent(seen: LayerSeen) -> LayerSeen:
@@ -321,9 +327,11 @@ def _half_silent(seen: LayerSeen) -> LayerSeen:
 
 
 def _changed(before: Any, after: Any) -> int:  # noqa: ANN401 -- whatever a learner knows
-    """Return how many numbers in arrays differ."""
-    pairs = zip(arrays_in(before), arrays_in(after), strict=True)
-    return sum(int(np.count_nonzero(one != other)) for one, other in pairs)
+    """Return how many numbers differ; of what is new or gone, all."""
+    pairs = list(zip_longest(arrays_in(before), arrays_in(after), fillvalue=np.zeros(0)))
+    alike = [(one, other) for one, other in pairs if one.shape == other.shape]
+    moved = sum(abs(one.size - other.size) for one, other in pairs if one.shape != other.shape)
+    return moved + sum(int(np.count_nonzero(one != other)) for one, other in alike)
 
 
 def _learned(learner: DeviceLearner, frame: Frame) -> Learned:

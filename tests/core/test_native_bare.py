@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numba import njit
 from numba.core.errors import TypingError
 
 from simedge.core.native_bare import bare
@@ -28,3 +29,12 @@ def test_a_bare_array_is_read_and_written_where_it_lies(dtype):
 def test_what_is_not_one_row_without_gaps_has_no_address(wrong):
     with pytest.raises(TypingError, match="bare"):
         turn_around(wrong, np.zeros(4))
+
+
+@pytest.mark.skipif(jit_is_off(), reason="nothing is compiled")
+def test_an_address_is_compiled_where_no_cache_has_it():
+    @njit
+    def second(held):
+        return bare(held)[1]
+
+    assert second(np.array([3.0, 4.0])) == 4.0

@@ -118,7 +118,7 @@ def test_it_must_fit_the_device() -> None:
             super().begin(streams)
             self.table = np.zeros(10**8, np.int8)
 
-    with pytest.raises(simedge.SimedgeError, match=r"cam-1 must hold .*parameters 400004 kB"):
+    with pytest.raises(simedge.SimedgeError, match=r"cam-1 must hold .*parameters 400004008 B"):
         simedge.simulate(world(), learner=Huge)
 
 

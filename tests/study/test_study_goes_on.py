@@ -98,8 +98,15 @@ def refuse(*_: object) -> list[str]:
 
 
 def test_a_run_that_was_stopped_goes_on_and_one_of_another_cell_does_not(tmp_path, counted) -> None:
-    what, seen = Study(SAVING.vary({"duration": "20 s"}), seeds=1), []
-    (half,) = run(what, tmp_path / "s", watch=seen.append, stop=lambda: len(seen) > 1)
+    what = Study(SAVING.vary({"duration": "20 s"}), seeds=1)
+
+    def look(_: str | None):
+        places = tmp_path / "s" / "runs"
+        return lambda: any(map(worker.has_checkpoint, places.glob(".*.part")))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(worker, "_halt", look)
+        (half,) = run(what, tmp_path / "s")
     assert half.status == "interrupted"
     assert half.path is not None
     stranger = half.path.parent / planned(prepare(what.plan(), None).cells, [2])[0].name

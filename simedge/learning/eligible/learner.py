@@ -204,4 +204,5 @@ class EligibleLearner(Parameters):
         for layer, (pre, post) in enumerate(pairwise(sizes), 1):
             parts.append((f"layer {layer}", weights[at : at + pre * post]))
             at += pre * post
-        return first_broken((*parts, ("readout", readout.weights), ("readout", readout.mean)))
+        told = readout.weights, readout.mean, np.asarray(readout.length)
+        return first_broken((*parts, *(("readout", one) for one in told)))

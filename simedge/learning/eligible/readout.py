@@ -101,7 +101,7 @@ class Readout:
         """Take over mean and length; others' count as those over a 16th of the horizon."""
         if not np.array_equal(mean, self.mean) or length != self.length:
             self.mean[:], self.length = mean, max(length, 0.0)
-            self.learned = self.settings.centring // 16
+            self.learned = max(1, self.settings.centring // 16)
 
     def by_bins(self) -> tuple[Floats, Floats]:
         """Return what a spike adds to scores in each bin, flat, and what a device tick does."""

@@ -3,9 +3,8 @@
 Potentials follow spikes; there are no traces. Hidden weights change as each layer's rule says.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,7 +97,7 @@ class LayeredStack(LazyStack):
                 target=target.copy(),
                 error=error.copy(),
                 sizes=(rule.neurons, rule.lines),
-                held=partial(self._weights, layer),
+                held=_only(self._weights, layer),
             )
             for array in (*below, *fired, seen.target, seen.error):
                 array.flags.writeable = False
@@ -110,6 +109,11 @@ class LayeredStack(LazyStack):
         pre, post = int(self._plan.sizes[layer - 1]), int(self._plan.sizes[layer])
         first = int(self._plan.ahead[layer])
         return self._plan.weights[first : first + pre * post].reshape(pre, post).T.copy()
+
+
+def _only(weights: Callable[[int], Floats], layer: int) -> Callable[[], Floats]:
+    """Return what gives the weights of one layer, and takes no other for an answer."""
+    return lambda: weights(layer)
 
 
 def _asked(rule: OwnRule, seen: LayerSeen) -> Taught:

@@ -241,7 +241,13 @@ def _epoch(
             break  # too few to normalise
         shown = torch.from_numpy(data.frames[chosen]).to(_dtype(settings))
         losses.append(pupil.learn(shown, torch.from_numpy(data.labels[chosen]), optimiser))
-    return sum(losses) / len(losses)
+    mean = sum(losses) / len(losses)
+    if not math.isfinite(mean):
+        raise LearnerError(
+            f"the rule {settings.rule.name} diverged: a mean loss of {mean} (NaN or overflow); "
+            f"a smaller rate than {settings.steps.rate:g} may help"
+        )
+    return mean
 
 
 def _right(pupil: _Pupil, data: Data) -> float:
