@@ -50,11 +50,25 @@ and later ones go the same ways."""
 WHOLLY = ("tests/core/", "tests/protocol/", "tests/learning/rules/")
 """Of these each example is: no branch of their rooms may be without its law."""
 
+NEVER = (
+    "tests/architecture/",
+    "tests/examples/",
+    "tests/validation/",
+    "tests/drivers/test_fault_page.py",
+)
+"""Of these none is: they add nothing to what others cover, and take long."""
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_pyfunc_call(pyfuncitem):
     """Let the tracer of branch coverage, if there is one, see the first examples of a law."""
     law, tracer = getattr(pyfuncitem.function, "hypothesis", None), sys.gettrace()
+    if tracer is not None and pyfuncitem.nodeid.startswith(NEVER):
+        sys.settrace(None)
+        try:
+            return (yield)
+        finally:
+            sys.settrace(tracer)
     if law is None or tracer is None or interpreted or pyfuncitem.nodeid.startswith(WHOLLY):
         return (yield)
     with traced_at_first(law):
