@@ -55,7 +55,9 @@ def train(  # noqa: PLR0913 - options of one command, by name
     form: Annotated[Form, typer.Option("--format", help="Layout of the data.")],
     data: Annotated[Path | None, typer.Option(help="Folder; digits are bundled.")] = None,
     net: Annotated[str, typer.Option(help="vgg9, vgg8, smallconv, smallconv-l, shd, mlp.")] = "mlp",
-    width: Annotated[float, typer.Option(help="Share of the network's maps.")] = 1.0,
+    width: Annotated[
+        float, typer.Option(help="Share of the network's maps.", min=1e-3, max=16)
+    ] = 1.0,
     constants: Annotated[
         list[str] | None, typer.Option("--set", help="Of the rule: idle=15, psi=c, ...")
     ] = None,
@@ -63,7 +65,7 @@ def train(  # noqa: PLR0913 - options of one command, by name
     leaky: Annotated[float | None, typer.Option(help="Leak of the readout.")] = None,
     leak: Annotated[float, typer.Option(help="Of the neurons, a device tick.")] = 0.5,
     optimiser: Annotated[str, typer.Option(help="sgd, adam, adamw.")] = "adam",
-    rate: Annotated[float, typer.Option(help="Learning rate.")] = 1e-3,
+    rate: Annotated[float, typer.Option(help="Learning rate.", max=1e6)] = 1e-3,
     schedule: Annotated[str, typer.Option(help="none, cosine, plateau.")] = "none",
     epochs: Annotated[int, typer.Option(help="Times that all is learned.")] = 10,
     batch: Annotated[int, typer.Option(help="Samples of a step.")] = 32,
@@ -71,7 +73,7 @@ def train(  # noqa: PLR0913 - options of one command, by name
     side: _Optional = None,
     tick_us: _Optional = None,
     samples: Annotated[int | None, typer.Option(help="Most of each part.", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="Of all randomness.")] = 1,
+    seed: Annotated[int, typer.Option(help="Of all randomness.", min=0)] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Train a network by a rule; print accuracies on validation and test data by epoch.

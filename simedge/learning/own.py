@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import inspect
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -11,13 +10,14 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simedge.core.own_code import OwnCodeError, fault_text, made_settings
+from simedge.core.own_code import fault_text, made_settings
 from simedge.core.streams import Streams
 from simedge.learning.asked import check_labels
 from simedge.learning.errors import LearnerError, LearnerFaultError
 from simedge.learning.own_settings import OwnLearnerSettings
 from simedge.learning.own_state import (
     arrays_in,
+    check_whole,
     feed,
     file_of,
     first_not_finite,
@@ -302,12 +302,7 @@ def check_own_learner(settings: OwnLearnerSettings) -> None:
     OwnCodeError
         If it is none, or lacks a method.
     """
-    owner = settings.owner()
-    if not issubclass(owner, OwnLearner):
-        raise OwnCodeError(f"{settings.kind} must be a subclass of simedge.OwnLearner")
-    for name in sorted(owner.__abstractmethods__):
-        wanted = f"def {name}{inspect.signature(getattr(OwnLearner, name))}"
-        raise OwnCodeError(f"{settings.kind} lacks a method: {wanted.partition(' ->')[0]}")
+    check_whole(settings.owner(), OwnLearner, kind=settings.kind)
 
 
 def open_own(settings: OwnLearnerSettings, **given: Any) -> OwnLearner:  # noqa: ANN401

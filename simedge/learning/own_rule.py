@@ -7,7 +7,6 @@ returns how its weights change. It sees no other layer, no other device and no c
 
 import copy
 import hashlib
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,12 +16,13 @@ from typing import Any, Final, NamedTuple, Self, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from simedge.core.own_code import OwnCodeError, fault_text, made_settings
+from simedge.core.own_code import fault_text, made_settings
 from simedge.core.streams import Streams
 from simedge.learning.errors import LearnerFaultError
 from simedge.learning.own_settings import OwnRuleSettings
 from simedge.learning.own_state import (
     arrays_in,
+    check_whole,
     feed,
     file_of,
     first_not_finite,
@@ -213,12 +213,7 @@ def check_own_rule(settings: OwnRuleSettings) -> None:
     OwnCodeError
         If it is none, or lacks a method.
     """
-    owner = settings.owner()
-    if not issubclass(owner, OwnRule):
-        raise OwnCodeError(f"{settings.kind} must be a subclass of simedge.OwnRule")
-    for name in sorted(owner.__abstractmethods__):
-        wanted = f"def {name}{inspect.signature(getattr(OwnRule, name))}"
-        raise OwnCodeError(f"{settings.kind} lacks a method: {wanted.partition(' ->')[0]}")
+    check_whole(settings.owner(), OwnRule, kind=settings.kind)
 
 
 def _frozen(array: Floats) -> Floats:

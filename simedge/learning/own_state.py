@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simedge.core.own_code import OwnCodeError
 from simedge.learning.errors import LearnerError
 
 if TYPE_CHECKING:
     import hashlib
 
-__all__ = ["arrays_in", "feed", "file_of", "first_not_finite", "own_state", "put_back"]
+__all__ = [
+    "arrays_in",
+    "check_whole",
+    "feed",
+    "file_of",
+    "first_not_finite",
+    "own_state",
+    "put_back",
+]
 
 _SCALARS = (int, float, str, bytes, np.generic, type(None))
 
@@ -37,6 +46,22 @@ def first_not_finite(state: Mapping[str, Any]) -> str | None:
             if array.dtype.kind in "fc" and not np.isfinite(array).all():
                 return name
     return None
+
+
+def check_whole(owner: type, parent: type, *, kind: str) -> None:
+    """See that a class is what simedge calls by its parent's name, with all that it must have.
+
+    Raises
+    ------
+    OwnCodeError
+        If it is none, or lacks a method.
+    """
+    if not issubclass(owner, parent):
+        raise OwnCodeError(f"{kind} must be a subclass of simedge.{parent.__name__}")
+    missing: frozenset[str] = getattr(owner, "__abstractmethods__", frozenset())
+    for name in sorted(missing):
+        wanted = f"def {name}{inspect.signature(getattr(parent, name))}"
+        raise OwnCodeError(f"{kind} lacks a method: {wanted.partition(' ->')[0]}")
 
 
 def file_of(owner: type) -> str:
