@@ -65,3 +65,19 @@ def test_what_cannot_be_trained_is_told_in_one_line(words, match):
     assert told.exit_code == 3
     assert match in told.stderr
     assert len(told.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("words", [("--width", "1e9"), ("--rate", "1e300"), ("--seed", "-1")])
+def test_what_no_computer_can_train_is_refused(words):
+    assert call("--rule", "tess", *SMALL, *words).exit_code == 2
+
+
+def test_a_training_that_diverges_is_told_and_is_no_accuracy(monkeypatch):
+    from simedge.learning.deep.references import settings
+
+    steep = settings.Steps(optimiser="sgd", rate=1e30)
+    monkeypatch.setattr(settings, "Steps", lambda **_: steep)
+    told = call("--rule", "lls", "--ticks", 4, *SMALL)
+    assert told.exit_code == 3
+    assert "the rule lls diverged: a mean loss of " in told.stderr
+    assert "test" not in told.stderr
